@@ -1,0 +1,109 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { EngineError, systemCode } from './errors';
+
+const KEY = /^[a-z0-9][a-z0-9._-]{0,200}$/;
+
+/**
+ * The seed's Store: one JSON document a key, `<dir>/<key>.json`, with Save, Get and List by prefix. A write is atomic
+ * and durable: temporary file, fsync, rename, fsync of the folder. A record that cannot be read is set aside as
+ * `<key>.json.corrupt-<time>` with a warning and counts as absent, so one bad file never stops the engine.
+ *
+ * Invariant: only the one engine process of a store writes here (see engine.ts); reads need no lock.
+ */
+export class Store {
+	constructor(
+		private readonly dir: string,
+		private readonly warn: (message: string) => void,
+	) {}
+
+	/** Writes `value` under `key`; throws EngineError "invalid" for a key that cannot be a file name. */
+	save(key: string, value: object): void {
+		writeAtomically(this.file(key), JSON.stringify(value, undefined, '\t') + '\n');
+	}
+
+	/** The record, when `check` accepts it; undefined when there is none or it was corrupt. */
+	get<T>(key: string, check: (value: unknown) => value is T): T | undefined {
+		const file = this.file(key);
+		let text: string;
+		try {
+			text = fs.readFileSync(file, 'utf8');
+		} catch (error) {
+			if (systemCode(error) === 'ENOENT') {
+				return undefined;
+			}
+			throw error;
+		}
+		const value = parse(text);
+		if (check(value)) {
+			return value;
+		}
+		const aside = `${file}.corrupt-${Date.now()}`;
+		fs.renameSync(file, aside);
+		this.warn(`Record "${key}" is corrupt and was set aside as ${aside}`);
+		return undefined;
+	}
+
+	/** Keys that start with `prefix`, sorted. */
+	list(prefix: string): string[] {
+		return fs
+			.readdirSync(this.dir)
+			.filter((name) => name.startsWith(prefix) && name.endsWith('.json'))
+			.map((name) => name.slice(0, -'.json'.length))
+			.sort();
+	}
+
+	/** Removes the record; removing what is not there is no error. */
+	remove(key: string): void {
+		fs.rmSync(this.file(key), { force: true });
+		syncFolder(this.dir);
+	}
+
+	private file(key: string): string {
+		if (!KEY.test(key)) {
+			throw new EngineError('invalid', `Cannot store record "${key}": the key is not a plain file name`);
+		}
+		return path.join(this.dir, `${key}.json`);
+	}
+}
+
+/** Replaces `file` so that a reader, or a machine that loses power, sees the old content or the new, never half. */
+export function writeAtomically(file: string, content: string | Uint8Array, mode = 0o600): void {
+	const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+	try {
+		const descriptor = fs.openSync(temporary, 'wx', mode);
+		try {
+			fs.writeFileSync(descriptor, content);
+			fs.fsyncSync(descriptor);
+		} finally {
+			fs.closeSync(descriptor);
+		}
+		fs.renameSync(temporary, file);
+	} catch (error) {
+		fs.rmSync(temporary, { force: true });
+		throw error;
+	}
+	syncFolder(path.dirname(file));
+}
+
+/** Makes renames and removals in `dir` survive a power cut. */
+export function syncFolder(dir: string): void {
+	const descriptor = fs.openSync(dir, 'r');
+	try {
+		fs.fsyncSync(descriptor);
+	} finally {
+		fs.closeSync(descriptor);
+	}
+}
+
+function parse(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (error) {
+		if (error instanceof SyntaxError) {
+			return undefined;
+		}
+		throw error;
+	}
+}

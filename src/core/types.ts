@@ -1,0 +1,159 @@
+/**
+ * The records on disk. Field names are the seed's JSON names (../shared/spec), so a reader of the tutorial finds them
+ * again; ids are real digests and 64-hex container ids. Sizes are bytes, times RFC 3339 with nanoseconds in UTC.
+ */
+
+/** One name of an image. Two tags of one image are two records with the same `id`. */
+export interface Image {
+	/** Digest of the image configuration, "sha256:<64 hex>" (image-spec, ImageID). */
+	readonly id: string;
+	/** Normalised repository, "docker.io/library/nginx"; empty when dangling. */
+	readonly name: string;
+	/** Empty when dangling or when pulled by digest alone. */
+	readonly tag: string;
+	/** DiffIDs, base layer first. */
+	readonly layers: readonly string[];
+	readonly config: ImageConfig;
+	/** Bytes of all layers, unpacked. */
+	readonly size: number;
+	/** When the image was built; "" when the image does not say. */
+	readonly created: string;
+	/** Digest of the manifest that was pulled, in blobs/. */
+	readonly digest: string;
+	/** "name@sha256:…" as docker shows it; the index digest when the reference named an index. */
+	readonly repo_digests: readonly string[];
+	readonly platform: Platform;
+	/** When this record was written. */
+	readonly pulled_at: string;
+}
+
+export interface ImageConfig {
+	readonly cmd: readonly string[];
+	readonly entrypoint: readonly string[];
+	readonly env: readonly string[];
+	readonly working_dir: string;
+	/** "80/tcp" → {} */
+	readonly exposed_ports: Readonly<Record<string, Record<string, never>>>;
+	readonly user: string;
+	readonly volumes: Readonly<Record<string, Record<string, never>>>;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly stop_signal: string;
+}
+
+/** image-spec, platform. */
+export interface Platform {
+	readonly os: string;
+	readonly architecture: string;
+	readonly variant?: string;
+}
+
+export type ContainerStatus =
+	| 'created'
+	| 'starting'
+	| 'running'
+	| 'paused'
+	| 'stopping'
+	| 'restarting'
+	| 'exited'
+	| 'removing'
+	| 'dead';
+
+export interface Container {
+	/** 64 hex digits. */
+	readonly id: string;
+	/** Without docker's leading slash. */
+	readonly name: string;
+	readonly image_id: string;
+	readonly status: ContainerStatus;
+	readonly created_at: string;
+	/** "" until first started. */
+	readonly started_at: string;
+	/** "" until first finished. */
+	readonly finished_at: string;
+	readonly config: ContainerConfig;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly annotations: Readonly<Record<string, string>>;
+	readonly restart_count: number;
+	/** Of the last run: 0–255, 128 + n for signal n, 125–127 for a failed start. */
+	readonly exit_code: number;
+	/** Why the last start failed, else "". */
+	readonly error: string;
+	readonly oom_killed: boolean;
+	/** True from the moment a person asked to stop or kill it, until the next start. */
+	readonly manual_stop: boolean;
+	/** The container's first process while it runs; null otherwise. */
+	readonly process: ProcessIdentity | null;
+	/** The shim that watches it; null when not running. */
+	readonly shim: ProcessIdentity | null;
+}
+
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessIdentity {
+	readonly pid: number;
+	/** Field 22 of /proc/<pid>/stat: clock ticks after boot. */
+	readonly start_time: string;
+	/** /proc/sys/kernel/random/boot_id */
+	readonly boot_id: string;
+}
+
+export interface ContainerConfig {
+	/** As the user wrote it. */
+	readonly image: string;
+	/** Arguments after the entrypoint: the user's, else the image's. */
+	readonly command: readonly string[];
+	readonly entrypoint: readonly string[];
+	readonly env: readonly string[];
+	/** Absolute; "" means the image's, else "/". */
+	readonly working_dir: string;
+	/** "name", "uid", "uid:gid", …; "" means root. */
+	readonly user: string;
+	readonly hostname: string;
+	readonly tty: boolean;
+	readonly open_stdin: boolean;
+	/** Close stdin when the first attached client leaves. */
+	readonly stdin_once: boolean;
+	readonly stop_signal: string;
+	/** Seconds between the stop signal and SIGKILL; -1 waits for ever. */
+	readonly stop_timeout: number;
+	readonly resources: ResourceConfig;
+	readonly network: NetworkConfig;
+	readonly log_config: LogConfig;
+	readonly mounts: readonly Mount[];
+	readonly read_only: boolean;
+	readonly privileged: boolean;
+	/** "ALL" or capability names without "CAP_". */
+	readonly cap_add: readonly string[];
+	readonly cap_drop: readonly string[];
+	readonly auto_remove: boolean;
+	readonly extra_hosts: readonly string[];
+}
+
+export interface ResourceConfig {
+	/** CPUs, 0.5 is half of one; 0 is no limit. */
+	readonly cpu: number;
+	/** Bytes; 0 is no limit. */
+	readonly memory: number;
+	/** Processes; 0 is no limit. */
+	readonly pids: number;
+}
+
+export interface NetworkConfig {
+	/** "host" or "none". */
+	readonly mode: string;
+}
+
+/** The seed's LogConfig; `options` keeps every --log-opt in docker's spelling. */
+export interface LogConfig {
+	readonly type: string;
+	readonly options: Readonly<Record<string, string>>;
+}
+
+/** A bind mount; named volumes come with the volumes module. */
+export interface Mount {
+	readonly type: 'bind' | 'tmpfs';
+	/** Absolute path on the host; "" for tmpfs. */
+	readonly source: string;
+	/** Absolute path in the container. */
+	readonly destination: string;
+	readonly read_only: boolean;
+}
