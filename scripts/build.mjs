@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+// Bundles the extension, the command line, the engine and its layer worker into dist/ (CommonJS).
+//   node scripts/build.mjs [--production] [--tests]
+// `vscode` can be resolved by the extension's bundle only, so that a wrong import breaks the build of the others.
+import * as esbuild from 'esbuild';
+import fs from 'node:fs';
+
+const production = process.argv.includes('--production');
+const tests = process.argv.includes('--tests');
+const { version } = JSON.parse(fs.readFileSync('package.json', 'utf8'));
+
+const common = {
+	bundle: true,
+	platform: 'node',
+	format: 'cjs',
+	target: 'node20',
+	sourcemap: production ? false : 'linked',
+	sourcesContent: false,
+	minify: production,
+	logLevel: 'warning',
+	legalComments: 'none',
+	define: { MYDOCKER_VERSION: JSON.stringify(version), MYDOCKER_BUILD_TIME: String(Date.now()) },
+};
+
+const bundles = {
+	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'] },
+	cli: { entryPoints: ['src/cli.ts'], banner: { js: '#!/usr/bin/env node' } },
+	engine: { entryPoints: ['src/engine.ts'] },
+	'layer-worker': { entryPoints: ['src/core/image/layer-worker.ts'] },
+};
+
+fs.rmSync('dist', { recursive: true, force: true });
+for (const [name, options] of Object.entries(bundles)) {
+	if (fs.existsSync(options.entryPoints[0])) {
+		await esbuild.build({ ...common, ...options, outfile: `dist/${name}.js` });
+	}
+}
+if (fs.existsSync('dist/cli.js')) {
+	fs.chmodSync('dist/cli.js', 0o755);
+}
+
+if (tests) {
+	fs.rmSync('out/test', { recursive: true, force: true });
+	const entryPoints = ['test', 'bench']
+		.filter((folder) => fs.existsSync(folder))
+		.flatMap((folder) => fs.readdirSync(folder, { recursive: true }).map((file) => `${folder}/${file}`))
+		.filter(
+			(file) =>
+				!file.includes('/server/') &&
+				(/\.test\.ts$/.test(file) || /^bench\/[^/]+\.ts$/.test(file) || file === 'test/host/index.ts'),
+		);
+	await esbuild.build({
+		...common,
+		minify: false,
+		sourcemap: 'linked',
+		entryPoints,
+		outdir: 'out',
+		outbase: '.',
+		external: ['vscode', 'mocha', 'dockerode', 'playwright-core'],
+	});
+}
