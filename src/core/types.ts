@@ -156,4 +156,6 @@ export interface Mount {
 	/** Absolute path in the container. */
 	readonly destination: string;
 	readonly read_only: boolean;
+	/** More options of mount(8), such as "size=64m" for tmpfs or a bind's propagation; none by default. */
+	readonly options?: readonly string[];
 }

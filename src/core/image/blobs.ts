@@ -1,0 +1,175 @@
+/** The content store: an OCI image layout (image-spec, image-layout.md) that skopeo and umoci can read. */
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { promisify } from 'node:util';
+import { EngineError, systemCode } from '../errors';
+import { syncFolder, writeAtomically } from '../store';
+import { digestOf } from './manifest';
+import type { Descriptor } from './manifest';
+import { isDigest } from './reference';
+
+export interface IndexEntry {
+	readonly descriptor: Descriptor;
+	/** "docker.io/library/nginx:latest"; none for a dangling image. */
+	readonly name?: string;
+}
+
+const HEX = /^[a-f0-9]{64}$/;
+
+/**
+ * Blobs by digest. A file in blobs/sha256 is whole and has its digest: it is written under another name, checked, made
+ * durable and renamed.
+ */
+export class Blobs {
+	private readonly folder: string;
+
+	constructor(private readonly root: string) {
+		this.folder = blobFolder(root);
+	}
+
+	/** Makes the layout's files; downloads that were under way in another life are dropped. */
+	load(): void {
+		fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+		fs.rmSync(path.join(this.root, 'ingest'), { recursive: true, force: true });
+		fs.mkdirSync(path.join(this.root, 'ingest'), { mode: 0o700 });
+		this.writeUnlessSame('oci-layout', JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+	}
+
+	path(digest: string): string {
+		return blobPath(this.root, digest);
+	}
+
+	/** Whether the blob is there in its full size. */
+	has(descriptor: Pick<Descriptor, 'digest' | 'size'>): boolean {
+		return fs.statSync(this.path(descriptor.digest), { throwIfNoEntry: false })?.size === descriptor.size;
+	}
+
+	/** A small blob, its digest checked again; undefined when it is missing or damaged. */
+	read(digest: string): Buffer | undefined {
+		try {
+			const bytes = fs.readFileSync(this.path(digest));
+			return digestOf(bytes) === digest ? bytes : undefined;
+		} catch (error) {
+			if (systemCode(error) === 'ENOENT') {
+				return undefined;
+			}
+			throw error;
+		}
+	}
+
+	/** Stores a small blob. */
+	write(bytes: Uint8Array): void {
+		const file = this.path(digestOf(bytes));
+		if (!fs.existsSync(file)) {
+			writeAtomically(file, bytes);
+		}
+	}
+
+	remove(digest: string): void {
+		fs.rmSync(this.path(digest), { force: true });
+	}
+
+	/** Digests of all blobs. */
+	list(): string[] {
+		return fs
+			.readdirSync(this.folder)
+			.filter((name) => HEX.test(name))
+			.map((name) => `sha256:${name}`);
+	}
+
+	/** Removes what a write that was cut off has left. */
+	removeLeftovers(): void {
+		for (const name of fs.readdirSync(this.folder).filter((other) => !HEX.test(other))) {
+			fs.rmSync(path.join(this.folder, name), { recursive: true, force: true });
+		}
+	}
+
+	/** Writes index.json, which other tools find images by; this engine's truth is in the records. */
+	writeIndex(entries: readonly IndexEntry[]): void {
+		const manifests = entries.map(({ descriptor, name }) => ({
+			...descriptor,
+			...(name === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': name } }),
+		}));
+		const mediaType = 'application/vnd.oci.image.index.v1+json';
+		this.writeUnlessSame('index.json', JSON.stringify({ schemaVersion: 2, mediaType, manifests }, undefined, '\t'));
+	}
+
+	private writeUnlessSame(name: string, content: string): void {
+		const file = path.join(this.root, name);
+		if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== content) {
+			writeAtomically(file, content);
+		}
+	}
+}
+
+/** The hex part of a digest: a safe file name. */
+export function hexOf(digest: string): string {
+	if (!isDigest(digest)) {
+		throw new EngineError('invalid', `Cannot use digest "${digest}": it is not "sha256:" and 64 hex digits`);
+	}
+	return digest.slice('sha256:'.length);
+}
+
+/** Where the store at `root` keeps the blob. */
+export function blobPath(root: string, digest: string): string {
+	return path.join(blobFolder(root), hexOf(digest));
+}
+
+function blobFolder(root: string): string {
+	return path.join(root, 'blobs', 'sha256');
+}
+
+/** One blob on its way into the store at `root`. */
+export class Ingest {
+	private readonly file: string;
+	private readonly hash = createHash('sha256');
+	private openFile: number | undefined;
+	private syncing: Promise<void> | undefined;
+
+	constructor(
+		private readonly root: string,
+		private readonly descriptor: Descriptor,
+	) {
+		this.file = path.join(root, 'ingest', `${hexOf(descriptor.digest)}.${randomBytes(4).toString('hex')}`);
+	}
+
+	/**
+	 * Passes the bytes on and writes them at the same time. Throws EngineError "corrupt" with the bare reason at the end
+	 * when size or digest are not those of the descriptor.
+	 */
+	async *tee(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+		const file = (this.openFile = fs.openSync(this.file, 'wx', 0o600));
+		let size = 0;
+		for await (const chunk of source) {
+			this.hash.update(chunk);
+			for (let done = 0; done < chunk.length;) {
+				done += fs.writeSync(file, chunk, done, chunk.length - done);
+			}
+			size += chunk.length;
+			yield chunk;
+		}
+		const digest = `sha256:${this.hash.digest('hex')}`;
+		if (size !== this.descriptor.size || digest !== this.descriptor.digest) {
+			throw new EngineError('corrupt', `its content has ${size} bytes and digest ${digest}`);
+		}
+		this.syncing = promisify(fs.fsync)(file);
+	}
+
+	/** Gives the whole blob its name. */
+	async commit(): Promise<void> {
+		await this.syncing;
+		fs.renameSync(this.file, blobPath(this.root, this.descriptor.digest));
+		syncFolder(blobFolder(this.root));
+	}
+
+	/** Closes the file and removes it unless it was committed. */
+	async close(): Promise<void> {
+		await this.syncing;
+		if (this.openFile !== undefined) {
+			fs.closeSync(this.openFile);
+			this.openFile = undefined;
+		}
+		fs.rmSync(this.file, { force: true });
+	}
+}

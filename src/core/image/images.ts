@@ -1,0 +1,752 @@
+import * as path from 'node:path';
+import * as v from 'valibot';
+import { EngineError } from '../errors';
+import { nowNanoseconds, rfc3339 } from '../events';
+import type { Events } from '../events';
+import type { Store } from '../store';
+import type { Image, Platform } from '../types';
+import { Blobs } from './blobs';
+import { credentialsFor } from './credentials';
+import type { RegistryAuth } from './credentials';
+import { familiarTag, isImage, recordKey, repositoryOf } from './image-records';
+import type { TagName } from './image-records';
+import { Layers } from './layers';
+import { chainIds, parseDiffIds } from './manifest';
+import type { Descriptor } from './manifest';
+import { readManifest, resolveImage } from './pull';
+import type { ResolvedImage, StoredManifest } from './pull';
+import { familiarName, formatReference, isDigest, normalizedName, parseReference, withDefaultTag } from './reference';
+import type { Reference } from './reference';
+import { Registry } from './registry';
+import type { JobProgress } from './unpack';
+
+export type { RegistryAuth } from './credentials';
+
+/** A line of a pull, in docker's words. */
+export interface PullProgress {
+	/** "Pulling from library/nginx", "Downloading", "Pull complete", … */
+	readonly status: string;
+	/** The first 12 hex digits of the layer's blob; of the first line, tag or digest. */
+	readonly id?: string;
+	/** Bytes of the compressed layer. */
+	readonly current?: number;
+	readonly total?: number;
+}
+
+export interface PullOptions {
+	readonly platform?: Platform;
+	readonly auth?: RegistryAuth;
+	readonly onProgress?: (progress: PullProgress) => void;
+	readonly signal?: AbortSignal;
+}
+
+/** Exactly one of the two is set. */
+export interface RemovedImage {
+	/** A name that is gone: "nginx:latest", "nginx@sha256:…". */
+	readonly untagged?: string;
+	/** An image's id, or the ChainID of a layer that went with it. */
+	readonly deleted?: string;
+}
+
+/** A container that uses an image. */
+export interface ImageUser {
+	readonly id: string;
+	readonly name: string;
+	readonly isRunning: boolean;
+}
+
+export interface ImagesOptions {
+	/** The store's folder. */
+	readonly root: string;
+	readonly store: Store;
+	readonly events: Events;
+	readonly warn: (message: string) => void;
+	readonly users: (imageId: string) => readonly ImageUser[];
+	/** The bundle of layer-worker.ts; by default it lies beside the engine's. */
+	readonly layerWorker?: string;
+}
+
+/** Files that a pull under way must find where it has seen them. */
+interface Lease {
+	readonly blobs: readonly string[];
+	readonly layers: readonly string[];
+}
+
+type Progress = (progress: PullProgress) => void;
+
+/**
+ * The images of a store: records, blobs and unpacked layers. Memory is the truth, each change is written through.
+ *
+ * Invariants: a record is saved after everything that it needs is in place, and removed before any of that is; each
+ * image has one record for each of its tags, or one without a tag; what no record, container or pull needs is removed.
+ */
+export class Images {
+	private readonly records = new Map<string, Image>();
+	/** By digest; for every record's manifest that could be read. */
+	private readonly manifests = new Map<string, StoredManifest>();
+	/** Layers of images that were removed by force while a container uses them, by image id. */
+	private readonly held = new Map<string, readonly string[]>();
+	private readonly leases = new Set<Lease>();
+	private readonly blobs: Blobs;
+	private readonly layers: Layers;
+
+	constructor(private readonly options: ImagesOptions) {
+		this.blobs = new Blobs(options.root);
+		this.layers = new Layers(
+			options.root,
+			options.warn,
+			options.layerWorker ?? path.join(__dirname, 'layer-worker.js'),
+		);
+	}
+
+	/**
+	 * Reads the records and makes the rest of the store fit them: images whose files are gone are dropped with a warning,
+	 * files that nothing needs are removed. Call once, before anything else.
+	 */
+	load(): Promise<void> {
+		this.blobs.load();
+		this.blobs.removeLeftovers();
+		this.layers.load();
+		const keys = this.options.store.list('image-');
+		const isAllReadable = keys.map((key) => this.loadRecord(key)).every(Boolean);
+		this.holdUsedImages();
+		if (isAllReadable) {
+			this.collect();
+		} // else what looks unneeded may belong to the record that was set aside
+		this.writeIndex();
+		return Promise.resolve();
+	}
+
+	/** Resolves when nothing is written or removed in the background any more. */
+	async close(): Promise<void> {
+		await this.layers.close();
+	}
+
+	/**
+	 * Fetches "repository", "repository:tag" or "repository@digest" for the platform, by default this machine's, and
+	 * gives its record. Throws EngineError; when the signal aborts, the reason of that, and nothing is left behind.
+	 */
+	async pull(text: string, options: PullOptions = {}): Promise<Image> {
+		const reference = pullReference(text);
+		const signal = options.signal ?? new AbortController().signal;
+		const progress = options.onProgress ?? ((): void => undefined);
+		const credentials = credentialsFor(reference.registry, options.auth);
+		const registry = new Registry({
+			host: reference.registry,
+			...(credentials === undefined ? {} : { credentials }),
+		});
+		try {
+			const fetched = await registry.manifest(reference, signal);
+			progress({ status: `Pulling from ${reference.repository}`, id: reference.digest ?? reference.tag ?? '' });
+			const { platform } = options;
+			const image = await resolveImage(registry, reference, fetched, { platform, signal });
+			return await this.fetch(registry, reference, image, { signal, progress });
+		} finally {
+			registry.close();
+		}
+	}
+
+	/** All records, the newest image first. */
+	list(): readonly Image[] {
+		return [...this.records.values()].sort(
+			(one, other) =>
+				(Date.parse(other.created) || 0) - (Date.parse(one.created) || 0) ||
+				compare(`${one.name}:${one.tag}`, `${other.name}:${other.tag}`),
+		);
+	}
+
+	/** By name (tag "latest" by default), name@digest, id or a prefix of an id that only one image has. */
+	find(nameOrId: string): Image | undefined {
+		const hex = nameOrId.replace(/^sha256:/, '');
+		if (/^[a-f0-9]{64}$/.test(hex)) {
+			return this.list().find((image) => image.id === `sha256:${hex}`);
+		}
+		return this.findByName(nameOrId) ?? this.findByPrefix(hex);
+	}
+
+	/** As find; throws EngineError "not-found", or "invalid" for what cannot be a name, with docker's texts. */
+	get(nameOrId: string): Image {
+		const image = this.find(nameOrId);
+		if (image) {
+			return image;
+		}
+		const hex = nameOrId.replace(/^sha256:/, '');
+		const name = /^[a-f0-9]{64}$/.test(hex)
+			? `sha256:${hex}`
+			: formatReference(withDefaultTag(parseReference(nameOrId)));
+		throw new EngineError('not-found', `No such image: ${name}`);
+	}
+
+	/** All records of one image. */
+	names(imageId: string): readonly Image[] {
+		return this.list().filter((image) => image.id === imageId);
+	}
+
+	/** Gives an image one more name; a name that another image has moves. Docker's errors. */
+	tag(source: string, target: string): Image {
+		const image = this.get(source);
+		const reference = withDefaultTag(parseReference(target));
+		if (reference.digest !== undefined || reference.tag === undefined) {
+			throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
+		}
+		const name = { name: normalizedName(reference), tag: reference.tag };
+		if (familiarName(name.name) === 'sha256') {
+			throw new EngineError('invalid', 'refusing to create an ambiguous tag using digest algorithm as name');
+		}
+		const tagged = this.point(name, image, []);
+		this.writeIndex();
+		this.emit('tag', image, image.id, familiarTag(name));
+		return tagged;
+	}
+
+	/**
+	 * Removes a name, or with its last name the image, as docker does; gives what went. Throws EngineError "not-found" or
+	 * "conflict" with docker's texts.
+	 */
+	remove(nameOrId: string, { force }: { readonly force: boolean }): RemovedImage[] {
+		const image = this.get(nameOrId);
+		const removed: RemovedImage[] = [];
+		if (this.findByName(nameOrId)) {
+			this.removeName(image, nameOrId, force, removed);
+			if (!this.hasReferences(image.id) && !this.isKept(image, force)) {
+				this.delete(image, removed);
+			}
+		} else {
+			this.checkUnused(image, { force, ignoreNames: force || this.isInOneRepository(image.id) });
+			this.delete(image, removed);
+		}
+		this.writeIndex();
+		return removed;
+	}
+
+	/** Images whose name or tag contains the text, in any case. */
+	search(query: string): readonly Image[] {
+		const text = query.toLowerCase();
+		return this.list().filter(
+			({ name, tag }) => familiarName(name).toLowerCase().includes(text) || tag.toLowerCase().includes(text),
+		);
+	}
+
+	/**
+	 * Unpacks the layers of an image that are missing, from their blobs: after a power cut. Usually there are none, and
+	 * it costs nothing; call it before lowerDirectories where an image is about to be used.
+	 */
+	async unpack(imageId: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
+		const diffIds = this.layersOf(imageId);
+		const stored = this.manifests.get(this.names(imageId)[0]?.digest ?? '');
+		for (const [index, diffId] of diffIds.entries()) {
+			if (this.layers.get(diffId) === undefined) {
+				const descriptor = stored?.manifest.layers[index];
+				if (!descriptor || !this.blobs.has(descriptor)) {
+					throw missingLayer(imageId, diffId);
+				}
+				const request = { descriptor, diffId, download: null };
+				await this.layers.obtain(request, { signal, onProgress: () => undefined });
+			}
+		}
+		this.layers.syncInBackground();
+	}
+
+	/** Overlay lower directories of an image, top first, absolute. They stay while a container uses the image. */
+	lowerDirectories(imageId: string): readonly string[] {
+		const directories: string[] = [];
+		// Overlayfs refuses a directory twice; of two times the same layer, the upper one hides the lower one.
+		for (const diffId of new Set([...this.layersOf(imageId)].reverse())) {
+			const record = this.layers.get(diffId);
+			if (!record) {
+				throw missingLayer(imageId, diffId);
+			}
+			directories.push(this.layers.path(diffId));
+			if (record.is_opaque) {
+				break;
+			}
+		}
+		return directories;
+	}
+
+	private async fetch(
+		registry: Registry,
+		reference: Reference,
+		image: ResolvedImage,
+		{ signal, progress }: { signal: AbortSignal; progress: Progress },
+	): Promise<Image> {
+		const lease = leaseOf(image);
+		this.leases.add(lease);
+		let isDone = false;
+		try {
+			await this.fetchLayers(registry, reference, image, { signal, progress });
+			const { record, isNew } = this.save(reference, image);
+			isDone = true;
+			progress({ status: `Digest: ${image.digest}` });
+			const what = isNew ? 'Downloaded newer image' : 'Image is up to date';
+			progress({ status: `Status: ${what} for ${formatReference(reference)}` });
+			this.emit('pull', record, formatReference(reference), familiarName(normalizedName(reference)));
+			return record;
+		} finally {
+			this.leases.delete(lease);
+			if (isDone) {
+				this.layers.syncInBackground();
+			} else {
+				this.collect();
+			}
+		}
+	}
+
+	/** Fetches the layers that are missing, all at once; when one fails, the others are stopped. */
+	private async fetchLayers(
+		registry: Registry,
+		reference: Reference,
+		{ manifest, configuration }: ResolvedImage,
+		{ signal, progress }: { signal: AbortSignal; progress: Progress },
+	): Promise<void> {
+		const missing = new Map<string, Descriptor>();
+		for (const [index, descriptor] of manifest.layers.entries()) {
+			const diffId = configuration.diffIds[index] ?? '';
+			if (this.layers.get(diffId) === undefined || !this.blobs.has(descriptor)) {
+				missing.set(diffId, descriptor);
+			}
+		}
+		if (missing.size > 0 || this.names(manifest.config.digest).length === 0) {
+			for (const [index, { digest }] of manifest.layers.entries()) {
+				const isMissing = missing.has(configuration.diffIds[index] ?? '');
+				progress({ status: isMissing ? 'Pulling fs layer' : 'Already exists', id: shortId(digest) });
+			}
+		}
+		const failed = new AbortController();
+		const stop = AbortSignal.any([signal, failed.signal]);
+		const work = [...missing]
+			.sort(([, one], [, other]) => other.size - one.size) // the biggest layer decides how long it takes
+			.map(async ([diffId, descriptor], index) => {
+				if (index >= BUSY) {
+					progress({ status: 'Waiting', id: shortId(descriptor.digest) });
+				}
+				try {
+					await this.fetchLayer(registry, reference, { diffId, descriptor }, { signal: stop, progress });
+				} catch (error) {
+					failed.abort(error);
+					throw error;
+				}
+			});
+		await Promise.allSettled(work);
+		stop.throwIfAborted();
+	}
+
+	private async fetchLayer(
+		registry: Registry,
+		reference: Reference,
+		{ diffId, descriptor }: { diffId: string; descriptor: Descriptor },
+		{ signal, progress }: { signal: AbortSignal; progress: Progress },
+	): Promise<void> {
+		const id = shortId(descriptor.digest);
+		const isLocal = this.blobs.has(descriptor) && this.layers.get(diffId) === undefined;
+		const download = isLocal ? null : { access: registry.handover(), reference };
+		const onProgress = ({ phase, current, total }: JobProgress): void => {
+			const status = STATUS[isLocal ? 'extracting' : phase];
+			progress({ status, id, ...(phase === 'downloading' || phase === 'extracting' ? { current, total } : {}) });
+		};
+		await this.layers.obtain({ descriptor, diffId, download }, { signal, onProgress });
+		progress({ status: 'Pull complete', id });
+	}
+
+	/** Writes the small blobs, then the record. */
+	private save(reference: Reference, image: ResolvedImage): { record: Image; isNew: boolean } {
+		const { configuration, descriptor, manifest } = image;
+		this.blobs.write(image.configurationBytes);
+		this.blobs.write(image.bytes);
+		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes: image.bytes });
+		const name = normalizedName(reference);
+		const record: Image = {
+			id: manifest.config.digest,
+			name,
+			tag: reference.tag ?? '',
+			layers: configuration.diffIds,
+			config: configuration.config,
+			size: sum(configuration.diffIds.map((diffId) => this.layers.get(diffId)?.size ?? 0)),
+			created: configuration.created,
+			digest: descriptor.digest,
+			repo_digests: [],
+			platform: configuration.platform,
+			pulled_at: rfc3339(nowNanoseconds()),
+		};
+		const repoDigest = `${familiarName(name)}@${image.digest}`;
+		const isNew =
+			reference.tag === undefined
+				? !this.digestsOf(record.id).includes(repoDigest)
+				: this.records.get(recordKey(record))?.id !== record.id;
+		const saved =
+			reference.tag === undefined
+				? this.setReferences(record, this.tagsOf(record.id), [...this.digestsOf(record.id), repoDigest])
+				: this.point({ name, tag: reference.tag }, record, [repoDigest]);
+		this.writeIndex();
+		return { record: saved, isNew };
+	}
+
+	/** Lets a name mean this image. The image that had it keeps its other names, or stays without one. */
+	private point(name: TagName, image: Image, repoDigests: readonly string[]): Image {
+		const key = recordKey({ ...image, ...name });
+		const old = this.records.get(key);
+		if (old && old.id !== image.id) {
+			// The file is replaced when the new record is saved: the name never means nothing.
+			this.records.delete(key);
+			this.setReferences(old, this.tagsOf(old.id), old.repo_digests);
+		}
+		const tags = this.tagsOf(image.id);
+		const isKnown = tags.some((tag) => tag.name === name.name && tag.tag === name.tag);
+		const digests = [...this.digestsOf(image.id), ...repoDigests];
+		this.setReferences(image, isKnown ? tags : [...tags, name], digests);
+		return this.records.get(key) ?? image;
+	}
+
+	/**
+	 * Makes these the tags and digests of the image: saves the records that differ, then removes those that are too many.
+	 * Gives the first of the records.
+	 */
+	private setReferences(image: Image, tags: readonly TagName[], digests: readonly string[]): Image {
+		const repo_digests = [...new Set(digests)].sort(compare);
+		const [first] = repo_digests;
+		const untagged = { name: first === undefined ? '' : normalized(repositoryOf(first)), tag: '' };
+		const names = tags.length === 0 ? [untagged] : tags;
+		const wanted = new Map(
+			names.map((name) => {
+				const known = this.records.get(recordKey({ ...image, ...name }));
+				const pulled_at = known?.id === image.id ? known.pulled_at : image.pulled_at;
+				const record = { ...image, ...name, repo_digests, pulled_at };
+				return [recordKey(record), record];
+			}),
+		);
+		for (const [key, record] of wanted) {
+			if (JSON.stringify(this.records.get(key)) !== JSON.stringify(record)) {
+				this.options.store.save(key, record);
+				this.records.set(key, record);
+			}
+		}
+		this.removeRecords(image.id, new Set(wanted.keys()));
+		return [...wanted.values()][0] ?? image;
+	}
+
+	private removeRecords(imageId: string, kept: ReadonlySet<string>): void {
+		for (const [key, record] of this.records) {
+			if (record.id === imageId && !kept.has(key)) {
+				this.options.store.remove(key);
+				this.records.delete(key);
+			}
+		}
+	}
+
+	private tagsOf(imageId: string): TagName[] {
+		return [...this.records.values()]
+			.filter((record) => record.id === imageId && record.tag !== '')
+			.map(({ name, tag }) => ({ name, tag }));
+	}
+
+	private digestsOf(imageId: string): string[] {
+		const all = [...this.records.values()].filter((record) => record.id === imageId);
+		return [...new Set(all.flatMap((record) => record.repo_digests))];
+	}
+
+	private hasReferences(imageId: string): boolean {
+		return this.tagsOf(imageId).length > 0 || this.digestsOf(imageId).length > 0;
+	}
+
+	/** Docker's isSingleReference: at most one tag, and all digests of the same repository. */
+	private isInOneRepository(imageId: string): boolean {
+		const tags = this.tagsOf(imageId);
+		const digests = this.digestsOf(imageId);
+		const repositories = new Set([...digests.map(repositoryOf), ...tags.map(({ name }) => familiarName(name))]);
+		return tags.length + digests.length <= 1 || (tags.length <= 1 && digests.length > 0 && repositories.size === 1);
+	}
+
+	private removeName(image: Image, text: string, force: boolean, removed: RemovedImage[]): void {
+		const [user] = this.options.users(image.id);
+		if (!force && user && this.isInOneRepository(image.id)) {
+			throw new EngineError(
+				'conflict',
+				`conflict: unable to remove repository reference "${text}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${shortId(image.id)}`,
+			);
+		}
+		const reference = withDefaultTag(parseReference(text));
+		const name = normalizedName(reference);
+		const repository = familiarName(name);
+		const gone: string[] = [];
+		let tags = this.tagsOf(image.id);
+		let digests = this.digestsOf(image.id);
+		if (reference.digest !== undefined) {
+			gone.push(`${repository}@${reference.digest}`);
+		} else {
+			gone.push(formatReference(reference));
+			tags = tags.filter((tag) => tag.name !== name || tag.tag !== reference.tag);
+			if (!tags.some((tag) => tag.name === name)) {
+				// With the last tag of a repository its digests go too.
+				gone.push(...digests.filter((digest) => repositoryOf(digest) === repository).sort(compare));
+			}
+		}
+		digests = digests.filter((digest) => !gone.includes(digest));
+		this.setReferences(image, tags, digests);
+		this.announceUntagged(image, gone, removed);
+	}
+
+	private announceUntagged(image: Image, names: readonly string[], removed: RemovedImage[]): void {
+		for (const untagged of names) {
+			removed.push({ untagged });
+			this.emit('untag', image, image.id, image.id);
+		}
+	}
+
+	/** Whether an image that has lost its last name stays, for the container that uses it. */
+	private isKept(image: Image, force: boolean): boolean {
+		return this.options.users(image.id).some(({ isRunning }) => isRunning || !force);
+	}
+
+	/** Removes the image itself with the names it still has. */
+	private delete(image: Image, removed: RemovedImage[]): void {
+		const names = [...this.tagsOf(image.id).map(familiarTag), ...this.digestsOf(image.id)].sort(compare);
+		this.updateHeld(image);
+		this.removeRecords(image.id, new Set());
+		this.announceUntagged(image, names, removed);
+		removed.push({ deleted: image.id });
+		this.emit('delete', image, image.id, image.id);
+		const gone = this.collect();
+		const chain = chainIds(image.layers);
+		for (const [index, diffId] of [...image.layers.entries()].reverse()) {
+			if (gone.has(diffId)) {
+				removed.push({ deleted: chain[index] ?? diffId });
+			}
+		}
+	}
+
+	/** A container that is not running keeps the layers of its image even when that is removed by force. */
+	private updateHeld(image: Image): void {
+		this.held.set(image.id, image.layers);
+		for (const imageId of [...this.held.keys()]) {
+			if (this.options.users(imageId).length === 0) {
+				this.held.delete(imageId);
+			}
+		}
+	}
+
+	/** Docker's checkImageDeleteConflict. */
+	private checkUnused(image: Image, { force, ignoreNames }: { force: boolean; ignoreNames: boolean }): void {
+		const users = this.options.users(image.id);
+		const running = users.find(({ isRunning }) => isRunning);
+		if (running) {
+			const reason = `image is being used by running container ${running.id.slice(0, 12)}`;
+			throw conflict(image, 'cannot be forced', reason);
+		}
+		if (!ignoreNames && this.hasReferences(image.id)) {
+			throw conflict(image, 'must be forced', 'image is referenced in multiple repositories');
+		}
+		const [stopped] = users;
+		if (stopped && !force) {
+			const reason = `image is being used by stopped container ${stopped.id.slice(0, 12)}`;
+			throw conflict(image, 'must be forced', reason);
+		}
+	}
+
+	/** Removes blobs and layers that no record, container or pull needs; gives the DiffIDs of the layers. */
+	private collect(): Set<string> {
+		const used = this.used();
+		for (const digest of this.manifests.keys()) {
+			if (!used.has(digest)) {
+				this.manifests.delete(digest);
+			}
+		}
+		for (const digest of this.blobs.list()) {
+			if (!used.has(digest)) {
+				this.blobs.remove(digest);
+			}
+		}
+		const unused = this.layers.list().filter((diffId) => !used.has(diffId));
+		this.layers.remove(unused);
+		return new Set(unused);
+	}
+
+	/** Digests of blobs and DiffIDs of layers that must stay. */
+	private used(): Set<string> {
+		const used = new Set<string>();
+		const add = (digests: readonly string[]): void => {
+			for (const digest of digests) {
+				used.add(digest);
+			}
+		};
+		for (const record of this.records.values()) {
+			add([record.id, record.digest, ...record.layers]);
+			add(this.manifests.get(record.digest)?.manifest.layers.map(({ digest }) => digest) ?? []);
+		}
+		for (const [imageId, layers] of this.held) {
+			add([imageId, ...layers]);
+		}
+		for (const lease of this.leases) {
+			add([...lease.blobs, ...lease.layers]);
+		}
+		return used;
+	}
+
+	private findByName(text: string): Image | undefined {
+		let reference: Reference;
+		try {
+			reference = withDefaultTag(parseReference(text));
+		} catch (error) {
+			if (error instanceof EngineError && error.code === 'invalid') {
+				return undefined; // no name has this form
+			}
+			throw error;
+		}
+		const name = normalizedName(reference);
+		const { digest, tag } = reference;
+		return digest === undefined
+			? this.records.get(recordKey({ id: '', name, tag: tag ?? '' }))
+			: this.list().find((image) => image.repo_digests.includes(`${familiarName(name)}@${digest}`));
+	}
+
+	private findByPrefix(hex: string): Image | undefined {
+		if (!/^[a-f0-9]+$/.test(hex)) {
+			return undefined;
+		}
+		const found = this.list().filter((image) => image.id.startsWith(`sha256:${hex}`));
+		return new Set(found.map(({ id }) => id)).size === 1 ? found[0] : undefined;
+	}
+
+	private layersOf(imageId: string): readonly string[] {
+		const layers = this.names(imageId)[0]?.layers ?? this.held.get(imageId);
+		if (!layers) {
+			throw new EngineError('not-found', `No such image: ${imageId}`);
+		}
+		return layers;
+	}
+
+	/** True unless the record could not be read. */
+	private loadRecord(key: string): boolean {
+		const { store, warn } = this.options;
+		const record = store.get(key, isImage);
+		if (!record) {
+			return false;
+		}
+		const what = `Image "${record.tag === '' ? record.id : familiarTag(record)}"`;
+		if (recordKey(record) !== key) {
+			warn(`${what} is dropped: its record has another image's file name`);
+			store.remove(key);
+			return true;
+		}
+		const reason = this.loadManifest(record);
+		if (reason !== undefined) {
+			warn(`${what} is dropped: ${reason}`);
+			store.remove(key);
+			return true;
+		}
+		this.records.set(key, record);
+		return true;
+	}
+
+	/** Reads the record's manifest; gives the reason when the image cannot be used. */
+	private loadManifest(record: Image): string | undefined {
+		const bytes = this.blobs.read(record.digest);
+		const stored = bytes && readManifest(bytes);
+		if (!stored || stored.manifest.config.digest !== record.id || !this.blobs.has(stored.manifest.config)) {
+			return 'its manifest or configuration is missing or damaged';
+		}
+		const { layers } = stored.manifest;
+		const lost = record.layers.find((diffId, index) => {
+			const descriptor = layers[index];
+			return this.layers.get(diffId) === undefined && !(descriptor && this.blobs.has(descriptor));
+		});
+		if (lost !== undefined || layers.length !== record.layers.length) {
+			return `layer ${lost ?? ''} is missing`;
+		}
+		this.manifests.set(record.digest, stored);
+		return undefined;
+	}
+
+	/**
+	 * Containers are loaded after images, so their records are asked which images they use; of those that have no record
+	 * any more, the layers are known from the configuration.
+	 */
+	private holdUsedImages(): void {
+		const { store } = this.options;
+		for (const key of store.list('container-')) {
+			const imageId = imageIdIn(store.get(key, isAnything));
+			const configuration = imageId === undefined ? undefined : this.blobs.read(imageId);
+			if (imageId !== undefined && configuration && this.names(imageId).length === 0) {
+				this.held.set(imageId, parseDiffIds(configuration));
+			}
+		}
+	}
+
+	private writeIndex(): void {
+		const entries = [...this.records.entries()].sort(([one], [other]) => compare(one, other));
+		this.blobs.writeIndex(
+			entries.flatMap(([, record]) => {
+				const stored = this.manifests.get(record.digest);
+				return stored
+					? [
+							{
+								descriptor: { ...stored.descriptor, platform: record.platform },
+								...(record.tag === '' ? {} : { name: `${record.name}:${record.tag}` }),
+							},
+						]
+					: [];
+			}),
+		);
+	}
+
+	private emit(action: 'pull' | 'tag' | 'untag' | 'delete', image: Image, id: string, name: string): void {
+		this.options.events.emit('image', action, id, { ...image.config.labels, name });
+	}
+}
+
+const STATUS: Readonly<Record<JobProgress['phase'], string>> = {
+	downloading: 'Downloading',
+	verifying: 'Verifying Checksum',
+	downloaded: 'Download complete',
+	extracting: 'Extracting',
+};
+/** Layers after these wait for a place. */
+const BUSY = 3;
+
+/** A digest wins over a tag, as in docker. */
+function pullReference(text: string): Reference {
+	const { tag, ...reference } = withDefaultTag(parseReference(text));
+	return reference.digest !== undefined || tag === undefined ? reference : { ...reference, tag };
+}
+
+function leaseOf({ descriptor, manifest, configuration }: ResolvedImage): Lease {
+	const blobs = [descriptor, manifest.config, ...manifest.layers].map(({ digest }) => digest);
+	return { blobs, layers: configuration.diffIds };
+}
+
+function conflict(image: Image, force: string, reason: string): EngineError {
+	const message = `conflict: unable to delete ${shortId(image.id)} (${force}) - ${reason}`;
+	return new EngineError('conflict', message);
+}
+
+function missingLayer(imageId: string, diffId: string): EngineError {
+	const reason = `its layer ${diffId} is missing; pull the image again`;
+	return new EngineError('corrupt', `Cannot use image "${imageId}": ${reason}`);
+}
+
+/** The first 12 hex digits. */
+function shortId(digest: string): string {
+	return digest.slice('sha256:'.length, 'sha256:'.length + 12);
+}
+
+/** "docker.io/library/nginx" for "nginx". */
+function normalized(familiar: string): string {
+	return normalizedName(parseReference(familiar));
+}
+
+function compare(one: string, other: string): number {
+	return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function sum(numbers: readonly number[]): number {
+	return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** A check that finds nothing wrong: whether a container's record is right is for its owner to say. */
+function isAnything(value: unknown): value is unknown {
+	return v.is(v.unknown(), value);
+}
+
+function imageIdIn(container: unknown): string | undefined {
+	const id = typeof container === 'object' && container !== null && 'image_id' in container ? container.image_id : '';
+	return typeof id === 'string' && isDigest(id) ? id : undefined;
+}

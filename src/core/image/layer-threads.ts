@@ -1,0 +1,147 @@
+import { Worker } from 'node:worker_threads';
+import { EngineError } from '../errors';
+import type { AppliedLayer } from './layer';
+import type { WorkerAnswer, WorkerRequest } from './layer-worker';
+import { unpackLayer } from './unpack';
+import type { JobProgress, LayerJob } from './unpack';
+
+export interface RunOptions {
+	readonly signal: AbortSignal;
+	readonly onProgress: (progress: JobProgress) => void;
+}
+
+/** Starting a thread costs more than unpacking a layer of this many compressed bytes. */
+const INLINE_SIZE = 1024 * 1024;
+const MAX_THREADS = 2;
+const MAX_INLINE = 4;
+
+/**
+ * Unpacks layers: small ones in this thread, others in up to two worker threads, which live as long as there is work.
+ */
+export class LayerThreads {
+	private readonly inline = new Lanes(MAX_INLINE);
+	private readonly threads = new Lanes(MAX_THREADS);
+	private readonly idle: Worker[] = [];
+
+	constructor(
+		/** The bundle of layer-worker.ts. */
+		private readonly workerFile: string,
+	) {}
+
+	/** Runs the job as soon as there is a place; see unpackLayer. */
+	run(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
+		if (job.descriptor.size < INLINE_SIZE) {
+			return this.inline.enter(() => unpackLayer(job, { ...options, isSharedThread: true }), options.signal);
+		}
+		return this.threads.enter(() => this.runInThread(job, options), options.signal);
+	}
+
+	private async runInThread(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
+		const worker = this.idle.pop() ?? new Worker(this.workerFile);
+		let isHealthy = false;
+		try {
+			const layer = await converse(worker, job, options);
+			isHealthy = true;
+			return layer;
+		} finally {
+			if (isHealthy && this.threads.hasWaiting()) {
+				this.idle.push(worker);
+			} else {
+				await worker.terminate();
+			}
+		}
+	}
+}
+
+/** Sends the job to the thread and waits for its end; an abort is passed on and its effect waited for. */
+function converse(worker: Worker, job: LayerJob, { signal, onProgress }: RunOptions): Promise<AppliedLayer> {
+	return new Promise<AppliedLayer>((resolve, reject) => {
+		const send = (request: WorkerRequest): void => {
+			worker.postMessage(request);
+		};
+		const abort = (): void => {
+			send({ kind: 'abort' });
+		};
+		const onAnswer = (answer: WorkerAnswer): void => {
+			if (answer.kind === 'progress') {
+				onProgress(answer.progress);
+				return;
+			}
+			done();
+			if (answer.kind === 'done') {
+				resolve(answer.layer);
+			} else {
+				reject(signal.aborted ? (signal.reason as Error) : new EngineError(answer.code, answer.message));
+			}
+		};
+		const onError = (error: Error): void => {
+			done();
+			const reason = `its thread failed: ${error.message}`;
+			const message = `Cannot unpack layer "${job.descriptor.digest}": ${reason}`;
+			reject(new EngineError('internal', message, { cause: error }));
+		};
+		const onExit = (code: number): void => {
+			onError(new Error(`exit code ${code}`));
+		};
+		const done = (): void => {
+			signal.removeEventListener('abort', abort);
+			worker.off('message', onAnswer).off('error', onError).off('exit', onExit);
+		};
+		signal.addEventListener('abort', abort, { once: true });
+		worker.on('message', onAnswer).on('error', onError).on('exit', onExit);
+		send({ kind: 'unpack', job });
+	});
+}
+
+/** So many at a time, in the order of their coming. */
+class Lanes {
+	private free: number;
+	private readonly waiting = new Set<() => void>();
+
+	constructor(count: number) {
+		this.free = count;
+	}
+
+	hasWaiting(): boolean {
+		return this.waiting.size > 0;
+	}
+
+	async enter<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+		await this.place(signal);
+		try {
+			return await work();
+		} finally {
+			this.leave();
+		}
+	}
+
+	private place(signal: AbortSignal): Promise<void> {
+		signal.throwIfAborted();
+		if (this.free > 0) {
+			this.free--;
+			return Promise.resolve();
+		}
+		return new Promise((resolve, reject) => {
+			const enter = (): void => {
+				signal.removeEventListener('abort', give);
+				resolve();
+			};
+			const give = (): void => {
+				this.waiting.delete(enter);
+				reject(signal.reason as Error);
+			};
+			this.waiting.add(enter);
+			signal.addEventListener('abort', give, { once: true });
+		});
+	}
+
+	private leave(): void {
+		const [next] = this.waiting;
+		if (next) {
+			this.waiting.delete(next);
+			next();
+		} else {
+			this.free++;
+		}
+	}
+}

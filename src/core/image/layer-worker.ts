@@ -1,0 +1,46 @@
+/** A thread that unpacks layers, one at a time; bundled as dist/layer-worker.js and driven by layer-threads.ts. */
+import { parentPort } from 'node:worker_threads';
+import { EngineError, messageOf } from '../errors';
+import type { ErrorCode } from '../errors';
+import type { AppliedLayer } from './layer';
+import { unpackLayer } from './unpack';
+import type { JobProgress, LayerJob } from './unpack';
+
+/** From the engine to the thread. */
+export type WorkerRequest = { readonly kind: 'unpack'; readonly job: LayerJob } | { readonly kind: 'abort' };
+
+/** From the thread to the engine. */
+export type WorkerAnswer =
+	| { readonly kind: 'progress'; readonly progress: JobProgress }
+	| { readonly kind: 'done'; readonly layer: AppliedLayer }
+	| { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+
+if (parentPort) {
+	serve(parentPort);
+}
+
+function serve(port: NonNullable<typeof parentPort>): void {
+	let controller = new AbortController();
+	const answer = (message: WorkerAnswer): void => {
+		port.postMessage(message);
+	};
+	port.on('message', (request: WorkerRequest) => {
+		if (request.kind === 'abort') {
+			controller.abort();
+			return;
+		}
+		controller = new AbortController();
+		const onProgress = (progress: JobProgress): void => {
+			answer({ kind: 'progress', progress });
+		};
+		unpackLayer(request.job, { isSharedThread: false, signal: controller.signal, onProgress }).then(
+			(layer) => {
+				answer({ kind: 'done', layer });
+			},
+			(error: unknown) => {
+				const code = error instanceof EngineError ? error.code : 'internal';
+				answer({ kind: 'failed', code, message: messageOf(error) });
+			},
+		);
+	});
+}

@@ -1,0 +1,751 @@
+/**
+ * Unpacks one layer (image-spec, layer.md) into an empty directory that becomes an overlay lower directory.
+ *
+ * Path safety costs no system call: the directory starts empty and only this code writes in it, so the tree of folders
+ * and symlinks kept in memory is the directory. Symlinks among the parents of a name are resolved in that tree, whose
+ * root they cannot leave, and every call used here does not follow a link at the last component.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import { EngineError, systemCode } from '../errors';
+import { toolEnvironment } from '../exec';
+import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
+import type { TarEntry, TarSink } from './tar';
+
+export interface LayerOptions {
+	/** An empty directory that nobody else writes in. */
+	readonly directory: string;
+	/** A path for a temporary archive, outside of `directory` and on a disk with room. */
+	readonly sideArchive: string;
+	/** Bytes of tar after which the layer is refused. */
+	readonly maxBytes: number;
+	/** Give other work a turn now and then: set where this runs in a thread that also serves requests. */
+	readonly isSharedThread: boolean;
+	readonly signal?: AbortSignal;
+}
+
+export interface AppliedLayer {
+	/** sha256 of the tar. */
+	readonly diffId: string;
+	/** Bytes of all regular files. */
+	readonly size: number;
+	/** The layer hides everything below it; overlayfs does not look at the mark on a lower root, so a caller must. */
+	readonly isOpaque: boolean;
+	/** What could not be unpacked as written and does no harm, such as an attribute that the disk cannot keep. */
+	readonly warnings: readonly string[];
+}
+
+/** Tar headers in one layer; the largest known images have a third of this. */
+const MAX_ENTRIES = 2_000_000;
+const TURN_BYTES = 1024 * 1024;
+
+/**
+ * Reads a tar stream and makes its files. Throws EngineError "corrupt" or "unsupported" with the bare reason; the
+ * directory is then half filled and the caller's to remove.
+ */
+export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: LayerOptions): Promise<AppliedLayer> {
+	const writer = new LayerWriter(options.directory, options.sideArchive);
+	try {
+		const reader = new TarReader(writer, MAX_ENTRIES);
+		const hash = createHash('sha256');
+		let total = 0;
+		let turn = 0;
+		for await (const chunk of tar) {
+			total += chunk.length;
+			if (total > options.maxBytes) {
+				throw new EngineError('corrupt', `it unpacks to more than ${options.maxBytes} bytes`);
+			}
+			hash.update(chunk);
+			reader.write(chunk);
+			if (options.isSharedThread && total - turn > TURN_BYTES) {
+				turn = total;
+				await new Promise(setImmediate);
+			}
+			options.signal?.throwIfAborted();
+		}
+		reader.finish();
+		return { diffId: `sha256:${hash.digest('hex')}`, ...writer.finish() };
+	} finally {
+		writer.close();
+	}
+}
+
+const WHITEOUT = '.wh.';
+const WHITEOUT_META = '.wh..wh.';
+const OPAQUE = '.wh..wh..opq';
+const MAX_PATH = 4095;
+const MAX_NAME = 255;
+const MAX_LINKS = 40;
+const MAX_FLUSHES = 100;
+const OVERLAY_OPAQUE = 'trusted.overlay.opaque';
+/** Attributes that steer overlayfs are ours alone, and labels of another machine's security module mean nothing here. */
+const FOREIGN_XATTR = /^(?:trusted\.overlay\.|user\.overlay\.|security\.selinux$|system\.nfs4_acl$)/;
+const CREATE = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW;
+const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
+
+type Attributes = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'mtime' | 'mtimeNanoseconds' | 'xattrs'>;
+
+interface Folder {
+	readonly kind: 'folder';
+	/** From the root of the layer, "" for the root itself, else with a slash at its end. */
+	readonly path: string;
+	readonly parent: Folder | undefined;
+	/** Folders, symlinks and special entries; regular files are on disk only. */
+	readonly children: Map<string, Folder | Symlink | Special>;
+	readonly whiteouts: Set<string>;
+	isOpaque: boolean;
+	attributes: Attributes;
+}
+
+interface Symlink {
+	readonly kind: 'symlink';
+	readonly target: string;
+}
+
+/** An entry that waits in the side archive. */
+interface Special {
+	readonly kind: 'special';
+}
+
+interface Place {
+	readonly folder: Folder;
+	readonly name: string;
+}
+
+/** The body being written. */
+interface OpenFile {
+	readonly descriptor: number;
+	readonly entry: TarEntry;
+	/** Fragment of a sparse file that is being filled. */
+	fragment: number;
+	/** Bytes of that fragment, or of the file, already written. */
+	written: number;
+}
+
+/** A folder that no entry describes, as docker makes it; root's, or of whoever unpacks. */
+const IMPLIED: Attributes = {
+	mode: 0o755,
+	uid: process.getuid?.() ?? 0,
+	gid: process.getgid?.() ?? 0,
+	mtime: 0,
+	mtimeNanoseconds: 0,
+	xattrs: NO_XATTRS,
+};
+
+class LayerWriter implements TarSink {
+	/** Names below this go through an open directory, so they are short and the store's own path plays no part. */
+	private readonly base: string;
+	private readonly rootDescriptor: number;
+	private readonly root: Folder = newFolder('', undefined, IMPLIED);
+	private readonly side: SideArchive;
+	private readonly warnings = new Set<string>();
+	private readonly uid = IMPLIED.uid;
+	private readonly gid = IMPLIED.gid;
+	private readonly umask = currentUmask();
+	private lastFolderPath = '';
+	private lastFolder = this.root;
+	private file: OpenFile | undefined;
+	private isBodyForSide = false;
+	private size = 0;
+
+	constructor(directory: string, sideArchive: string) {
+		this.rootDescriptor = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+		this.base = `/proc/self/fd/${this.rootDescriptor}/`;
+		this.side = new SideArchive(sideArchive, directory, (warning) => this.warnings.add(warning));
+	}
+
+	begin(written: TarEntry): void {
+		const path = cleanPath(written.name);
+		if (path === '') {
+			this.describeRoot(written);
+			return;
+		}
+		if (path.startsWith(WHITEOUT_META) && path !== OPAQUE) {
+			return; // AUFS's own files, which no other driver knows
+		}
+		const entry = this.withKnownXattrs(written);
+		const place = this.placeOf(path);
+		if (place.name.startsWith(WHITEOUT)) {
+			this.whiteOut(place);
+			return;
+		}
+		this.make(place, entry);
+	}
+
+	data(buffer: Buffer, start: number, length: number): void {
+		if (this.isBodyForSide) {
+			this.side.write(buffer, start, length);
+		} else if (this.file) {
+			writeBody(this.file, buffer, start, length);
+		}
+	}
+
+	end(): void {
+		if (this.isBodyForSide) {
+			this.isBodyForSide = false;
+			this.side.endBody();
+		} else if (this.file) {
+			const { descriptor, entry } = this.file;
+			this.file = undefined;
+			this.describeFile(descriptor, entry);
+		}
+	}
+
+	/** Makes whiteouts, devices and attributes, then sets the times of the folders. */
+	finish(): Omit<AppliedLayer, 'diffId'> {
+		const folders = foldersBelow(this.root);
+		for (const folder of folders) {
+			this.addWhiteouts(folder);
+		}
+		for (const folder of folders) {
+			this.addFolderXattrs(folder);
+		}
+		this.side.flush();
+		for (const folder of folders) {
+			const time = timeOf(folder.attributes);
+			fs.utimesSync(this.at(folder.path === '' ? '.' : folder.path), time, time);
+		}
+		return { size: this.size, isOpaque: this.root.isOpaque, warnings: [...this.warnings] };
+	}
+
+	/** Releases descriptors; safe to call at any time. */
+	close(): void {
+		if (this.file) {
+			fs.closeSync(this.file.descriptor);
+			this.file = undefined;
+		}
+		this.side.close();
+		fs.closeSync(this.rootDescriptor);
+	}
+
+	private make(place: Place, entry: TarEntry): void {
+		switch (entry.type) {
+			case 'directory':
+				this.makeFolder(place, entry);
+				return;
+			case 'symlink':
+				this.makeSymlink(place, entry);
+				return;
+			case 'link':
+				this.makeLink(place, entry);
+				return;
+			case 'file':
+				this.makeFile(place, entry);
+				return;
+			default:
+				this.makeSpecial(place, entry);
+		}
+	}
+
+	private makeFile(place: Place, entry: TarEntry): void {
+		this.size += entry.sparse?.size ?? entry.size;
+		if (entry.xattrs.size > 0) {
+			this.makeSpecial(place, entry);
+			this.isBodyForSide = true;
+			return;
+		}
+		const path = this.at(pathOf(place));
+		const descriptor = this.creating(place, () => fs.openSync(path, CREATE, entry.mode & 0o777));
+		this.file = { descriptor, entry, fragment: 0, written: 0 };
+	}
+
+	private describeFile(descriptor: number, entry: TarEntry): void {
+		try {
+			if (entry.sparse) {
+				fs.ftruncateSync(descriptor, entry.sparse.size);
+			}
+			const isChown = entry.uid !== this.uid || entry.gid !== this.gid;
+			if (isChown) {
+				fs.fchownSync(descriptor, entry.uid, entry.gid);
+			}
+			// Set-id bits go last: chown clears them.
+			if ((entry.mode & (this.umask | 0o7000)) !== 0) {
+				fs.fchmodSync(descriptor, entry.mode);
+			}
+			const time = timeOf(entry);
+			fs.futimesSync(descriptor, time, time);
+		} finally {
+			fs.closeSync(descriptor);
+		}
+	}
+
+	private makeFolder(place: Place, entry: TarEntry): void {
+		const known = place.folder.children.get(place.name);
+		const folder = known?.kind === 'folder' ? known : this.newFolderAt(place);
+		this.describeFolder(folder, entry);
+	}
+
+	private newFolderAt(place: Place): Folder {
+		const path = this.at(pathOf(place));
+		this.creating(place, () => {
+			fs.mkdirSync(path, 0o700);
+		});
+		const folder = newFolder(`${pathOf(place)}/`, place.folder, IMPLIED);
+		place.folder.children.set(place.name, folder);
+		return folder;
+	}
+
+	private describeFolder(folder: Folder, attributes: Attributes): void {
+		const { uid, gid, mode, mtime, mtimeNanoseconds, xattrs } = attributes;
+		const path = this.at(folder.path === '' ? '.' : folder.path);
+		if (uid !== folder.attributes.uid || gid !== folder.attributes.gid || uid !== this.uid || gid !== this.gid) {
+			fs.chownSync(path, uid, gid);
+		}
+		fs.chmodSync(path, mode);
+		folder.attributes = { uid, gid, mode, mtime, mtimeNanoseconds, xattrs };
+	}
+
+	private describeRoot(entry: TarEntry): void {
+		if (entry.type !== 'directory') {
+			throw corrupt(`"${entry.name}" names the root of the layer and is no directory`);
+		}
+		this.describeFolder(this.root, this.withKnownXattrs(entry));
+	}
+
+	private makeSymlink(place: Place, entry: TarEntry): void {
+		if (entry.linkName === '') {
+			throw corrupt(`the symlink "${printable(entry.name)}" has no target`);
+		}
+		if (entry.xattrs.size > 0) {
+			this.makeSpecial(place, entry);
+			return;
+		}
+		const path = this.at(pathOf(place));
+		this.creating(place, () => {
+			fs.symlinkSync(asPath(entry.linkName), path);
+		});
+		place.folder.children.set(place.name, { kind: 'symlink', target: entry.linkName });
+		if (entry.uid !== this.uid || entry.gid !== this.gid) {
+			fs.lchownSync(path, entry.uid, entry.gid);
+		}
+		const time = timeOf(entry);
+		fs.lutimesSync(path, time, time);
+	}
+
+	private makeLink(place: Place, entry: TarEntry): void {
+		const target = this.linkTarget(entry);
+		const node = target.folder.children.get(target.name);
+		if (node?.kind === 'folder') {
+			throw corrupt(`the hard link "${printable(entry.name)}" points to a directory`);
+		}
+		if (node?.kind === 'special') {
+			this.makeSpecial(place, { ...entry, linkName: pathOf(target), xattrs: NO_XATTRS });
+			return;
+		}
+		this.creating(place, () => {
+			try {
+				fs.linkSync(this.at(pathOf(target)), this.at(pathOf(place)));
+			} catch (error) {
+				throw systemCode(error) === 'ENOENT' ? lostTarget(entry) : error;
+			}
+		});
+		if (node) {
+			place.folder.children.set(place.name, node);
+		}
+	}
+
+	/** Where a hard link points; its folders must be there. */
+	private linkTarget(entry: TarEntry): Place {
+		const path = cleanPath(entry.linkName);
+		const slash = path.lastIndexOf('/');
+		const folder = slash < 0 ? this.root : this.walk(path.slice(0, slash), () => undefined);
+		if (path === '' || !folder) {
+			throw lostTarget(entry);
+		}
+		return { folder, name: path.slice(slash + 1) };
+	}
+
+	/** Node cannot make devices, FIFOs and extended attributes: GNU tar makes them from a small archive of their own. */
+	private makeSpecial(place: Place, entry: TarEntry): void {
+		this.vacate(place);
+		this.side.add({ ...entry, name: pathOf(place), ...clampedTime(entry) });
+		place.folder.children.set(place.name, { kind: 'special' });
+	}
+
+	/** Runs `create`; when an earlier entry has the name, that is removed first, as docker does. */
+	private creating<T>(place: Place, create: () => T): T {
+		if (place.folder.children.has(place.name)) {
+			this.vacate(place);
+		}
+		try {
+			return create();
+		} catch (error) {
+			if (systemCode(error) !== 'EEXIST') {
+				throw error;
+			}
+			this.vacate(place);
+			return create();
+		}
+	}
+
+	private vacate(place: Place): void {
+		const node = place.folder.children.get(place.name);
+		if (node?.kind === 'special' || node?.kind === 'folder') {
+			// What waits in the side archive would come back over the entry that replaces it.
+			this.side.flush();
+		}
+		removeTree(this.base, pathOf(place));
+		place.folder.children.delete(place.name);
+		this.lastFolderPath = '';
+		this.lastFolder = this.root;
+	}
+
+	private whiteOut({ folder, name }: Place): void {
+		if (name === OPAQUE) {
+			folder.isOpaque = true;
+			return;
+		}
+		const hidden = name.slice(WHITEOUT.length);
+		if (name.startsWith(WHITEOUT_META)) {
+			return;
+		}
+		if (hidden === '' || hidden === '.' || hidden === '..') {
+			throw corrupt(`the whiteout "${name}" names nothing`);
+		}
+		folder.whiteouts.add(hidden);
+	}
+
+	/** A whiteout hides lower layers only, wherever it stands in the archive (image-spec, Whiteouts). */
+	private addWhiteouts(folder: Folder): void {
+		for (const name of folder.whiteouts) {
+			const node = folder.children.get(name);
+			if (node?.kind === 'folder') {
+				node.isOpaque = true;
+			} else if (node === undefined && !this.exists(folder.path + name)) {
+				this.side.add(deviceEntry(folder.path + name));
+			}
+		}
+	}
+
+	private addFolderXattrs(folder: Folder): void {
+		const isMarked = folder.isOpaque && folder !== this.root;
+		if (!isMarked && folder.attributes.xattrs.size === 0) {
+			return;
+		}
+		const xattrs = new Map(folder.attributes.xattrs);
+		if (isMarked) {
+			xattrs.set(OVERLAY_OPAQUE, Buffer.from('y'));
+		}
+		this.side.add({
+			...deviceEntry(folder.path === '' ? './' : folder.path),
+			...folder.attributes,
+			...clampedTime(folder.attributes),
+			type: 'directory',
+			xattrs,
+		});
+	}
+
+	private exists(path: string): boolean {
+		return fs.lstatSync(this.at(path), { throwIfNoEntry: false }) !== undefined;
+	}
+
+	/** The folder and last name of a clean path; folders on the way that no entry has made are made. */
+	private placeOf(path: string): Place {
+		const slash = path.lastIndexOf('/');
+		return { folder: slash < 0 ? this.root : this.folderAt(path.slice(0, slash)), name: path.slice(slash + 1) };
+	}
+
+	private folderAt(path: string): Folder {
+		if (path !== this.lastFolderPath) {
+			this.lastFolder = this.walk(path, (place, node) => this.impliedFolder(place, node));
+			this.lastFolderPath = path;
+		}
+		return this.lastFolder;
+	}
+
+	/** Goes along a clean path; `missing` gives what to do where there is no folder: another one, or undefined to give up. */
+	private walk<T extends Folder | undefined>(
+		path: string,
+		missing: (place: Place, node: Special | undefined) => T,
+	): Folder | T {
+		const pending = path.split('/').reverse();
+		let folder = this.root;
+		let links = 0;
+		for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+			if (name === '' || name === '.') {
+				continue;
+			}
+			if (name === '..') {
+				folder = folder.parent ?? this.root;
+				continue;
+			}
+			const node = folder.children.get(name);
+			if (node?.kind === 'folder') {
+				folder = node;
+			} else if (node?.kind === 'symlink') {
+				links++;
+				if (links > MAX_LINKS || pending.length > MAX_PATH) {
+					throw corrupt(`the path "${printable(path)}" goes through too many symlinks`);
+				}
+				folder = node.target.startsWith('/') ? this.root : folder;
+				pending.push(...node.target.split('/').reverse());
+			} else {
+				const made = missing({ folder, name }, node);
+				if (!made) {
+					return made;
+				}
+				folder = made;
+			}
+		}
+		return folder;
+	}
+
+	private impliedFolder(place: Place, node: Special | undefined): Folder {
+		checkName(place.name);
+		if (node !== undefined || this.exists(pathOf(place))) {
+			throw corrupt(`"${printable(pathOf(place))}" is used as a directory and is none`);
+		}
+		const folder = this.newFolderAt(place);
+		this.describeFolder(folder, IMPLIED);
+		return folder;
+	}
+
+	private withKnownXattrs(entry: TarEntry): TarEntry {
+		const known = [...entry.xattrs].filter(([name]) => !FOREIGN_XATTR.test(name));
+		return known.length === entry.xattrs.size ? entry : { ...entry, xattrs: new Map(known) };
+	}
+
+	private at(path: string): string | Buffer {
+		return asPath(this.base + path);
+	}
+}
+
+/** The small archive that GNU tar unpacks: what Node cannot make itself. */
+class SideArchive {
+	private descriptor: number | undefined;
+	private bodyLength = 0;
+	private flushes = 0;
+
+	constructor(
+		private readonly file: string,
+		private readonly directory: string,
+		private readonly warn: (warning: string) => void,
+	) {}
+
+	add(entry: TarEntry): void {
+		this.descriptor ??= fs.openSync(this.file, 'wx', 0o600);
+		this.bodyLength = 0;
+		writeFully(this.descriptor, encodeEntry(entry));
+	}
+
+	write(buffer: Buffer, start: number, length: number): void {
+		if (this.descriptor !== undefined) {
+			writeFully(this.descriptor, buffer, start, length);
+			this.bodyLength += length;
+		}
+	}
+
+	endBody(): void {
+		if (this.descriptor !== undefined) {
+			writeFully(this.descriptor, padding(this.bodyLength));
+		}
+	}
+
+	/** Unpacks what was added so far. */
+	flush(): void {
+		if (this.descriptor === undefined) {
+			return;
+		}
+		this.flushes++;
+		if (this.flushes > MAX_FLUSHES) {
+			throw corrupt('it replaces its own devices and attributes again and again');
+		}
+		writeFully(this.descriptor, endOfArchive());
+		fs.closeSync(this.descriptor);
+		this.descriptor = undefined;
+		this.unpack();
+		fs.rmSync(this.file);
+	}
+
+	close(): void {
+		if (this.descriptor !== undefined) {
+			fs.closeSync(this.descriptor);
+			this.descriptor = undefined;
+		}
+		fs.rmSync(this.file, { force: true });
+	}
+
+	private unpack(): void {
+		const extended = ['--xattrs', '--xattrs-include=*'];
+		const owners = ['--numeric-owner', '--same-owner', '--preserve-permissions'];
+		const args = [
+			'--extract',
+			`--file=${this.file}`,
+			'--force-local',
+			...extended,
+			...owners,
+			'-C',
+			this.directory,
+		];
+		const { error, status, stderr } = spawnSync('tar', args, { env: toolEnvironment(), encoding: 'utf8' });
+		if (error) {
+			throw systemCode(error) === 'ENOENT'
+				? new EngineError('unsupported', 'GNU tar is not installed', { cause: error })
+				: error;
+		}
+		if (status !== 0) {
+			throw new EngineError('internal', `tar refuses an entry: ${stderr.trim()}`);
+		}
+		if (stderr !== '') {
+			this.warn(stderr.trim()); // tar only warns when the disk cannot keep an attribute; so does docker
+		}
+	}
+}
+
+function lostTarget(entry: TarEntry): EngineError {
+	const link = `"${printable(entry.name)}" points to "${printable(entry.linkName)}"`;
+	return corrupt(`the hard link ${link}, which is not in the layer`);
+}
+
+function corrupt(reason: string): EngineError {
+	return new EngineError('corrupt', reason);
+}
+
+function newFolder(path: string, parent: Folder | undefined, attributes: Attributes): Folder {
+	return { kind: 'folder', path, parent, children: new Map(), whiteouts: new Set(), isOpaque: false, attributes };
+}
+
+function foldersBelow(root: Folder): Folder[] {
+	const folders = [root];
+	for (const folder of folders) {
+		for (const child of folder.children.values()) {
+			if (child.kind === 'folder') {
+				folders.push(child);
+			}
+		}
+	}
+	return folders;
+}
+
+function pathOf(place: Place): string {
+	return place.folder.path + place.name;
+}
+
+/**
+ * The path without leading, doubled and trailing slashes, "." and "..": relative to the layer's root, "" for the root.
+ * An absolute name counts from the root, as in docker; a name that leaves the root is refused.
+ */
+function cleanPath(name: string): string {
+	const path = name.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '');
+	if (path === '' || path === '.') {
+		return '';
+	}
+	const names = path.split('/');
+	const clean: string[] = [];
+	for (const part of names) {
+		if (part === '..') {
+			if (clean.pop() === undefined) {
+				throw corrupt(`the name "${printable(name)}" leaves the layer`);
+			}
+		} else if (part !== '' && part !== '.') {
+			clean.push(part);
+		}
+	}
+	const last = clean[clean.length - 1];
+	if (path.length > MAX_PATH || (last !== undefined && last.length > MAX_NAME + WHITEOUT.length)) {
+		throw corrupt(`the name "${printable(name.slice(0, 100))}…" is too long`);
+	}
+	return clean.length === names.length ? path : clean.join('/');
+}
+
+/** A folder's name; the last names of entries are checked by the kernel and by whiteOut. */
+function checkName(name: string): void {
+	if (name.startsWith(WHITEOUT)) {
+		throw corrupt(`"${printable(name)}" is used as a directory, and such names are whiteouts`);
+	}
+}
+
+/** One character a byte, for the file system. */
+function asPath(path: string): string | Buffer {
+	return /[\x80-\xff]/.test(path) ? Buffer.from(path, 'latin1') : path;
+}
+
+/** A name from the archive for a message. */
+function printable(name: string): string {
+	return Buffer.from(name, 'latin1').toString('utf8');
+}
+
+/** Docker sets times outside of what Go can express to 1970. */
+function clampedTime(
+	entry: Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'>,
+): Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'> {
+	const isInRange = entry.mtime >= 0 && entry.mtime < 2 ** 63 / 1e9;
+	return isInRange
+		? { mtime: entry.mtime, mtimeNanoseconds: entry.mtimeNanoseconds }
+		: { mtime: 0, mtimeNanoseconds: 0 };
+}
+
+/** Seconds as Node takes them. */
+function timeOf(entry: Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'>): number {
+	const { mtime, mtimeNanoseconds } = clampedTime(entry);
+	return mtime + mtimeNanoseconds / 1e9;
+}
+
+/** A character device 0:0, overlayfs's whiteout. */
+function deviceEntry(name: string): TarEntry {
+	return {
+		type: 'character',
+		name,
+		linkName: '',
+		mode: 0,
+		uid: 0,
+		gid: 0,
+		size: 0,
+		mtime: 0,
+		mtimeNanoseconds: 0,
+		major: 0,
+		minor: 0,
+		xattrs: NO_XATTRS,
+	};
+}
+
+function writeBody(file: OpenFile, buffer: Buffer, start: number, length: number): void {
+	const fragments = file.entry.sparse?.fragments;
+	if (!fragments) {
+		writeFully(file.descriptor, buffer, start, length);
+		return;
+	}
+	let done = 0;
+	for (let fragment = fragments[file.fragment]; fragment && done < length; fragment = fragments[file.fragment]) {
+		const count = Math.min(length - done, fragment.length - file.written);
+		writeFully(file.descriptor, buffer, start + done, count, fragment.offset + file.written);
+		done += count;
+		file.written += count;
+		if (file.written === fragment.length) {
+			file.fragment++;
+			file.written = 0;
+		}
+	}
+}
+
+function writeFully(descriptor: number, buffer: Buffer, start = 0, length = buffer.length, position?: number): void {
+	let done = 0;
+	while (done < length) {
+		const at = position === undefined ? null : position + done;
+		done += fs.writeSync(descriptor, buffer, start + done, length - done, at);
+	}
+}
+
+/** Removes a file or a tree. Names are read as bytes: fs.rmSync loses those that are not UTF-8. */
+function removeTree(base: string, path: string): void {
+	const full = asPath(base + path);
+	const status = fs.lstatSync(full, { throwIfNoEntry: false });
+	if (!status) {
+		return;
+	}
+	if (!status.isDirectory()) {
+		fs.unlinkSync(full);
+		return;
+	}
+	for (const name of fs.readdirSync(full, { encoding: 'latin1' })) {
+		removeTree(base, `${path}/${name}`);
+	}
+	fs.rmdirSync(full);
+}
+
+/** Read from /proc because asking process.umask() means setting it, and worker threads may not. */
+function currentUmask(): number {
+	const match = /^Umask:\s*([0-7]+)$/m.exec(fs.readFileSync('/proc/self/status', 'latin1'));
+	return match?.[1] === undefined ? 0o777 : parseInt(match[1], 8);
+}

@@ -1,0 +1,297 @@
+/** The unpacked layers, layers/<DiffID>/: each one overlay lower directory, shared by all images that have it. */
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import * as v from 'valibot';
+import { messageOf, systemCode } from '../errors';
+import { run } from '../exec';
+import { hexOf } from './blobs';
+import type { AppliedLayer } from './layer';
+import { LayerThreads } from './layer-threads';
+import type { Descriptor } from './manifest';
+import type { Reference } from './reference';
+import type { RegistryAccess } from './registry';
+import { treeOf } from './unpack';
+import type { JobProgress, LayerJob } from './unpack';
+
+/** What is known of an unpacked layer, layers/<DiffID>.json. */
+export interface LayerRecord {
+	/** Bytes of all regular files. */
+	readonly size: number;
+	/** The layer hides all below it. */
+	readonly is_opaque: boolean;
+	/**
+	 * The boot in which the layer was unpacked and its files may still be in memory only; "" once they are on the disk.
+	 * After a power cut a layer of another boot is not trusted and unpacked again from its blob.
+	 */
+	readonly boot_id: string;
+}
+
+export interface LayerRequest {
+	readonly descriptor: Descriptor;
+	readonly diffId: string;
+	readonly download: { readonly access: RegistryAccess; readonly reference: Reference } | null;
+}
+
+export interface ObtainOptions {
+	readonly signal: AbortSignal;
+	readonly onProgress: (progress: JobProgress) => void;
+}
+
+const recordSchema = v.object({ size: v.number(), is_opaque: v.boolean(), boot_id: v.string() });
+const HEX = /^[a-f0-9]{64}$/;
+
+/**
+ * Invariant: a folder named by a DiffID is whole, and its record is beside it. It is filled under a temporary name and
+ * renamed; it is renamed away before it is removed.
+ */
+export class Layers {
+	private readonly folder: string;
+	private readonly records = new Map<string, LayerRecord>();
+	private readonly flights = new Map<string, Flight>();
+	private readonly threads: LayerThreads;
+	private readonly background = new Set<Promise<void>>();
+
+	constructor(
+		private readonly root: string,
+		private readonly warn: (message: string) => void,
+		workerFile: string,
+	) {
+		this.folder = path.join(root, 'layers');
+		this.threads = new LayerThreads(workerFile);
+	}
+
+	/** Reads what is there and removes what was half done. */
+	load(): void {
+		fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+		const boot = bootId();
+		const names = new Set(fs.readdirSync(this.folder));
+		for (const name of names) {
+			const record = HEX.test(name) ? readRecord(this.recordFile(name)) : undefined;
+			if (record && (record.boot_id === '' || record.boot_id === boot)) {
+				this.records.set(`sha256:${name}`, record);
+			} else if (!name.endsWith('.json') || !names.has(name.slice(0, -'.json'.length))) {
+				this.discard(name);
+			}
+		}
+		this.syncInBackground();
+	}
+
+	/** DiffIDs of all layers. */
+	list(): string[] {
+		return [...this.records.keys()];
+	}
+
+	get(diffId: string): LayerRecord | undefined {
+		return this.records.get(diffId);
+	}
+
+	path(diffId: string): string {
+		return path.join(this.folder, hexOf(diffId));
+	}
+
+	/**
+	 * Unpacks the layer, or waits for whoever is just doing that. The work stops when nobody waits for it any more, and
+	 * then nothing is left of it.
+	 */
+	async obtain(request: LayerRequest, options: ObtainOptions): Promise<void> {
+		const key = `${request.diffId} ${request.descriptor.digest}`;
+		let flight = this.flights.get(key);
+		if (!flight) {
+			const started = (flight = new Flight((flightOptions) => this.unpack(request, flightOptions)));
+			this.flights.set(key, started);
+			started.onEnd(() => {
+				if (this.flights.get(key) === started) {
+					this.flights.delete(key);
+				}
+			});
+		}
+		await flight.join(options);
+	}
+
+	/** Removes layers; the names are gone at once, the files soon after. */
+	remove(diffIds: readonly string[]): void {
+		for (const diffId of diffIds) {
+			if (this.records.delete(diffId)) {
+				this.discard(hexOf(diffId));
+			}
+		}
+	}
+
+	/** Starts to write all unpacked files to the disk and notes when they are there. */
+	syncInBackground(): void {
+		const unsynced = [...this.records].filter(([, record]) => record.boot_id !== '').map(([diffId]) => diffId);
+		if (unsynced.length > 0) {
+			this.inBackground(this.sync(unsynced));
+		}
+	}
+
+	/** Resolves when no work goes on in the background. */
+	async close(): Promise<void> {
+		while (this.background.size > 0) {
+			await Promise.all(this.background);
+		}
+	}
+
+	private async unpack(request: LayerRequest, options: ObtainOptions): Promise<void> {
+		const temporary = path.join(this.folder, `.tmp-${randomBytes(8).toString('hex')}`);
+		const job: LayerJob = { ...request, root: this.root, temporary };
+		try {
+			const layer = await this.threads.run(job, options);
+			for (const warning of layer.warnings) {
+				this.warn(`Layer ${request.descriptor.digest}: ${warning}`);
+			}
+			this.settle(request.diffId, temporary, layer);
+		} finally {
+			await removeTree(temporary);
+		}
+	}
+
+	private settle(diffId: string, temporary: string, layer: AppliedLayer): void {
+		if (this.records.has(diffId)) {
+			return; // unpacked from another blob meanwhile
+		}
+		const record = { size: layer.size, is_opaque: layer.isOpaque, boot_id: bootId() };
+		this.writeRecord(diffId, record);
+		fs.renameSync(treeOf(temporary), this.path(diffId));
+		this.records.set(diffId, record);
+	}
+
+	private async sync(diffIds: readonly string[]): Promise<void> {
+		const { code, stderr } = await run('sync', ['--file-system', this.folder]);
+		if (code !== 0) {
+			this.warn(`Cannot write layers to the disk: ${stderr.trim()}`);
+			return;
+		}
+		for (const diffId of diffIds) {
+			const record = this.records.get(diffId);
+			if (record) {
+				const synced = { ...record, boot_id: '' };
+				this.records.set(diffId, synced);
+				this.writeRecord(diffId, synced);
+			}
+		}
+	}
+
+	/** Not made durable: a record that is lost makes the layer be unpacked again. */
+	private writeRecord(diffId: string, record: LayerRecord): void {
+		const file = this.recordFile(hexOf(diffId));
+		const temporary = `${file}.tmp`;
+		fs.writeFileSync(temporary, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+		fs.renameSync(temporary, file);
+	}
+
+	private recordFile(name: string): string {
+		return path.join(this.folder, `${name}.json`);
+	}
+
+	private discard(name: string): void {
+		const trash = path.join(this.folder, `.trash-${randomBytes(8).toString('hex')}`);
+		fs.renameSync(path.join(this.folder, name), trash);
+		fs.rmSync(this.recordFile(name), { force: true });
+		this.inBackground(removeTree(trash));
+	}
+
+	private inBackground(work: Promise<void>): void {
+		const watched = work
+			.catch((error: unknown) => {
+				this.warn(`Work on layers failed: ${messageOf(error)}`);
+			})
+			.finally(() => this.background.delete(watched));
+		this.background.add(watched);
+	}
+}
+
+/** One piece of work that several wait for. */
+class Flight {
+	private readonly controller = new AbortController();
+	private readonly waiters = new Set<ObtainOptions>();
+	private readonly work: Promise<void>;
+	private last: JobProgress | undefined;
+
+	constructor(start: (options: ObtainOptions) => Promise<void>) {
+		const onProgress = (progress: JobProgress): void => {
+			this.last = progress;
+			for (const waiter of this.waiters) {
+				waiter.onProgress(progress);
+			}
+		};
+		this.work = start({ signal: this.controller.signal, onProgress });
+	}
+
+	/** Called once, when the work is over or not worth joining any more. */
+	onEnd(callback: () => void): void {
+		this.controller.signal.addEventListener('abort', callback, { once: true });
+		this.work.then(callback, callback);
+	}
+
+	/** Waits for the work. The last one who leaves before its end stops it, and waits until it has stopped. */
+	async join(waiter: ObtainOptions): Promise<void> {
+		this.waiters.add(waiter);
+		if (this.last) {
+			waiter.onProgress(this.last);
+		}
+		const leave = (): void => {
+			this.waiters.delete(waiter);
+			if (this.waiters.size === 0) {
+				this.controller.abort(waiter.signal.reason);
+			}
+		};
+		waiter.signal.addEventListener('abort', leave, { once: true });
+		try {
+			waiter.signal.throwIfAborted();
+			await Promise.race([this.work, leftWhileOthersWait(waiter.signal, () => this.waiters.size > 0)]);
+		} finally {
+			waiter.signal.removeEventListener('abort', leave);
+			this.waiters.delete(waiter);
+		}
+	}
+}
+
+/** Rejects when the signal aborts, unless the work is stopped with it: then the work's own end is waited for. */
+function leftWhileOthersWait(signal: AbortSignal, othersWait: () => boolean): Promise<never> {
+	return new Promise((_, reject) => {
+		const onAbort = (): void => {
+			if (othersWait()) {
+				reject(signal.reason as Error);
+			}
+		};
+		signal.addEventListener('abort', onAbort, { once: true });
+	});
+}
+
+function readRecord(file: string): LayerRecord | undefined {
+	try {
+		const result = v.safeParse(recordSchema, JSON.parse(fs.readFileSync(file, 'utf8')));
+		return result.success ? result.output : undefined;
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) {
+			return undefined; // never finished, or lost with the power
+		}
+		throw error;
+	}
+}
+
+/** rm(1) is quicker than Node, does not hold the engine up and removes names that are not UTF-8. */
+async function removeTree(folder: string): Promise<void> {
+	try {
+		fs.rmdirSync(folder); // all that is left of a job that went well
+		return;
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT') {
+			return;
+		}
+		if (systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'ENOTDIR') {
+			throw error;
+		}
+	}
+	const { code, stderr } = await run('rm', ['-rf', '--', folder]);
+	if (code !== 0) {
+		throw new Error(`rm -rf "${folder}": ${stderr.trim()}`);
+	}
+}
+
+/** Identifies the time since the machine was started. */
+function bootId(): string {
+	return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}

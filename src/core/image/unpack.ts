@@ -1,0 +1,164 @@
+/**
+ * One pass over a layer: socket, digest of the blob (written to blobs/ on the way), decompression, digest of the tar,
+ * files. Runs in the engine's thread, in a worker or in a child process: what it is given and what it gives survive
+ * structured cloning.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { EngineError, messageOf, systemCode } from '../errors';
+import { blobPath, Ingest } from './blobs';
+import { inflate } from './inflate';
+import { applyLayerStream } from './layer';
+import type { AppliedLayer } from './layer';
+import type { Descriptor } from './manifest';
+import type { Reference } from './reference';
+import { Registry } from './registry';
+import type { RegistryAccess } from './registry';
+
+export interface LayerJob {
+	/** The store's folder. */
+	readonly root: string;
+	/** A folder for this job alone, not there yet. The unpacked layer is in its "tree" when the job is done. */
+	readonly temporary: string;
+	/** The compressed layer. */
+	readonly descriptor: Descriptor;
+	readonly diffId: string;
+	/** Where to download the blob; null when it is in the store already. */
+	readonly download: { readonly access: RegistryAccess; readonly reference: Reference } | null;
+}
+
+export interface JobProgress {
+	readonly phase: 'downloading' | 'verifying' | 'downloaded' | 'extracting';
+	/** Bytes of the compressed layer. */
+	readonly current: number;
+	readonly total: number;
+}
+
+export interface JobOptions {
+	/** See LayerOptions. */
+	readonly isSharedThread: boolean;
+	readonly signal: AbortSignal;
+	readonly onProgress: (progress: JobProgress) => void;
+}
+
+/** A layer may grow this much when unpacked; text of one letter grows a thousandfold. */
+const MAX_RATIO = 200;
+const ALWAYS_ALLOWED = 1024 ** 3;
+const PROGRESS_MILLISECONDS = 100;
+
+/** The folder in which a job's layer is when it is done. */
+export function treeOf(temporary: string): string {
+	return path.join(temporary, 'tree');
+}
+
+/**
+ * Downloads and unpacks a layer and checks both of its digests; then the blob has its name in blobs/, the layer waits
+ * in the temporary folder. That folder is the caller's to remove, whatever happens.
+ */
+export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<AppliedLayer> {
+	const { descriptor, root, temporary } = job;
+	fs.mkdirSync(temporary, { mode: 0o700 });
+	fs.mkdirSync(treeOf(temporary));
+	fs.chmodSync(treeOf(temporary), 0o755); // the root's mode where no entry names it, whatever the umask
+	const ingest = job.download && new Ingest(root, descriptor);
+	const source = new Source(
+		job.download ? download(job.download, descriptor, options.signal) : readFile(blobPath(root, descriptor.digest)),
+	);
+	try {
+		const bytes = withProgress(source.read(), descriptor.size, options);
+		const layer = await applyLayerStream(inflate(ingest ? ingest.tee(bytes) : bytes), {
+			directory: treeOf(temporary),
+			sideArchive: path.join(temporary, 'side.tar'),
+			maxBytes: Math.max(ALWAYS_ALLOWED, MAX_RATIO * descriptor.size),
+			isSharedThread: options.isSharedThread,
+			signal: options.signal,
+		});
+		if (layer.diffId !== job.diffId) {
+			throw new EngineError('corrupt', `it unpacks to ${layer.diffId} and should to ${job.diffId}`);
+		}
+		await ingest?.commit();
+		return layer;
+	} catch (error) {
+		options.signal.throwIfAborted();
+		throw error === source.failure ? error : failureOf(descriptor, error);
+	} finally {
+		await ingest?.close();
+	}
+}
+
+/** Remembers the failure of a download, which already says all, apart from one of the unpacking. */
+class Source {
+	failure: unknown;
+
+	constructor(private readonly bytes: AsyncIterable<Buffer>) {}
+
+	async *read(): AsyncGenerator<Buffer> {
+		try {
+			yield* this.bytes;
+		} catch (error) {
+			this.failure = error;
+			throw error;
+		}
+	}
+}
+
+async function* download(
+	{ access, reference }: NonNullable<LayerJob['download']>,
+	descriptor: Descriptor,
+	signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+	const registry = new Registry(access);
+	try {
+		yield* registry.blob(reference, descriptor, signal);
+	} finally {
+		registry.close();
+	}
+}
+
+async function* readFile(file: string): AsyncGenerator<Buffer> {
+	for await (const chunk of fs.createReadStream(file, { highWaterMark: 256 * 1024 })) {
+		yield chunk as Buffer;
+	}
+}
+
+/** Tells about ten times a second how far the reading is, and when it is over. */
+async function* withProgress(
+	source: AsyncIterable<Buffer>,
+	total: number,
+	options: JobOptions,
+): AsyncGenerator<Buffer> {
+	const { onProgress } = options;
+	let current = 0;
+	let last = 0;
+	onProgress({ phase: 'downloading', current, total });
+	for await (const chunk of source) {
+		yield chunk;
+		current += chunk.length;
+		const now = Date.now();
+		if (now - last >= PROGRESS_MILLISECONDS && current < total) {
+			last = now;
+			onProgress({ phase: 'downloading', current, total });
+		}
+	}
+	for (const phase of ['verifying', 'downloaded', 'extracting'] as const) {
+		onProgress({ phase, current, total });
+	}
+}
+
+function failureOf(descriptor: Descriptor, error: unknown): unknown {
+	const what = `Cannot unpack layer "${descriptor.digest}": `;
+	if (error instanceof EngineError) {
+		return new EngineError(error.code, what + error.message, { cause: error });
+	}
+	switch (systemCode(error)) {
+		case 'ENOSPC':
+		case 'EDQUOT':
+			return new EngineError('no-space', `${what}the disk is full`, { cause: error });
+		case 'ENAMETOOLONG':
+		case 'EFBIG':
+		case 'EILSEQ':
+			return new EngineError('corrupt', `${what}the disk cannot hold it: ${messageOf(error)}`, { cause: error });
+		default:
+			return error;
+	}
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import * as zlib from 'node:zlib';
+import { EngineError } from '../../../src/core/errors';
+import { compressionOf, inflate } from '../../../src/core/image/inflate';
+import { pieces } from './archives';
+
+async function inflated(bytes: Buffer, size?: number): Promise<Buffer> {
+	const chunks: Buffer[] = [];
+	for await (const chunk of inflate(pieces(bytes, size))) {
+		chunks.push(Buffer.from(chunk));
+	}
+	return Buffer.concat(chunks);
+}
+
+const content = Buffer.concat([Buffer.alloc(270_000, 'text '), randomBytes(30_000), Buffer.alloc(30_000)]);
+
+describe('inflate', () => {
+	it('tells the compression by the first bytes', () => {
+		assert.deepEqual(
+			['1f8b0800', '28b52ffd', '5a2a4d18', 'fd377a585a00', '425a6839', '7573746172', ''].map((hex) =>
+				compressionOf(Buffer.from(hex, 'hex')),
+			),
+			['gzip', 'zstd', 'zstd', 'xz', 'bzip2', 'none', 'none'],
+		);
+	});
+
+	it('passes on what is not compressed', async () => {
+		assert.deepEqual(await inflated(content, 1000), content);
+		assert.deepEqual(await inflated(Buffer.alloc(0), 1), Buffer.alloc(0));
+		assert.deepEqual(await inflated(Buffer.from('abc'), 1), Buffer.from('abc'));
+	});
+
+	it('reads gzip in chunks of any size, also where output fills a buffer exactly', async () => {
+		const exact = Buffer.alloc(2 * 256 * 1024, 'x');
+		for (const bytes of [content, exact]) {
+			const zipped = zlib.gzipSync(bytes);
+			for (const size of [997, 65_536, zipped.length]) {
+				assert.ok((await inflated(zipped, size)).equals(bytes));
+			}
+		}
+		assert.deepEqual(await inflated(zlib.gzipSync('short'), 1), Buffer.from('short'));
+	});
+
+	it('reads all members of a gzip stream, wherever chunks end', async () => {
+		const members = ['a', '', 'bc', 'd'.repeat(5000)].map((text) => zlib.gzipSync(text));
+		const expected = `abc${'d'.repeat(5000)}`;
+		for (let size = 1; size < 80; size++) {
+			assert.equal((await inflated(Buffer.concat(members), size)).toString(), expected);
+		}
+	});
+
+	it('zeros after the end are padding, anything else is damage', async () => {
+		const padded = Buffer.concat([zlib.gzipSync('a'), Buffer.alloc(2000)]);
+		assert.equal((await inflated(padded, 7)).toString(), 'a');
+		const dirty = Buffer.concat([zlib.gzipSync('a'), Buffer.from('garbage')]);
+		await assert.rejects(inflated(dirty), { code: 'corrupt', message: /compression is damaged/ });
+	});
+
+	it('damage in the middle is an error', async () => {
+		const zipped = zlib.gzipSync(content);
+		zipped.fill(0x55, 500, 600);
+		await assert.rejects(inflated(zipped, 1000), { code: 'corrupt', message: /compression is damaged/ });
+	});
+
+	it('an error of the source passes through', async () => {
+		async function* broken(): AsyncGenerator<Buffer> {
+			yield await Promise.resolve(zlib.gzipSync('a').subarray(0, 10));
+			throw new Error('line cut');
+		}
+		await assert.rejects(async () => {
+			for await (const chunk of inflate(broken())) {
+				assert.fail(String(chunk));
+			}
+		}, /line cut/);
+	});
+
+	it('compressions that no layer may have are named', async () => {
+		await assert.rejects(inflated(Buffer.from('fd377a585a000000', 'hex')), { code: 'unsupported', message: /xz/ });
+	});
+
+	it('reads all frames of a zstd stream, or says which Node can', async () => {
+		const { zstdCompressSync } = zlib as { zstdCompressSync?: (bytes: Buffer) => Buffer };
+		if (!zstdCompressSync) {
+			await assert.rejects(
+				inflated(Buffer.from('28b52ffd0000', 'hex')),
+				(error) => error instanceof EngineError && error.code === 'unsupported' && /22\.15/.test(error.message),
+			);
+			return;
+		}
+		const skippable = Buffer.concat([Buffer.from('5a2a4d1803000000', 'hex'), Buffer.from('abc')]);
+		const half = content.length / 2;
+		const frames = [
+			skippable,
+			zstdCompressSync(content.subarray(0, half)),
+			skippable,
+			zstdCompressSync(content.subarray(half)),
+		];
+		for (const size of [1009, 65_536]) {
+			assert.ok((await inflated(Buffer.concat(frames), size)).equals(content));
+		}
+		const exact = Buffer.alloc(256 * 1024, 'y');
+		assert.ok((await inflated(zstdCompressSync(exact), 5)).equals(exact));
+	});
+});

@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import * as path from 'node:path';
+import { parseChallenges } from '../../../src/core/image/auth';
+import { credentialsInFile } from '../../../src/core/image/credentials';
+import { digestOf } from '../../../src/core/image/manifest';
+import type { Descriptor } from '../../../src/core/image/manifest';
+import { parseReference } from '../../../src/core/image/reference';
+import type { Reference } from '../../../src/core/image/reference';
+import { Registry } from '../../../src/core/image/registry';
+import type { RegistryAccess } from '../../../src/core/image/registry';
+import { RegistryServer } from './registry-server';
+import { scratchFolder } from './scratch';
+
+const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+
+describe('registry', () => {
+	let server: RegistryServer;
+	let other: RegistryServer;
+	const open: Registry[] = [];
+
+	beforeEach(async () => {
+		server = new RegistryServer();
+		other = new RegistryServer();
+		await Promise.all([server.listen(), other.listen()]);
+		server.putManifest({ a: 1 }, TYPE, 'latest');
+	});
+
+	afterEach(async () => {
+		for (const registry of open.splice(0)) {
+			registry.close();
+		}
+		await Promise.all([server.close(), other.close()]);
+	});
+
+	function connect(access: Partial<RegistryAccess> = {}): Registry {
+		const registry = new Registry({ host: server.host, ...access });
+		open.push(registry);
+		return registry;
+	}
+
+	function image(rest = ':latest'): Reference {
+		return parseReference(`${server.host}/demo/app${rest}`);
+	}
+
+	function putBlob(bytes: Buffer): Descriptor {
+		return { mediaType: 'x', ...server.putBlob(bytes) };
+	}
+
+	async function readAll(descriptor: Descriptor, registry = connect(), signal?: AbortSignal): Promise<Buffer> {
+		const chunks: Buffer[] = [];
+		for await (const chunk of registry.blob(image(), descriptor, signal)) {
+			chunks.push(chunk);
+		}
+		return Buffer.concat(chunks);
+	}
+
+	function challenge(response: ServerResponse, header: string): true {
+		const body = JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
+		response.writeHead(401, { 'www-authenticate': header }).end(body);
+		return true;
+	}
+
+	it('fetches a manifest with its digest and type', async () => {
+		const bytes = Buffer.from('{"a":1}');
+		assert.deepEqual(await connect().manifest(image()), { bytes, digest: digestOf(bytes), mediaType: TYPE });
+		assert.deepEqual(server.requests, ['GET /v2/demo/app/manifests/latest']);
+	});
+
+	it('a manifest of another digest than asked for is refused', async () => {
+		const digest = digestOf(Buffer.from('other'));
+		server.manifests.set(digest, { type: TYPE, bytes: Buffer.from('{"b":1}') });
+		await assert.rejects(connect().manifest(image(`@${digest}`)), {
+			code: 'corrupt',
+			message: /sent a manifest of digest/,
+		});
+	});
+
+	it('a missing manifest is "not found" in docker\'s words', async () => {
+		await assert.rejects(connect().manifest(image(':no')), {
+			code: 'not-found',
+			message: `manifest for ${server.host}/demo/app:no not found: manifest unknown: manifest unknown`,
+		});
+	});
+
+	it('a manifest of more than 4 MiB is refused', async () => {
+		server.manifests.set('latest', { type: TYPE, bytes: Buffer.alloc(4 * 1024 * 1024 + 1, ' ') });
+		await assert.rejects(connect().manifest(image()), { code: 'corrupt', message: /larger than 4194304 bytes/ });
+	});
+
+	it("errors have docker's texts", async () => {
+		const answers: [status: number, body: unknown, code: string, text: RegExp][] = [
+			[
+				403,
+				{ errors: [{ code: 'DENIED', message: 'requested access to the resource is denied' }] },
+				'denied',
+				/^pull access denied for 127\.0\.0\.1:[0-9]+\/demo\/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied$/,
+			],
+			[401, {}, 'unauthorized', /^pull access denied for .*: unauthorized: authentication required$/],
+			[
+				404,
+				{ errors: [{ code: 'NAME_UNKNOWN', message: 'repository name not known to registry' }] },
+				'not-found',
+				/^repository .*demo\/app not found: name unknown: repository name not known to registry$/,
+			],
+			[404, '<html>', 'not-found', /^manifest for .* not found: manifest unknown: manifest unknown$/],
+			[418, { errors: [] }, 'internal', /answered with status 418$/],
+		];
+		for (const [status, body, code, message] of answers) {
+			server.handler = (_, response) => {
+				response.writeHead(status).end(JSON.stringify(body));
+				return true;
+			};
+			await assert.rejects(connect().manifest(image()), { code, message });
+		}
+	});
+
+	it('nobody there is said at once', async () => {
+		const registry = connect();
+		const reference = image();
+		await server.close();
+		await assert.rejects(registry.manifest(reference), {
+			code: 'unreachable',
+			message: /^Cannot pull image ".*": registry ".*" does not answer: connect ECONNREFUSED/,
+		});
+		await server.listen();
+	});
+
+	it('a busy server is asked again, when it says', async () => {
+		let count = 0;
+		server.handler = (_, response) => {
+			count++;
+			if (count < 4) {
+				response.writeHead(count === 1 ? 429 : 503, { 'retry-after': '0' }).end();
+			}
+			return count < 4;
+		};
+		await connect().manifest(image());
+		assert.equal(count, 4);
+	});
+
+	it('a server that stays busy is given up', async () => {
+		server.handler = (_, response) => {
+			response
+				.writeHead(503, { 'retry-after': '0' })
+				.end('{"errors":[{"code":"UNAVAILABLE","message":"tired"}]}');
+			return true;
+		};
+		await assert.rejects(connect().manifest(image()), {
+			code: 'unreachable',
+			message: /answered with status 503: unavailable: tired/,
+		});
+		assert.equal(server.requests.length, 5);
+	});
+
+	it('a blob goes on where the connection broke', async () => {
+		const bytes = randomBytes(100_000);
+		const descriptor = putBlob(bytes);
+		let count = 0;
+		server.handler = (_, response) => {
+			count++;
+			if (count === 1) {
+				response.writeHead(200, { 'content-length': bytes.length }).write(bytes.subarray(0, 30_000), () => {
+					response.destroy();
+				});
+			}
+			return count === 1;
+		};
+		assert.ok((await readAll(descriptor)).equals(bytes));
+		assert.equal(count, 2);
+	});
+
+	it('a server that knows no ranges may send all again', async () => {
+		const bytes = randomBytes(100_000);
+		const descriptor = putBlob(bytes);
+		let count = 0;
+		server.handler = (_, response) => {
+			count++;
+			response.writeHead(200, { 'content-length': bytes.length });
+			response.write(count === 1 ? bytes.subarray(0, 30_000) : bytes, () => {
+				response.destroy();
+			});
+			return true;
+		};
+		assert.ok((await readAll(descriptor)).equals(bytes));
+	});
+
+	it('a server that sends another part, or more than there should be, is refused', async () => {
+		const descriptor = putBlob(Buffer.alloc(40_000, 1));
+		server.handler = (request, response) => {
+			if (request.headers.range === undefined) {
+				response.writeHead(200, { 'content-length': 40_000 }).write(Buffer.alloc(20_000), () => {
+					response.destroy();
+				});
+			} else {
+				response.writeHead(206, { 'content-range': 'bytes 0-39999/40000' }).end(Buffer.alloc(40_000));
+			}
+			return true;
+		};
+		await assert.rejects(readAll(descriptor), { code: 'corrupt', message: /another part/ });
+		server.handler = (_, response) => {
+			response.writeHead(200).end(Buffer.alloc(40_001));
+			return true;
+		};
+		await assert.rejects(readAll(descriptor), { code: 'corrupt', message: /larger than 40000 bytes/ });
+	});
+
+	it('a document of another digest is refused', async () => {
+		const descriptor = { mediaType: 'x', digest: digestOf(Buffer.from('a')), size: 1 };
+		server.blobs.set(descriptor.digest, Buffer.from('b'));
+		await assert.rejects(connect().document(image(), descriptor), {
+			code: 'corrupt',
+			message: /does not have its digest/,
+		});
+	});
+
+	it('an abort ends it at once with the reason', async () => {
+		const controller = new AbortController();
+		const descriptor = putBlob(Buffer.alloc(1000));
+		server.handler = (_, response) => {
+			response.writeHead(200).write(Buffer.alloc(10));
+			setTimeout(() => {
+				controller.abort();
+			}, 5);
+			return true;
+		};
+		await assert.rejects(readAll(descriptor, connect(), controller.signal), { name: 'AbortError' });
+	});
+
+	describe('with credentials', () => {
+		const credentials = { username: 'me', password: 'pass:word' };
+		const basic = `Basic ${Buffer.from('me:pass:word').toString('base64')}`;
+
+		it('Basic: sent after the challenge, then always', async () => {
+			server.handler = (request, response) =>
+				request.headers.authorization !== basic && challenge(response, 'Basic realm="x"');
+			const registry = connect({ credentials });
+			await registry.manifest(image());
+			await registry.manifest(image());
+			assert.deepEqual(server.authorizations, ['', basic, basic]);
+		});
+
+		it('Bearer: one token for a repository, from the realm', async () => {
+			let query: URLSearchParams | undefined;
+			server.handler = (request, response) => {
+				const url = new URL(request.url ?? '', 'http://x');
+				if (url.pathname === '/token') {
+					query = url.searchParams;
+					response.end(JSON.stringify({ token: 'T1', expires_in: 300 }));
+					return true;
+				}
+				const header = `Bearer realm="http://${server.host}/token",service="srv",scope="repository:other:push"`;
+				return request.headers.authorization !== 'Bearer T1' && challenge(response, header);
+			};
+			const registry = connect({ credentials });
+			await registry.manifest(image());
+			await registry.manifest(image());
+			assert.deepEqual(server.authorizations, ['', basic, 'Bearer T1', 'Bearer T1']);
+			assert.deepEqual(Object.fromEntries(query ?? []), {
+				service: 'srv',
+				scope: 'repository:demo/app:pull',
+				account: 'me',
+			});
+			const heir = connect(registry.handover());
+			await heir.manifest(image());
+			assert.equal(server.authorizations.at(-1), 'Bearer T1');
+		});
+
+		it('Bearer: without credentials an anonymous token; an identity token is posted', async () => {
+			const bodies: string[] = [];
+			server.handler = (request, response) => {
+				if (request.url?.startsWith('/token') === true) {
+					request.setEncoding('utf8').on('data', (text: string) => bodies.push(text));
+					request.on('end', () => response.end('{"access_token":"T2"}'));
+					return true;
+				}
+				return (
+					request.headers.authorization !== 'Bearer T2' &&
+					challenge(response, `Bearer realm="http://${server.host}/token",service="srv"`)
+				);
+			};
+			await connect().manifest(image());
+			assert.deepEqual(server.authorizations, ['', '', 'Bearer T2']);
+			await connect({ credentials: { identitytoken: 'REFRESH' } }).manifest(image());
+			assert.deepEqual(Object.fromEntries(new URLSearchParams(bodies.join(''))), {
+				grant_type: 'refresh_token',
+				client_id: 'mydocker',
+				service: 'srv',
+				scope: 'repository:demo/app:pull',
+				refresh_token: 'REFRESH',
+			});
+		});
+
+		it('a token service that is not encrypted gets nothing', async () => {
+			server.handler = (_, response) => challenge(response, 'Bearer realm="http://example.com/token"');
+			await assert.rejects(connect({ credentials }).manifest(image()), {
+				code: 'unauthorized',
+				message: /"http:\/\/example\.com\/token" is not reached over https/,
+			});
+		});
+
+		it('wrong credentials are refused in words without them', async () => {
+			server.handler = (_, response) => challenge(response, 'Basic realm="x"');
+			await assert.rejects(connect({ credentials }).manifest(image()), (error: Error) => {
+				assert.match(error.message, /pull access denied .*authentication required/);
+				assert.doesNotMatch(JSON.stringify([error, error.stack]), /pass:word/);
+				return true;
+			});
+			assert.equal(server.requests.length, 2);
+		});
+
+		it('a redirect takes no authorization to another server, and that server may not ask for it', async () => {
+			const bytes = Buffer.from('content');
+			const descriptor = putBlob(bytes);
+			server.handler = (request, response) => {
+				if (request.headers.authorization !== basic) {
+					return challenge(response, 'Basic realm="x"');
+				}
+				response.writeHead(307, { location: `http://${other.host}/somewhere?signed=1` }).end();
+				return true;
+			};
+			other.handler = (_, response) => {
+				response.end(bytes);
+				return true;
+			};
+			assert.ok((await readAll(descriptor, connect({ credentials }))).equals(bytes));
+			assert.deepEqual(other.authorizations, ['']);
+			other.handler = (_, response) => challenge(response, `Basic realm="http://${other.host}"`);
+			await assert.rejects(readAll(descriptor, connect({ credentials })), { code: 'unauthorized' });
+			assert.deepEqual(other.authorizations, ['', '']);
+		});
+	});
+
+	it('redirects to plain http elsewhere, to other schemes and in circles are refused', async () => {
+		for (const [location, reason] of [
+			['http://example.com/blob', /is not https/],
+			['file:///etc/passwd', /is not https/],
+			['/v2/demo/app/manifests/latest', /redirects more than 10 times/],
+		] as const) {
+			server.handler = (_, response) => {
+				response.writeHead(302, { location }).end();
+				return true;
+			};
+			await assert.rejects(connect().manifest(image()), { code: 'corrupt', message: reason });
+		}
+	});
+});
+
+describe('challenges', () => {
+	it('are read in all forms of RFC 9110', () => {
+		assert.deepEqual(parseChallenges(['Bearer realm="https://a/t",service="s p",scope="repository:a:pull,push"']), [
+			{ scheme: 'bearer', parameters: { realm: 'https://a/t', service: 's p', scope: 'repository:a:pull,push' } },
+		]);
+		assert.deepEqual(parseChallenges(['Basic realm="q\\"uote", Bearer realm=token , x = y', 'Negotiate']), [
+			{ scheme: 'basic', parameters: { realm: 'q"uote' } },
+			{ scheme: 'bearer', parameters: { realm: 'token', x: 'y' } },
+			{ scheme: 'negotiate', parameters: {} },
+		]);
+		assert.deepEqual(parseChallenges(['', '"', '=', 'Bearer realm="unclosed']), [
+			{ scheme: 'bearer', parameters: {} },
+		]);
+	});
+});
+
+describe("docker's credential file", () => {
+	let folder: string;
+
+	beforeEach(() => {
+		folder = scratchFolder();
+	});
+
+	afterEach(() => {
+		fs.rmSync(folder, { recursive: true });
+	});
+
+	function inFile(registry: string, content: string): unknown {
+		const file = path.join(folder, 'config.json');
+		fs.writeFileSync(file, content);
+		return credentialsInFile(registry, file);
+	}
+
+	it('has entries by host, the Hub under its old address', () => {
+		const auth = Buffer.from('u:p:w').toString('base64');
+		const auths = {
+			'https://index.docker.io/v1/': { auth },
+			'a.io:5000': { username: 'x', password: 'y' },
+			'https://b.io/v2/': { auth, identitytoken: 'T' },
+			'c.io': {},
+		};
+		const content = JSON.stringify({ auths, credsStore: 'desktop' });
+		const both = { username: 'u', password: 'p:w' };
+		assert.deepEqual(inFile('docker.io', content), both);
+		assert.deepEqual(inFile('a.io:5000', content), { username: 'x', password: 'y' });
+		assert.deepEqual(inFile('b.io', content), { ...both, identitytoken: 'T' });
+		assert.equal(inFile('c.io', content), undefined);
+		assert.equal(inFile('a.io', content), undefined);
+	});
+
+	it('may be missing or empty; one that is not JSON is an error that does not quote it', () => {
+		assert.equal(credentialsInFile('a.io', path.join(folder, 'none')), undefined);
+		assert.equal(inFile('a.io', '{}'), undefined);
+		assert.throws(
+			() => inFile('a.io', '{"auths":{"a.io":{"auth":"secret"'),
+			(error: Error) => /Cannot read credentials/.test(error.message) && !/secret/.test(error.message),
+		);
+	});
+});
