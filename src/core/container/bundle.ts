@@ -1,0 +1,135 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { EngineError, systemCode } from '../errors';
+import type { Container } from '../types';
+import { readRootFile, resolveRootPath } from './rootfs';
+import { containerSpec, machine } from './spec';
+import { resolveUser } from './user';
+
+/** Where a container keeps its work files: `<root>/containers/<id>`. */
+export interface ContainerFolder {
+	readonly path: string;
+	readonly upper: string;
+	readonly work: string;
+	readonly merged: string;
+	/** OCI bundle: config.json */
+	readonly bundle: string;
+	/** hosts, hostname, resolv.conf: bound over the image's */
+	readonly etc: string;
+	readonly shim: string;
+	readonly log: string;
+}
+
+export function containerFolder(root: string, id: string): ContainerFolder {
+	const folder = path.join(root, 'containers', id);
+	const inside = (name: string): string => path.join(folder, name);
+	return {
+		path: folder,
+		upper: inside('upper'),
+		work: inside('work'),
+		merged: inside('merged'),
+		bundle: inside('bundle'),
+		etc: inside('etc'),
+		shim: inside('shim'),
+		log: path.join(folder, 'log', `${id}-json.log`),
+	};
+}
+
+/** Makes the folder of a new container. Modes are set in so many words: the engine's umask is strict. */
+export function makeContainerFolder(folder: ContainerFolder): void {
+	fs.mkdirSync(folder.path, { recursive: true, mode: 0o710 });
+	for (const name of [folder.upper, folder.work, folder.merged, folder.bundle, folder.etc]) {
+		fs.mkdirSync(name);
+	}
+	// The upper folder's mode is that of the container's "/".
+	fs.chmodSync(folder.upper, 0o755);
+}
+
+/**
+ * Writes what the runtime starts from: the spec, the files bound over /etc, and missing folders of bind mounts as docker
+ * makes them. `lower` are the image's folders, top first. Throws EngineError "invalid" for a user, group or working
+ * directory that the image does not bear.
+ */
+export function writeBundle(container: Container, folder: ContainerFolder, lower: readonly string[]): void {
+	const { config } = container;
+	const layers = [folder.upper, ...lower];
+	const user = resolveUser(
+		config.user,
+		readRootFile(layers, '/etc/passwd') ?? '',
+		readRootFile(layers, '/etc/group') ?? '',
+	);
+	checkWorkingDir(config.working_dir, layers);
+	makeBindSources(container);
+	writeEtc(container, folder.etc);
+	const spec = containerSpec({
+		id: container.id,
+		config,
+		annotations: container.annotations,
+		merged: folder.merged,
+		etc: folder.etc,
+		user,
+		machine: machine(),
+	});
+	fs.writeFileSync(path.join(folder.bundle, 'config.json'), JSON.stringify(spec));
+}
+
+/** A working directory in /proc could be one that the runtime has open outside the container (CVE-2024-21626). */
+function checkWorkingDir(folder: string, layers: readonly string[]): void {
+	if (/^\/proc(\/|$)/.test(resolveRootPath(layers, folder))) {
+		throw new EngineError('invalid', `the working directory '${folder}' is invalid, it must not be in /proc`);
+	}
+}
+
+function makeBindSources({ config }: Container): void {
+	for (const mount of config.mounts) {
+		const first = mount.type === 'bind' && !fs.existsSync(mount.source) ? makeFolder(mount.source) : undefined;
+		for (let made = mount.source; first !== undefined && made.length >= first.length; made = path.dirname(made)) {
+			fs.chmodSync(made, 0o755);
+		}
+	}
+}
+
+/** The topmost folder that was made. */
+function makeFolder(folder: string): string | undefined {
+	return fs.mkdirSync(folder, { recursive: true });
+}
+
+const LOCALHOST = [
+	'127.0.0.1\tlocalhost',
+	'::1\tlocalhost ip6-localhost ip6-loopback',
+	'fe00::0\tip6-localnet',
+	'ff00::0\tip6-mcastprefix',
+	'ff02::1\tip6-allnodes',
+	'ff02::2\tip6-allrouters',
+];
+
+function writeEtc({ config }: Container, etc: string): void {
+	const extra = config.extra_hosts.map((entry) => {
+		const [name = '', ...address] = entry.split(':');
+		return `${address.join(':')}\t${name}`;
+	});
+	const shared = config.network.mode === 'host' ? readIfThere('/etc/hosts') : undefined;
+	// Programs look their own name up; 127.0.1.1 is where Debian puts it.
+	const own = shared?.includes(config.hostname) === true ? [] : [`127.0.1.1\t${config.hostname}`];
+	const hosts = [...(shared?.trimEnd().split('\n') ?? LOCALHOST), ...own, ...extra].join('\n') + '\n';
+	writePublic(path.join(etc, 'hosts'), hosts);
+	writePublic(path.join(etc, 'hostname'), `${config.hostname}\n`);
+	writePublic(path.join(etc, 'resolv.conf'), readIfThere('/etc/resolv.conf') ?? '');
+}
+
+/** Overwrites in place, and readable for every user of the container. */
+function writePublic(file: string, text: string): void {
+	fs.writeFileSync(file, text);
+	fs.chmodSync(file, 0o644);
+}
+
+function readIfThere(file: string): string | undefined {
+	try {
+		return fs.readFileSync(file, 'utf8');
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT') {
+			return undefined;
+		}
+		throw error;
+	}
+}

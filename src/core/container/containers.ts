@@ -1,0 +1,847 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EngineError, messageOf } from '../errors';
+import { nowNanoseconds, rfc3339, type Events } from '../events';
+import type { Images } from '../image/images';
+import { overlayMount } from '../storage/overlay';
+import type { Store } from '../store';
+import type { Container } from '../types';
+import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
+import { containerFolder, makeContainerFolder, writeBundle, type ContainerFolder } from './bundle';
+import { newContainer, type CreateOptions, type CreateResult } from './create';
+import { Input } from './input';
+import type { LogDriver, LogEntry, LogQuery } from './log';
+import { createLog } from './log-drivers';
+import { checkName, generateName } from './names';
+import { currentBootId, identify, isAlive, signalProcess } from './process';
+import { isContainer, isLive, recordKey } from './record';
+import { Run, type Begin, type RunEnd } from './run';
+import { startFailure, type Runtime, type StartFailure } from './runtime';
+import { installShim } from './shim';
+import { signalNumber } from './signals';
+
+export type { Attachment, AttachOptions } from './attachment';
+export type { CreateOptions, CreateResult } from './create';
+export type { LogEntry, LogQuery } from './log';
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface WaitResult {
+	readonly exitCode: number;
+	/** Why the container could not be removed or watched to its end; "" normally. */
+	readonly error: string;
+}
+
+export interface StopOptions {
+	/** Seconds until SIGKILL; 0 kills at once, a negative number waits for ever. The container's own by default. */
+	readonly timeout?: number;
+	/** The container's own by default. */
+	readonly signal?: string;
+}
+
+export interface ContainersOptions {
+	readonly root: string;
+	readonly store: Store;
+	readonly events: Events;
+	readonly images: Pick<Images, 'get' | 'lowerDirectories'>;
+	readonly runtime: Runtime;
+	readonly warn: (message: string) => void;
+}
+
+interface Entry {
+	record: Container;
+	readonly folder: ContainerFolder;
+	readonly log: LogDriver;
+	readonly waiters: Set<Waiter>;
+	readonly attachments: Set<ContainerAttachment>;
+	run: Run | undefined;
+	input: Input | undefined;
+	isInputClosed: boolean;
+	/** Operations that change the container come one after the other. */
+	lock: Promise<void>;
+	/** Restarts at work: meanwhile an exit ends neither followers of the log nor a container with auto_remove. */
+	restarts: number;
+	isBeingRemoved: boolean;
+}
+
+interface Waiter {
+	readonly condition: WaitCondition;
+	readonly resolve: (result: WaitResult) => void;
+}
+
+const SIGKILL = 9;
+
+/** Looks after adopted shims and lost events, in milliseconds; everything usual comes as an event. */
+const SAFETY_NET_EVERY = 2000;
+
+/** Milliseconds that a killed container has to go; after that something is wrong with the machine. */
+const KILL_TIMEOUT = 10_000;
+
+/** Milliseconds until a runtime that neither starts the container nor fails is given up. */
+const START_TIMEOUT = 120_000;
+
+/** At engine start, exits that happened meanwhile are in the records after at most this many milliseconds. */
+const SETTLE_WITHIN = 700;
+
+/**
+ * The containers of a store. Memory is the truth and records are written through. Nothing but this class writes a
+ * container's record; nothing but the end of a Run makes a running container exited. States and transitions are those
+ * of ../../../docs/architecture.md.
+ */
+export class Containers {
+	private readonly entries = new Map<string, Entry>();
+	private readonly names = new Map<string, string>();
+	private safetyNet: NodeJS.Timeout | undefined;
+	private shimScript: string | undefined;
+
+	constructor(private readonly options: ContainersOptions) {}
+
+	/**
+	 * Reads the records and brings them in line with what is: adopts containers that run, finishes those that ended or
+	 * died while no engine was there, completes removals. Idempotent.
+	 */
+	async load(): Promise<void> {
+		const { store, root } = this.options;
+		fs.mkdirSync(path.join(root, 'containers'), { recursive: true, mode: 0o700 });
+		for (const key of store.list('container-')) {
+			const record = store.get(key, isContainer);
+			if (record !== undefined) {
+				this.add(record);
+			}
+		}
+		for (const name of fs.readdirSync(path.join(root, 'containers'))) {
+			if (!this.entries.has(name)) {
+				fs.rmSync(path.join(root, 'containers', name), { recursive: true, force: true });
+			}
+		}
+		const settled = Promise.all([...this.entries.values()].map((entry) => this.reconcile(entry)));
+		await Promise.race([settled, delay(SETTLE_WITHIN, undefined, { ref: false })]);
+	}
+
+	/** Makes a container. Errors: "not-found" for the image, "conflict" for the name, "invalid", "unsupported". */
+	async create(options: CreateOptions): Promise<CreateResult> {
+		const { name } = options;
+		if (name !== undefined) {
+			checkName(name);
+			this.checkFree(name);
+		}
+		const image = this.options.images.get(options.image);
+		const { container, warnings } = newContainer(options, image);
+		const record = { ...container, name: name ?? generateName((candidate) => this.names.has(candidate)) };
+		makeContainerFolder(containerFolder(this.options.root, record.id));
+		this.options.store.save(recordKey(record.id), record);
+		const entry = this.add(record);
+		this.emit(entry, 'create');
+		return Promise.resolve({ container: record, warnings });
+	}
+
+	/** Newest first. */
+	list(): readonly Container[] {
+		return [...this.entries.values()]
+			.map((entry) => entry.record)
+			.sort((a, b) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0));
+	}
+
+	/** By id, name (with or without docker's slash) or unique beginning of an id. Throws "invalid" when several begin so. */
+	find(nameOrId: string): Container | undefined {
+		return this.findEntry(nameOrId)?.record;
+	}
+
+	/** Like `find`, with "not-found" and docker's text when there is none. */
+	get(nameOrId: string): Container {
+		return this.entry(nameOrId).record;
+	}
+
+	/**
+	 * Starts a container and resolves once its program runs. "not-modified" when it runs already; "runtime" with docker's
+	 * exit code when it cannot be started: then the record has the reason and the container stays as it was.
+	 */
+	async start(nameOrId: string, signal?: AbortSignal): Promise<void> {
+		const entry = this.entry(nameOrId);
+		await this.locked(entry, async () => {
+			signal?.throwIfAborted();
+			await this.startLocked(entry);
+		});
+	}
+
+	/**
+	 * Sends the stop signal, after the timeout SIGKILL, and resolves when the container has exited. "not-modified" when
+	 * it is not running. Aborting ends the waiting only; the stop goes on.
+	 */
+	async stop(nameOrId: string, options: StopOptions = {}, abort?: AbortSignal): Promise<void> {
+		const entry = this.entry(nameOrId);
+		const work = this.stopEntry(entry, options);
+		await (abort === undefined ? work : abortable(work, abort));
+	}
+
+	/** Stops, when it runs, and starts again. The log goes on and its followers stay. */
+	async restart(nameOrId: string, options: StopOptions = {}): Promise<void> {
+		const entry = this.entry(nameOrId);
+		entry.restarts++;
+		try {
+			await ignoreNotModified(this.stopEntry(entry, options));
+			await ignoreNotModified(this.locked(entry, () => this.startLocked(entry)));
+			this.emit(entry, 'restart');
+		} finally {
+			entry.restarts--;
+			if (entry.restarts === 0 && !isLive(entry.record.status)) {
+				entry.log.finish();
+			}
+		}
+	}
+
+	/**
+	 * Sends a signal (KILL by default). SIGKILL resolves when the container has exited, others at once. "conflict" when
+	 * it is not running.
+	 */
+	async kill(nameOrId: string, signalName = 'KILL'): Promise<void> {
+		const entry = this.entry(nameOrId);
+		const number = signalNumber(signalName);
+		const ended = this.exited(entry);
+		await this.locked(entry, () => {
+			const { record } = entry;
+			if (!isLive(record.status)) {
+				throw new EngineError(
+					'conflict',
+					`Cannot kill container: ${nameOrId}: Container ${record.id} is not running`,
+				);
+			}
+			if (number === SIGKILL || number === signalNumber(record.config.stop_signal)) {
+				this.update(entry, { manual_stop: true });
+			}
+			this.signal(entry, number);
+		});
+		if (number === SIGKILL) {
+			await this.waitForKilled(entry, ended);
+		}
+	}
+
+	/** Gives the container another name; "conflict" when it is taken. */
+	rename(nameOrId: string, name: string): void {
+		const entry = this.entry(nameOrId);
+		const oldName = entry.record.name;
+		checkName(name);
+		if (name === oldName) {
+			throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
+		}
+		this.checkFree(name);
+		this.update(entry, { name });
+		this.names.delete(oldName);
+		this.names.set(name, entry.record.id);
+		this.emit(entry, 'rename', { oldName: `/${oldName}` });
+	}
+
+	/** Removes a container and its files; a running one only with `force`. Named volumes are not there yet. */
+	async remove(nameOrId: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
+		const entry = this.entry(nameOrId);
+		this.claimRemoval(entry);
+		try {
+			await this.locked(entry, async () => {
+				if (isLive(entry.record.status)) {
+					await this.killForRemoval(entry, options.force);
+				}
+				await this.removeLocked(entry);
+			});
+		} finally {
+			entry.isBeingRemoved = false;
+		}
+	}
+
+	/** Registered before this returns, so a start or removal right after it is not missed. */
+	wait(nameOrId: string, condition: WaitCondition, signal?: AbortSignal): Promise<WaitResult> {
+		try {
+			const entry = this.entry(nameOrId);
+			const { record } = entry;
+			if (condition === 'not-running' && !isLive(record.status)) {
+				return Promise.resolve(waitResult(record));
+			}
+			const waiting = this.register(entry, condition);
+			return signal === undefined ? waiting.result : abortable(waiting.result, signal, waiting.cancel);
+		} catch (error) {
+			return Promise.reject(error instanceof Error ? error : new Error(messageOf(error)));
+		}
+	}
+
+	/** Lines of the log; "unsupported" with the log driver "none". */
+	logs(nameOrId: string, query: LogQuery): AsyncIterable<LogEntry> {
+		return this.entry(nameOrId).log.read(query);
+	}
+
+	/** Attaches to the present run, or before the start to the next one; then its output comes from the first byte on. */
+	attach(nameOrId: string, options: AttachOptions): Attachment {
+		const entry = this.entry(nameOrId);
+		const attachment = new ContainerAttachment(
+			{
+				log: entry.log,
+				input: () => openInput(entry),
+				inputEnded: () => {
+					if (entry.record.config.stdin_once) {
+						closeInput(entry);
+					}
+				},
+				detached: (gone) => {
+					entry.attachments.delete(gone);
+				},
+			},
+			options,
+		);
+		entry.attachments.add(attachment);
+		if (entry.run?.isRunning === true) {
+			attachment.begin(entry.run);
+		}
+		return attachment;
+	}
+
+	/** True while any container has processes. */
+	hasRunning(): boolean {
+		return [...this.entries.values()].some((entry) => isLive(entry.record.status));
+	}
+
+	/** The engine leaves: reading stops between two lines, followers and attachments end, containers go on. */
+	async close(): Promise<void> {
+		clearInterval(this.safetyNet);
+		for (const entry of this.entries.values()) {
+			entry.run?.close();
+			entry.run = undefined;
+			entry.input?.close();
+			entry.log.finish();
+			for (const attachment of [...entry.attachments]) {
+				attachment.close();
+			}
+		}
+		return Promise.resolve();
+	}
+
+	// Start
+
+	private async startLocked(entry: Entry): Promise<void> {
+		const { status } = entry.record;
+		if (isLive(status)) {
+			throw new EngineError('not-modified', `Container ${entry.record.id} is already running`);
+		}
+		if (status === 'removing' || status === 'dead') {
+			throw new EngineError('conflict', 'container is marked for removal and cannot be started');
+		}
+		try {
+			const run = await this.launch(entry);
+			const begin = await this.awaitBegin(run);
+			if (begin.kind !== 'running') {
+				throw new StartError(failureOf(begin));
+			}
+			this.hasStarted(entry, run, begin.pid);
+		} catch (error) {
+			await this.startFailed(entry, error);
+		}
+	}
+
+	private async launch(entry: Entry): Promise<Run> {
+		const { record, folder } = entry;
+		const { images, runtime, root } = this.options;
+		const lower = images.lowerDirectories(record.image_id);
+		const command = await runtime.command(record.id, folder.bundle, folder.shim);
+		if (runtime.hasState(record.id)) {
+			await runtime.delete(record.id);
+		}
+		writeBundle(record, folder, lower);
+		this.shimScript ??= installShim(path.join(root, 'run'));
+		// Before the shim is there: an engine that comes after a crash must know that there may be one.
+		this.update(entry, { status: 'starting', manual_stop: false, error: '', exit_code: 0, oom_killed: false });
+		const run = this.newRun(entry);
+		run.launch(this.shimScript, {
+			overlay: overlayMount({ lowers: lower, upper: folder.upper, work: folder.work }),
+			merged: folder.merged,
+			hasStdin: record.config.open_stdin,
+			command,
+		});
+		return run;
+	}
+
+	private newRun(entry: Entry): Run {
+		const run = new Run(entry.folder.shim, entry.log, {
+			warn: this.options.warn,
+			cleanUp: () => this.cleanUp(entry),
+		});
+		entry.run = run;
+		entry.isInputClosed = false;
+		this.safetyNet ??= setInterval(() => {
+			this.checkAll();
+		}, SAFETY_NET_EVERY).unref();
+		return run;
+	}
+
+	private async awaitBegin(run: Run): Promise<Begin> {
+		const timer = new AbortController();
+		const late = delay(START_TIMEOUT, undefined, { ref: false, signal: timer.signal });
+		try {
+			const begin = await Promise.race([run.begin, late]);
+			return begin ?? { kind: 'vanished', reason: `the OCI runtime did not answer in ${START_TIMEOUT / 1000} s` };
+		} finally {
+			timer.abort();
+			late.catch(() => {
+				// Aborted, as asked.
+			});
+		}
+	}
+
+	private hasStarted(entry: Entry, run: Run, pid: number): void {
+		const isNew = entry.record.status === 'starting';
+		if (isNew) {
+			this.update(entry, {
+				status: 'running',
+				started_at: rfc3339(nowNanoseconds()),
+				finished_at: '',
+				process: identify(pid) ?? null,
+				shim: run.shim ?? null,
+			});
+		}
+		for (const attachment of [...entry.attachments]) {
+			attachment.begin(run);
+		}
+		void run.end.then((end) => this.hasEnded(entry, run, end));
+		if (isNew) {
+			this.emit(entry, 'start');
+		}
+	}
+
+	/** Back to the state before, with the reason in the record. Always throws. */
+	private async startFailed(entry: Entry, error: unknown): Promise<never> {
+		const exitCode = error instanceof StartError ? error.failure.exitCode : 125;
+		const message = messageOf(error);
+		entry.run?.close();
+		entry.run = undefined;
+		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
+		this.update(entry, {
+			status: entry.record.started_at === '' ? 'created' : 'exited',
+			// Docker records 128 for what is neither a missing nor a forbidden program.
+			exit_code: exitCode === 125 ? 128 : exitCode,
+			error: message,
+			process: null,
+			shim: null,
+		});
+		for (const attachment of [...entry.attachments]) {
+			attachment.abandon();
+		}
+		if (entry.record.config.auto_remove && !entry.isBeingRemoved) {
+			await this.removeLocked(entry);
+		}
+		if (error instanceof EngineError) {
+			throw error;
+		}
+		throw new EngineError('runtime', message, { cause: error, exitCode });
+	}
+
+	// Exit
+
+	private async hasEnded(entry: Entry, run: Run, end: RunEnd): Promise<void> {
+		if (entry.run !== run) {
+			return;
+		}
+		// The runtime was killed and could not clean up, or did not end its container.
+		if (this.options.runtime.hasState(entry.record.id) || isProcessAlive(entry.record)) {
+			await this.cleanUp(entry).catch((error: unknown) => {
+				this.options.warn(messageOf(error));
+			});
+		}
+		entry.run = undefined;
+		entry.input?.close();
+		entry.input = undefined;
+		this.update(entry, {
+			status: 'exited',
+			exit_code: end.exitCode ?? 255,
+			finished_at: rfc3339(BigInt(Math.round(end.finishedAt * 1000)) * 1000n),
+			error: end.exitCode === undefined ? lostReason(entry.record) : '',
+			process: null,
+			shim: null,
+		});
+		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
+		if (entry.restarts > 0) {
+			entry.log.pause();
+		} else {
+			entry.log.finish();
+		}
+		this.emit(entry, 'die', { exitCode: String(entry.record.exit_code) });
+		this.settle(entry, ['not-running', 'next-exit']);
+		await this.autoRemove(entry);
+	}
+
+	private async autoRemove(entry: Entry): Promise<void> {
+		if (!entry.record.config.auto_remove || entry.restarts > 0 || entry.isBeingRemoved) {
+			return;
+		}
+		entry.isBeingRemoved = true;
+		try {
+			await this.locked(entry, () => this.removeLocked(entry));
+		} catch (error) {
+			this.options.warn(messageOf(error));
+		} finally {
+			entry.isBeingRemoved = false;
+		}
+	}
+
+	/** Kills what is left of a container whose runtime or shim died, and removes cgroups and state. */
+	private async cleanUp(entry: Entry): Promise<void> {
+		if (isProcessAlive(entry.record) && entry.record.process !== null) {
+			signalProcess(entry.record.process, SIGKILL);
+		}
+		if (this.options.runtime.hasState(entry.record.id)) {
+			await this.options.runtime.delete(entry.record.id);
+		}
+	}
+
+	// Stop, kill, remove
+
+	private async stopEntry(entry: Entry, options: StopOptions): Promise<void> {
+		const timeout = options.timeout ?? entry.record.config.stop_timeout;
+		const number = timeout === 0 ? SIGKILL : signalNumber(options.signal ?? entry.record.config.stop_signal);
+		const ended = this.exited(entry);
+		await this.locked(entry, () => {
+			if (!isLive(entry.record.status)) {
+				throw new EngineError('not-modified', `Container ${entry.record.id} is already stopped`);
+			}
+			// On the disk before the signal: a restart policy must not bring back what a person stopped.
+			this.update(entry, { status: 'stopping', manual_stop: true });
+			this.signal(entry, number);
+		});
+		if (number === SIGKILL || !(await isSettledWithin(ended, timeout < 0 ? undefined : timeout * 1000))) {
+			if (number !== SIGKILL) {
+				this.signal(entry, SIGKILL);
+			}
+			await this.waitForKilled(entry, ended);
+		}
+		this.emit(entry, 'stop');
+	}
+
+	private signal(entry: Entry, number: number): void {
+		if (entry.record.process !== null) {
+			signalProcess(entry.record.process, number);
+			this.emit(entry, 'kill', { signal: String(number) });
+		}
+	}
+
+	private async waitForKilled(entry: Entry, ended: Promise<unknown>): Promise<void> {
+		if (!(await isSettledWithin(ended, KILL_TIMEOUT))) {
+			const { name } = entry.record;
+			throw new EngineError('internal', `Cannot stop container "${name}": no exit within 10 s of SIGKILL`);
+		}
+	}
+
+	private claimRemoval(entry: Entry): void {
+		if (entry.isBeingRemoved) {
+			throw new EngineError('conflict', `removal of container ${entry.record.name} is already in progress`);
+		}
+		entry.isBeingRemoved = true;
+	}
+
+	private async killForRemoval(entry: Entry, force: boolean): Promise<void> {
+		const { id } = entry.record;
+		if (!force) {
+			throw new EngineError(
+				'conflict',
+				`You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
+			);
+		}
+		const ended = this.exited(entry);
+		this.update(entry, { manual_stop: true });
+		this.signal(entry, SIGKILL);
+		await this.waitForKilled(entry, ended);
+	}
+
+	private async removeLocked(entry: Entry): Promise<void> {
+		const { id, name } = entry.record;
+		this.update(entry, { status: 'removing' });
+		for (const attachment of [...entry.attachments]) {
+			attachment.abandon();
+		}
+		entry.log.finish();
+		try {
+			await fs.promises.rm(entry.folder.path, { recursive: true, force: true });
+		} catch (error) {
+			this.update(entry, { status: 'dead', error: messageOf(error) });
+			throw new EngineError('internal', `Cannot remove container "${name}": ${messageOf(error)}`, {
+				cause: error,
+			});
+		}
+		this.options.store.remove(recordKey(id));
+		this.entries.delete(id);
+		this.names.delete(name);
+		this.emit(entry, 'destroy');
+		this.settle(entry, ['not-running', 'next-exit', 'removed']);
+	}
+
+	// Engine start
+
+	private async reconcile(entry: Entry): Promise<void> {
+		const { record } = entry;
+		try {
+			if (record.status === 'removing') {
+				await this.removeLocked(entry);
+			} else if (isLive(record.status)) {
+				await this.reconcileLive(entry);
+			} else if (record.config.auto_remove && (record.status === 'exited' || record.error !== '')) {
+				await this.autoRemove(entry);
+			}
+		} catch (error) {
+			this.options.warn(`Cannot restore container "${record.name}": ${messageOf(error)}`);
+		}
+	}
+
+	private async reconcileLive(entry: Entry): Promise<void> {
+		const { record } = entry;
+		if (isOfEarlierBoot(record)) {
+			// Nothing of it runs any more. An exit file may still tell the exit code.
+			this.options.runtime.forget(record.id);
+		}
+		const run = this.newRun(entry);
+		if (!run.adopt()) {
+			await this.reconcileLost(entry);
+			return;
+		}
+		const isStop = record.status === 'stopping';
+		const ended = this.exited(entry);
+		await this.locked(entry, async () => {
+			const begin = await this.awaitBegin(run);
+			if (begin.kind === 'running') {
+				this.hasStarted(entry, run, begin.pid);
+			} else {
+				await this.startFailed(entry, new StartError(failureOf(begin))).catch(() => undefined);
+			}
+		});
+		if (run.isEnding) {
+			await ended;
+		} else if (isStop && isLive(entry.record.status)) {
+			// The engine died between the signal and the end of its patience.
+			await ignoreNotModified(this.stopEntry(entry, {}));
+		}
+	}
+
+	/** There is no trace of a shim. */
+	private async reconcileLost(entry: Entry): Promise<void> {
+		const { record } = entry;
+		if (record.status === 'starting') {
+			const reason = { message: 'the engine ended while it started the container', exitCode: 125 };
+			await this.startFailed(entry, new StartError(reason)).catch(() => undefined);
+			return;
+		}
+		const { run } = entry;
+		if (run !== undefined) {
+			await this.hasEnded(entry, run, { exitCode: undefined, finishedAt: Date.now() });
+		}
+	}
+
+	private checkAll(): void {
+		const live = [...this.entries.values()].filter((entry) => entry.run !== undefined);
+		for (const { run } of live) {
+			run?.check();
+		}
+		if (live.length === 0) {
+			clearInterval(this.safetyNet);
+			this.safetyNet = undefined;
+		}
+	}
+
+	// Book-keeping
+
+	private add(record: Container): Entry {
+		const folder = containerFolder(this.options.root, record.id);
+		const entry: Entry = {
+			record,
+			folder,
+			log: createLog(record.config.log_config, folder.log),
+			waiters: new Set(),
+			attachments: new Set(),
+			run: undefined,
+			input: undefined,
+			isInputClosed: false,
+			lock: Promise.resolve(),
+			restarts: 0,
+			isBeingRemoved: false,
+		};
+		this.entries.set(record.id, entry);
+		this.names.set(record.name, record.id);
+		return entry;
+	}
+
+	private update(entry: Entry, changes: Partial<Container>): void {
+		const record = { ...entry.record, ...changes };
+		this.options.store.save(recordKey(record.id), record);
+		entry.record = record;
+	}
+
+	private emit(entry: Entry, action: string, attributes: Readonly<Record<string, string>> = {}): void {
+		const { id, name, config, labels } = entry.record;
+		this.options.events.emit('container', action, id, { ...labels, image: config.image, name, ...attributes });
+	}
+
+	private async locked<T>(entry: Entry, operation: () => T | Promise<T>): Promise<T> {
+		const result = entry.lock.then(() => {
+			if (this.entries.get(entry.record.id) !== entry) {
+				throw notFound(entry.record.name);
+			}
+			return operation();
+		});
+		entry.lock = result.then(
+			() => undefined,
+			() => undefined,
+		);
+		return result;
+	}
+
+	private exited(entry: Entry): Promise<WaitResult> {
+		return this.register(entry, 'next-exit').result;
+	}
+
+	private register(entry: Entry, condition: WaitCondition): { result: Promise<WaitResult>; cancel: () => void } {
+		let cancel = (): void => undefined;
+		const result = new Promise<WaitResult>((resolve) => {
+			const waiter = { condition, resolve };
+			entry.waiters.add(waiter);
+			cancel = () => {
+				entry.waiters.delete(waiter);
+			};
+		});
+		return { result, cancel };
+	}
+
+	private settle(entry: Entry, conditions: readonly WaitCondition[]): void {
+		for (const waiter of [...entry.waiters]) {
+			if (conditions.includes(waiter.condition)) {
+				entry.waiters.delete(waiter);
+				waiter.resolve(waitResult(entry.record));
+			}
+		}
+	}
+
+	private checkFree(name: string): void {
+		const owner = this.names.get(name);
+		if (owner !== undefined) {
+			throw new EngineError(
+				'conflict',
+				`Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
+			);
+		}
+	}
+
+	private entry(nameOrId: string): Entry {
+		const entry = this.findEntry(nameOrId);
+		if (entry === undefined) {
+			throw notFound(nameOrId);
+		}
+		return entry;
+	}
+
+	private findEntry(nameOrId: string): Entry | undefined {
+		const id = this.names.get(nameOrId.replace(/^\//, ''));
+		const exact = this.entries.get(nameOrId) ?? (id === undefined ? undefined : this.entries.get(id));
+		if (exact !== undefined || !/^[0-9a-f]{1,63}$/.test(nameOrId)) {
+			return exact;
+		}
+		const matches = [...this.entries.values()].filter((entry) => entry.record.id.startsWith(nameOrId));
+		if (matches.length > 1) {
+			throw new EngineError('invalid', `multiple IDs found with provided prefix: ${nameOrId}`);
+		}
+		return matches[0];
+	}
+}
+
+/** A start that the runtime or the shim refused. */
+class StartError extends Error {
+	constructor(readonly failure: StartFailure) {
+		super(failure.message);
+	}
+}
+
+function failureOf(begin: Exclude<Begin, { kind: 'running' }>): StartFailure {
+	return begin.kind === 'refused'
+		? startFailure(begin.ociLog, begin.mountError)
+		: { message: begin.reason, exitCode: 125 };
+}
+
+function notFound(nameOrId: string): EngineError {
+	return new EngineError('not-found', `No such container: ${nameOrId}`);
+}
+
+function waitResult({ exit_code: exitCode, status, error }: Container): WaitResult {
+	return { exitCode, error: status === 'dead' ? error : '' };
+}
+
+function isProcessAlive({ process }: Container): boolean {
+	return process !== null && isAlive(process);
+}
+
+function isOfEarlierBoot({ shim, process }: Container): boolean {
+	const boot = shim?.boot_id ?? process?.boot_id;
+	return boot !== undefined && boot !== currentBootId();
+}
+
+function lostReason(record: Container): string {
+	return isOfEarlierBoot(record)
+		? 'the machine was restarted meanwhile, exit code lost'
+		: 'monitor vanished, exit code lost';
+}
+
+function openInput(entry: Entry): Input {
+	if (!entry.record.config.open_stdin || entry.run === undefined || entry.isInputClosed) {
+		throw new EngineError('conflict', `Cannot write to container "${entry.record.name}": its input is closed`);
+	}
+	entry.input ??= new Input(entry.folder.shim);
+	return entry.input;
+}
+
+function closeInput(entry: Entry): void {
+	if (entry.run?.isRunning === true && entry.record.config.open_stdin && !entry.isInputClosed) {
+		openInput(entry).end();
+		entry.isInputClosed = true;
+	}
+}
+
+async function ignoreNotModified(work: Promise<void>): Promise<void> {
+	try {
+		await work;
+	} catch (error) {
+		if (!(error instanceof EngineError && error.code === 'not-modified')) {
+			throw error;
+		}
+	}
+}
+
+/** False when the time is over first; without a time it waits for ever. */
+async function isSettledWithin(work: Promise<unknown>, milliseconds: number | undefined): Promise<boolean> {
+	if (milliseconds === undefined) {
+		await work;
+		return true;
+	}
+	const timer = new AbortController();
+	const late = delay(milliseconds, false, { signal: timer.signal });
+	try {
+		return await Promise.race([work.then(() => true), late]);
+	} finally {
+		timer.abort();
+		late.catch(() => {
+			// Aborted, as asked.
+		});
+	}
+}
+
+/** Rejects with the signal's reason when it aborts first; the work goes on. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
+	let stopListening = (): void => undefined;
+	const aborted = new Promise<never>((_, reject) => {
+		const abort = (): void => {
+			onAbort?.();
+			reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
+		};
+		stopListening = () => {
+			signal.removeEventListener('abort', abort);
+		};
+		signal.addEventListener('abort', abort, { once: true });
+		if (signal.aborted) {
+			abort();
+		}
+	});
+	try {
+		return await Promise.race([work, aborted]);
+	} finally {
+		stopListening();
+	}
+}

@@ -1,0 +1,86 @@
+import * as v from 'valibot';
+import type { Container, ContainerStatus } from '../types';
+
+const identity = v.object({ pid: v.number(), start_time: v.string(), boot_id: v.string() });
+const strings = v.array(v.string());
+const labels = v.record(v.string(), v.string());
+
+const schema = v.object({
+	id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+	name: v.pipe(v.string(), v.regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/)),
+	image_id: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)),
+	status: v.picklist([
+		...([
+			'created',
+			'starting',
+			'running',
+			'paused',
+			'stopping',
+			'restarting',
+			'exited',
+			'removing',
+			'dead',
+		] as const),
+	]),
+	created_at: v.string(),
+	started_at: v.string(),
+	finished_at: v.string(),
+	config: v.object({
+		image: v.string(),
+		command: strings,
+		entrypoint: strings,
+		env: strings,
+		working_dir: v.string(),
+		user: v.string(),
+		hostname: v.string(),
+		tty: v.boolean(),
+		open_stdin: v.boolean(),
+		stdin_once: v.boolean(),
+		stop_signal: v.string(),
+		stop_timeout: v.number(),
+		resources: v.object({ cpu: v.number(), memory: v.number(), pids: v.number() }),
+		network: v.object({ mode: v.string() }),
+		log_config: v.object({ type: v.string(), options: labels }),
+		mounts: v.array(
+			v.object({
+				type: v.picklist(['bind', 'tmpfs']),
+				source: v.string(),
+				destination: v.string(),
+				read_only: v.boolean(),
+				options: v.optional(strings),
+			}),
+		),
+		read_only: v.boolean(),
+		privileged: v.boolean(),
+		cap_add: strings,
+		cap_drop: strings,
+		auto_remove: v.boolean(),
+		extra_hosts: strings,
+	}),
+	labels,
+	annotations: labels,
+	restart_count: v.number(),
+	exit_code: v.number(),
+	error: v.string(),
+	oom_killed: v.boolean(),
+	manual_stop: v.boolean(),
+	process: v.nullable(identity),
+	shim: v.nullable(identity),
+});
+
+/** Key of a container's record in the Store. */
+export function recordKey(id: string): string {
+	return `container-${id}`;
+}
+
+/** Checks a record that was read from the disk. */
+export function isContainer(value: unknown): value is Container {
+	return v.is(schema, value);
+}
+
+/** A container that has processes, or will have in a moment. */
+export function isLive(status: ContainerStatus): boolean {
+	return LIVE.has(status);
+}
+
+const LIVE: ReadonlySet<ContainerStatus> = new Set(['starting', 'running', 'paused', 'stopping', 'restarting']);

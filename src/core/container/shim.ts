@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { systemCode } from '../errors';
+import { toolEnvironment } from '../exec';
+import { writeAtomically } from '../store';
+
+/**
+ * The shim: one small POSIX shell process per container that outlives the engine. It mounts the container's overlay in
+ * a mount namespace of its own, runs the OCI runtime in the foreground, keeps the output in segment files and leaves
+ * the exit code in an exit file. All that varies comes as arguments; nothing is ever pasted into this text.
+ *
+ * Files in the shim folder:
+ *   shim.pid        process id of the shim; made with link(2), so an engine that makes it first keeps the shim from running
+ *   pid             the container's first process, written by the runtime once it runs; absent after a failed start
+ *   stdout.N, stderr.N   output in order; segment N is complete as soon as N+1 or `exit` exists
+ *   stdin, stdin.close   FIFOs, only with an open stdin
+ *   oci.log         the runtime's own log, JSON lines
+ *   mount.err       what mount(8) said when the overlay could not be mounted
+ *   exit            first line: the exit code. Appears by rename after the last byte of output is in a segment
+ *   journal         the engine's own, see pump.ts
+ *
+ * Facts that shaped it:
+ * - Signals are caught and not ignored: an ignored signal stays ignored across exec, so the container's shell could
+ *   never trap it. Pipelines' subshells start with default actions, hence the repeated trap.
+ * - The runtime's stdio is two pipes. dd copies them without delay, and its record count tells the end of a segment
+ *   (1024 reads) from the end of output (fewer). At most four segments wait unread; then the pump pauses, the pipe
+ *   fills and the container blocks in write(2): back-pressure, nothing is dropped.
+ * - When the disk is full dd fails after it has read at most 64 KiB that the kernel refused to store. The pump then
+ *   waits for room and goes on with the next segment.
+ * - The exit file's block is allocated before the container starts and overwritten in place, so a full disk cannot
+ *   lose the exit code; only its first line counts.
+ * - A keeper holds a writer of the stdin FIFO, so that the engine's death is no end of file for the container. The
+ *   engine ends the input by opening stdin.close.
+ */
+const SCRIPT = `#!/bin/sh
+# Arguments: <shim folder> <folder for mount> <overlay options> <merged> <stdin: fifo or null> <runtime argv ...>
+d=$1 at=$2 options=$3 merged=$4 in=/dev/null keeper=
+umask 022
+trap : HUP INT TERM
+echo $$ >"$d/.shim.pid" && ln "$d/.shim.pid" "$d/shim.pid" && echo 255 >"$d/.exit" || exit 1
+if [ "$5" = fifo ]; then
+	in=$d/stdin
+	mkfifo -m 600 "$in" "$d/stdin.close" || exit 1
+	{ : <"$d/stdin.close"; } >"$in" &
+	keeper=$!
+fi
+shift 5
+
+pause() {
+	[ -d "$d" ] || exit 1
+	i=$((i + 1))
+	if [ $i -lt 100 ]; then sleep 0.05 || sleep 1; else sleep 1; fi
+}
+
+pump() {
+	trap : HUP INT TERM
+	n=0
+	while :; do
+		i=0
+		while [ -e "$d/$1.$((n - 4))" ]; do pause; done
+		if records=$(dd bs=65536 count=1024 of="$d/$1.$n" 2>&1); then
+			# A line before may warn of partial reads.
+			records=\${records%% records in*}
+			[ $((\${records##*[!0-9+]})) -eq 1024 ] || break
+		else
+			until dd if=/dev/zero of="$d/$1.room" bs=65536 count=1; do pause; done 2>/dev/null
+			rm -f "$d/$1.room"
+		fi
+		n=$((n + 1))
+	done
+}
+
+container() {
+	trap : HUP INT TERM
+	if (cd "$at" && exec mount -t overlay overlay -o "$options" "$merged") 2>"$d/mount.err" 3>&- 4>&-; then
+		"$@" <"$in" 3>&- 4>&-
+		echo $? >&4
+	else
+		echo 125 >&4
+	fi
+}
+
+{ { container "$@" 2>&1 >&3 | pump stderr >/dev/null 3>&- 4>&-; } 3>&1 | pump stdout >/dev/null 4>&-; } 4<>"$d/.exit"
+[ -z "$keeper" ] || kill "$keeper"
+i=0
+until mv "$d/.exit" "$d/exit"; do pause; done
+`;
+
+export interface Launch {
+	/** The shim folder: absolute, exists, holds nothing of an earlier run. */
+	readonly folder: string;
+	/** mount(8)'s -o text; relative lower directories count from `cwd`. */
+	readonly overlay: { readonly options: string; readonly cwd: string };
+	readonly merged: string;
+	readonly hasStdin: boolean;
+	/** Program and arguments that run the container in the foreground. */
+	readonly command: readonly string[];
+}
+
+/** Puts the shim's script into `<run>/shim.sh`, unless it is there already, and gives its path. */
+export function installShim(run: string): string {
+	const file = path.join(run, 'shim.sh');
+	if (readText(file) !== SCRIPT) {
+		writeAtomically(file, SCRIPT);
+	}
+	return file;
+}
+
+/**
+ * Starts a shim in a session of its own, with no inherited file and a clean environment. The child outlives this
+ * process; its "exit" tells only that the shim ended, the exit file tells how the container did.
+ */
+export function launchShim(script: string, launch: Launch): ChildProcess {
+	const child = spawn(
+		'unshare',
+		[
+			...['--mount', '--propagation', 'slave', '/bin/sh', script, launch.folder],
+			...[launch.overlay.cwd, launch.overlay.options, launch.merged, launch.hasStdin ? 'fifo' : 'null'],
+			...launch.command,
+		],
+		// The newer mount system call of util-linux 2.39 takes 256 bytes of options only (see storage/overlay.ts).
+		{ detached: true, stdio: 'ignore', cwd: '/', env: { ...toolEnvironment(), LIBMOUNT_FORCE_MOUNT2: 'always' } },
+	);
+	child.unref();
+	return child;
+}
+
+/** Content of a small file, or undefined when there is none. */
+export function readText(file: string): string | undefined {
+	try {
+		return fs.readFileSync(file, 'utf8');
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT') {
+			return undefined;
+		}
+		throw error;
+	}
+}

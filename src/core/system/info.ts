@@ -1,0 +1,85 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import { EngineError } from '../errors';
+import type { Runtime, RuntimeInfo } from '../container/runtime';
+
+/** What GET /info and /version tell of machine and engine; does not change while the engine runs. */
+export interface EngineFacts {
+	readonly hostname: string;
+	readonly kernelVersion: string;
+	/** "Debian GNU/Linux 12 (bookworm)" */
+	readonly operatingSystem: string;
+	/** As in `uname -m`: "x86_64". */
+	readonly machine: string;
+	/** As Go and image-spec say it: "amd64". */
+	readonly architecture: string;
+	readonly cpus: number;
+	/** Bytes. */
+	readonly memory: number;
+	readonly cgroupVersion: '1' | '2';
+	readonly cgroupDriver: string;
+	readonly storageDriver: string;
+	/** Empty strings when there is none that works; a warning says why. */
+	readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
+	/** Docker's form: "name=seccomp,profile=builtin". */
+	readonly securityOptions: readonly string[];
+	readonly warnings: readonly string[];
+}
+
+const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
+	x64: 'amd64',
+	ia32: '386',
+	arm64: 'arm64',
+	arm: 'arm',
+	ppc64: 'ppc64le',
+	riscv64: 'riscv64',
+	s390x: 's390x',
+	loong64: 'loong64',
+};
+
+/** Gathers the facts from the system's files; the runtime is probed at its first use on a machine. */
+export async function engineFacts(runtime: Pick<Runtime, 'info'>): Promise<EngineFacts> {
+	const warnings: string[] = [];
+	return {
+		hostname: os.hostname(),
+		kernelVersion: os.release(),
+		operatingSystem: operatingSystem(),
+		machine: os.machine(),
+		architecture: GO_ARCHITECTURES[process.arch] ?? process.arch,
+		cpus: os.cpus().length,
+		memory: os.totalmem(),
+		cgroupVersion: fs.existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
+		cgroupDriver: 'cgroupfs',
+		storageDriver: 'overlay',
+		runtime: await runtimeFacts(runtime, warnings),
+		securityOptions: fs.existsSync('/proc/sys/kernel/seccomp') ? ['name=seccomp,profile=builtin'] : [],
+		warnings,
+	};
+}
+
+async function runtimeFacts(runtime: Pick<Runtime, 'info'>, warnings: string[]): Promise<EngineFacts['runtime']> {
+	try {
+		const { name, path, version }: RuntimeInfo = await runtime.info();
+		return { name, path, version };
+	} catch (error) {
+		// An engine without a runtime still pulls and lists.
+		if (error instanceof EngineError && error.code === 'unsupported') {
+			warnings.push(error.message);
+			return { name: '', path: '', version: '' };
+		}
+		throw error;
+	}
+}
+
+/** os-release(5): PRETTY_NAME. */
+function operatingSystem(): string {
+	for (const file of ['/etc/os-release', '/usr/lib/os-release']) {
+		if (fs.existsSync(file)) {
+			const name = /^PRETTY_NAME=(?:"([^"]*)"|(.*))$/m.exec(fs.readFileSync(file, 'utf8'));
+			if (name !== null) {
+				return name[1] ?? name[2] ?? 'Linux';
+			}
+		}
+	}
+	return 'Linux';
+}
