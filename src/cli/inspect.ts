@@ -1,0 +1,103 @@
+import { ApiError } from '../api/client';
+import { CommandError, TemplateError } from './errors';
+import { explain } from './explain';
+import type { Action } from './row';
+import type { Session } from './session';
+import { compileTemplate } from './template';
+import type { Template } from './template';
+
+type Find = (session: Session, name: string) => Promise<object>;
+
+const findContainer: Find = (session, name) => session.client.containers.inspect(name, { signal: session.signal });
+const findImage: Find = (session, name) => session.client.images.inspect(name, { signal: session.signal });
+
+/** A container, else an image of that name. */
+const findAny: Find = async (session, name) => {
+	for (const find of [findContainer, findImage]) {
+		try {
+			return await find(session, name);
+		} catch (error) {
+			if (!(error instanceof ApiError) || error.status !== 404) {
+				throw error;
+			}
+		}
+	}
+	throw new CommandError(`Error: No such object: ${name}`);
+};
+
+/** `mydocker inspect` */
+export const inspect: Action<{ readonly format: string | undefined; readonly type: string | undefined }> = (
+	session,
+	names,
+	flags,
+) => {
+	const finds: Readonly<Record<string, Find>> = { container: findContainer, image: findImage };
+	const type = flags.type ?? '';
+	const find = type === '' ? findAny : Object.hasOwn(finds, type) ? finds[type] : undefined;
+	if (find === undefined) {
+		throw new CommandError(`unknown type: ${JSON.stringify(type)}: must be one of "container", "image"`);
+	}
+	return inspectAll(session, names, flags.format, find);
+};
+
+/** `mydocker container inspect` */
+export const inspectContainers: Action<{ readonly format: string | undefined }> = (session, names, flags) =>
+	inspectAll(session, names, flags.format, findContainer);
+
+/** `mydocker image inspect` */
+export const inspectImages: Action<{ readonly format: string | undefined }> = (session, names, flags) =>
+	inspectAll(session, names, flags.format, findImage);
+
+/** Prints what was found, `[]` when nothing was, and then what failed. */
+async function inspectAll(
+	session: Session,
+	names: readonly string[],
+	format: string | undefined,
+	find: Find,
+): Promise<number> {
+	const show = objectRenderer(format);
+	const found: object[] = [];
+	const failures: string[] = [];
+	for (const name of names) {
+		try {
+			found.push(await find(session, name));
+		} catch (error) {
+			session.signal.throwIfAborted();
+			failures.push(explain(error));
+		}
+	}
+	session.output.stdout.write(show(found));
+	failures.forEach((failure) => {
+		session.output.error(failure);
+	});
+	return failures.length > 0 ? 1 : 0;
+}
+
+/** How objects are printed: a JSON array as docker indents it, one line of JSON, or a template a line each. */
+export function objectRenderer(format: string | undefined): (objects: readonly object[]) => string {
+	if (format === undefined || format === '') {
+		return (objects) => `${JSON.stringify(objects, undefined, 4)}\n`;
+	}
+	if (format === 'json') {
+		return (objects) => `${JSON.stringify(objects)}\n`;
+	}
+	const template = compileObjectTemplate(format);
+	return (objects) => objects.map((object) => `${template(object)}\n`).join('');
+}
+
+/** A template for `--format`; what is wrong with it is CommandError in docker's words, 64 when it cannot be read. */
+export function compileObjectTemplate(format: string): Template {
+	const template = explaining(64, () => compileTemplate(format));
+	return (data) => explaining(1, () => template(data));
+}
+
+function explaining<T>(exitCode: number, step: () => T): T {
+	try {
+		return step();
+	} catch (error) {
+		if (error instanceof TemplateError) {
+			throw new CommandError(`template parsing error: ${error.message}`, exitCode);
+		}
+		throw error;
+	}
+}
