@@ -1,0 +1,61 @@
+import { window, type ExtensionContext, type LogOutputChannel } from 'vscode';
+import { createClient, type Client } from './api/client';
+import { connectEngine } from './api/connect';
+import { registerCommands } from './ui/commands';
+import { Failures, refusal } from './ui/failure';
+import { Inspections } from './ui/inspect';
+import { Logs } from './ui/logs';
+import { Model } from './ui/model';
+import { settings } from './ui/settings';
+import { contributeToTerminals } from './ui/terminal';
+import { Views } from './ui/views';
+
+/** What other extensions and our tests get. */
+export interface Api {
+	readonly client: Client;
+	readonly model: Model;
+}
+
+/** Wires the parts and returns: it starts nothing and waits for nothing. The first view or command starts the engine. */
+export function activate(context: ExtensionContext): Api {
+	const own = context.subscriptions;
+	const log = window.createOutputChannel('MyDocker', { log: true });
+	own.push(log);
+	const client = createClient(connector(context, log));
+	const model = new Model(client, log);
+	own.push(model);
+	const failures = new Failures(log);
+	const views = new Views(model, failures);
+	own.push(views);
+	const logs = new Logs(client, model, log);
+	own.push(logs);
+	const inspections = new Inspections(client, model);
+	own.push(inspections);
+	own.push(...registerCommands({ client, model, logs, inspections, views, failures, log }));
+	contributeToTerminals(context, log);
+	return { client, model };
+}
+
+/** Gives the way to the engine; requests that come together while it starts wait for one start, not for one each. */
+function connector(context: ExtensionContext, log: LogOutputChannel): (signal?: AbortSignal) => Promise<string> {
+	let connecting: Promise<string> | undefined;
+	return async (signal) => {
+		const refused = refusal();
+		if (refused !== undefined) {
+			throw refused;
+		}
+		connecting ??= connectEngine({
+			root: context.globalStorageUri.fsPath,
+			engine: context.asAbsolutePath('dist/engine.js'),
+			idleTimeout: settings.idleTimeout,
+			log: (message) => {
+				log.info(message);
+			},
+		}).finally(() => {
+			connecting = undefined;
+		});
+		const socketPath = await connecting;
+		signal?.throwIfAborted();
+		return socketPath;
+	};
+}

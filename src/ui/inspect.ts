@@ -1,0 +1,69 @@
+import { EventEmitter, Uri, window, workspace, type Disposable, type TextDocumentContentProvider } from 'vscode';
+import type { Client } from '../api/client';
+import type { Model } from './model';
+import { shortId } from './names';
+
+const SCHEME = 'mydocker-inspect';
+
+/** Read-only JSON documents of what the engine knows of a container or an image; an open one follows the changes. */
+export class Inspections implements TextDocumentContentProvider, Disposable {
+	private readonly changed = new EventEmitter<Uri>();
+	readonly onDidChange = this.changed.event;
+	private readonly subscriptions: readonly Pick<Disposable, 'dispose'>[];
+
+	constructor(
+		private readonly client: Client,
+		private readonly model: Model,
+	) {
+		this.subscriptions = [
+			this.changed,
+			workspace.registerTextDocumentContentProvider(SCHEME, this),
+			model.onDidChangeContainer((id) => {
+				if (model.container(id) !== undefined) {
+					this.refresh('container', (key) => key === id);
+				}
+			}),
+			model.onDidChangeImages(() => {
+				this.refresh('image', (key) => model.image(key) !== undefined);
+			}),
+		];
+	}
+
+	async showContainer(id: string): Promise<void> {
+		await show('container', id, this.model.container(id)?.name ?? shortId(id));
+	}
+
+	async showImage(name: string): Promise<void> {
+		await show('image', name, this.model.image(name)?.tag ?? shortId(name));
+	}
+
+	async provideTextDocumentContent(uri: Uri): Promise<string> {
+		const [, kind] = uri.path.split('/');
+		const value =
+			kind === 'container'
+				? await this.client.containers.inspect(uri.query)
+				: await this.client.images.inspect(uri.query);
+		return `${JSON.stringify(value, undefined, 2)}\n`;
+	}
+
+	dispose(): void {
+		for (const subscription of this.subscriptions) {
+			subscription.dispose();
+		}
+	}
+
+	private refresh(kind: string, isMeant: (key: string) => boolean): void {
+		for (const { uri } of workspace.textDocuments) {
+			if (uri.scheme === SCHEME && uri.path.startsWith(`/${kind}/`) && isMeant(uri.query)) {
+				this.changed.fire(uri);
+			}
+		}
+	}
+}
+
+/** The last part of the path is the tab's title; a name of an image has slashes, which would hide most of it. */
+async function show(kind: 'container' | 'image', key: string, title: string): Promise<void> {
+	const uri = Uri.from({ scheme: SCHEME, path: `/${kind}/${title.replaceAll('/', '∕')}.json`, query: key });
+	const document = await workspace.openTextDocument(uri);
+	await window.showTextDocument(document, { preview: true });
+}

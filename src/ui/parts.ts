@@ -1,0 +1,18 @@
+import type { LogOutputChannel } from 'vscode';
+import type { Client } from '../api/client';
+import type { Failures } from './failure';
+import type { Inspections } from './inspect';
+import type { Logs } from './logs';
+import type { Model } from './model';
+import type { Views } from './views';
+
+/** What extension.ts made and commands work with. A command's function takes only those it names. */
+export interface Parts {
+	readonly client: Client;
+	readonly model: Model;
+	readonly logs: Logs;
+	readonly inspections: Inspections;
+	readonly views: Views;
+	readonly failures: Failures;
+	readonly log: LogOutputChannel;
+}

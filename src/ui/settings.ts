@@ -1,0 +1,21 @@
+import { workspace } from 'vscode';
+
+/** The user's settings, read where they are used so that a change counts at once. */
+export const settings = {
+	/** Seconds until an unused engine leaves. */
+	get idleTimeout(): number {
+		return get('engine.idleTimeout', 30);
+	},
+	/** Lines that a log begins with. */
+	get logTail(): number {
+		return get('logs.tail', 1000);
+	},
+	get showLogsOnRun(): boolean {
+		return get('logs.showOnRun', true);
+	},
+} as const;
+
+/** package.json gives the same defaults; these hold when a person cleared the value. */
+function get<T>(name: string, otherwise: T): T {
+	return workspace.getConfiguration('mydocker').get<T>(name) ?? otherwise;
+}

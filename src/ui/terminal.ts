@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { l10n, type ExtensionContext, type LogOutputChannel } from 'vscode';
+
+/** Puts `mydocker`, on this window's store, on the PATH of the terminals that open from now on. */
+export function contributeToTerminals(context: ExtensionContext, log: LogOutputChannel): void {
+	const root = context.globalStorageUri.fsPath;
+	const bin = path.join(root, 'bin');
+	const environment = context.environmentVariableCollection;
+	environment.description = l10n.t('Puts `mydocker` on the PATH, for the images and containers of this window');
+	// Login shells set PATH anew, so it is said again when the shell is ready.
+	environment.prepend('PATH', `${bin}${path.delimiter}`, {
+		applyAtProcessCreation: true,
+		applyAtShellIntegration: true,
+	});
+	environment.replace('MYDOCKER_ROOT', root);
+	writeLauncher(path.join(bin, 'mydocker'), context.asAbsolutePath('dist/cli.js')).catch((error: unknown) => {
+		log.warn(`Cannot put "mydocker" on the PATH of terminals: ${String(error)}`);
+	});
+}
+
+/** Writes the script anew when it is not as this version and this VS Code want it. */
+async function writeLauncher(file: string, program: string): Promise<void> {
+	const content = launcher(process.execPath, program);
+	await fs.mkdir(path.dirname(path.dirname(file)), { recursive: true, mode: 0o700 });
+	await fs.mkdir(path.dirname(file), { recursive: true });
+	if ((await readOrEmpty(file)) === content) {
+		return;
+	}
+	const temporary = `${file}.${randomBytes(4).toString('hex')}`;
+	await fs.writeFile(temporary, content, { mode: 0o755, flag: 'wx' });
+	await fs.rename(temporary, file);
+}
+
+/** VS Code's own Node runs the program, so that no other has to be installed. An update may have moved it. */
+function launcher(node: string, program: string): string {
+	return `#!/bin/sh
+# Written by the MyDocker extension for VS Code.
+if [ -x ${quote(node)} ]; then
+	export ELECTRON_RUN_AS_NODE=1
+	exec ${quote(node)} ${quote(program)} "$@"
+fi
+exec node ${quote(program)} "$@"
+`;
+}
+
+function quote(text: string): string {
+	return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+async function readOrEmpty(file: string): Promise<string> {
+	try {
+		return await fs.readFile(file, 'utf8');
+	} catch (error) {
+		if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+			return '';
+		}
+		throw error;
+	}
+}

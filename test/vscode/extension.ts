@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { Api } from '../../src/extension';
+
+/** The extension under test, in the real extension host. */
+export function extension(): vscode.Extension<Api> {
+	const found = vscode.extensions.getExtension<Api>('mydocker.mydocker');
+	assert.ok(found, 'the extension is installed');
+	return found;
+}
+
+/** A value that the tests cannot do without; they fail, not skip, when it is missing. */
+export function environment(name: string): string {
+	const value = process.env[name];
+	assert.ok(value, `${name} is set`);
+	return value;
+}
+
+/** Resolves when `check` gives a true value, and gives it; fails after `timeout` ms, telling `state`. */
+export async function until<T>(
+	what: string,
+	check: () => T | undefined | false,
+	state: () => string = () => '',
+	timeout = 20_000,
+): Promise<T> {
+	const deadline = Date.now() + timeout;
+	for (;;) {
+		const value = check();
+		if (value !== undefined && value !== false) {
+			return value;
+		}
+		assert.ok(Date.now() < deadline, `${what}: not within ${timeout} ms. ${state()}`);
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
+}
+
+/** Runs `act` while a person would press `button` in every dialog. The clicks themselves are tested in test/ui. */
+export async function pressing<T>(
+	button: string,
+	act: () => PromiseLike<T>,
+): Promise<{ result: T; dialogs: string[] }> {
+	const dialogs: string[] = [];
+	const real = vscode.window.showWarningMessage;
+	const answer = (
+		message: string,
+		options: vscode.MessageOptions,
+		...buttons: string[]
+	): Promise<string | undefined> => {
+		dialogs.push([message, options.detail ?? '', ...buttons].join('\n'));
+		return Promise.resolve(buttons.includes(button) ? button : undefined);
+	};
+	Object.assign(vscode.window, { showWarningMessage: answer });
+	try {
+		return { result: await act(), dialogs };
+	} finally {
+		Object.assign(vscode.window, { showWarningMessage: real });
+	}
+}
+
+/** What an output channel shows; undefined while it is not open. */
+export function shownLog(includes: string): string | undefined {
+	return vscode.workspace.textDocuments
+		.filter((document) => document.uri.scheme === 'output')
+		.map((document) => document.getText())
+		.find((text) => text.includes(includes));
+}
+
+/** Adds a figure to the test's name, where the reader of the results sees it. */
+export function tell(context: Mocha.Context, figure: string): void {
+	if (context.test) {
+		context.test.title += ` (${figure})`;
+	}
+}
