@@ -1,0 +1,206 @@
+#!/usr/bin/env node
+// Runs the tests.
+//   node scripts/test.mjs [TIER…]     all tiers by default
+// Sets the machine up, builds, runs each tier as a program of its own and ends with "N passed, N failed, N skipped" and
+// an honest exit code: a tier that crashes, hangs or runs no test counts as a failure.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { interruption, startBackground } from './background.mjs';
+import { setup } from './setup.mjs';
+
+const root = path.resolve(import.meta.dirname, '..');
+const bin = (name) => path.join(root, 'node_modules/.bin', name);
+const packagedNode = bin('node');
+const mochaArguments = ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/mocha-reporter.cjs'];
+const vsix = path.join(root, 'out/mydocker-test.vsix');
+
+// `programs` run one after the other until one fails. A tier with `counts` says through mocha how many tests passed;
+// the others only succeed or fail. `minutes` end a tier that hangs.
+const tiers = {
+	check: { minutes: 3, programs: () => [[bin('tsc'), '--noEmit']] },
+	lint: {
+		minutes: 5,
+		programs: () => [
+			[bin('eslint'), '.'],
+			[bin('depcruise'), 'src', '--config', '.dependency-cruiser.cjs'],
+			[bin('prettier'), '--check', '.'],
+		],
+	},
+	unit: {
+		minutes: 3,
+		counts: true,
+		programs: () => [[packagedNode, ...mochaArguments, 'out/test/unit/**/*.test.js']],
+	},
+	'unit-machine': {
+		minutes: 3,
+		counts: true,
+		programs: () => [
+			[machineNode(), ...mochaArguments, '--reporter-option', 'quiet', 'out/test/unit/**/*.test.js'],
+		],
+	},
+	engine: {
+		minutes: 20,
+		counts: true,
+		needsRegistry: true,
+		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '60000', 'out/test/engine/**/*.test.js']],
+	},
+	host: { minutes: 8, counts: true, needsRegistry: true, programs: () => [[packagedNode, 'test/runTest.mjs']] },
+	// The rest runs what users get: the package, installed.
+	vsix: {
+		minutes: 8,
+		counts: true,
+		needsRegistry: true,
+		needsPackage: true,
+		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '120000', 'test/vsix/*.test.mjs']],
+	},
+	ui: {
+		minutes: 12,
+		counts: true,
+		needsRegistry: true,
+		needsPackage: true,
+		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '120000', 'test/ui/*.ui.mjs']],
+	},
+};
+
+const interrupted = interruption();
+process.chdir(root);
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in tiers));
+if (unknown.length > 0) {
+	console.error(`Cannot run "${unknown.join(' ')}": the tiers are ${Object.keys(tiers).join(', ')}`);
+	process.exit(2);
+}
+process.exit((await main(wanted.length > 0 ? wanted : Object.keys(tiers))) ? 0 : 1);
+
+async function main(names) {
+	const start = Date.now();
+	const results = [];
+	const shared = { temporary: fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-test-')) };
+	try {
+		prepare();
+		for (const name of names) {
+			results.push(await runTier(name, shared));
+			interrupted.throwIfAborted();
+		}
+	} catch (error) {
+		console.error(error.message);
+		results.push({ name: 'set-up', passed: 0, failed: 1, skipped: 0, seconds: secondsSince(start) });
+	} finally {
+		await shared.registry?.stop();
+		fs.rmSync(shared.temporary, { recursive: true, force: true });
+	}
+	return report(results, start);
+}
+
+/** The machine, and dist/ and out/ built from what is in the work tree now. */
+function prepare() {
+	setup({ tests: true });
+	const built = spawnSync(packagedNode, ['scripts/build.mjs', '--tests'], {
+		stdio: ['ignore', 'inherit', 'inherit'],
+	});
+	if (built.status !== 0) {
+		throw new Error('Cannot build (see above)');
+	}
+}
+
+async function runTier(name, shared) {
+	const tier = tiers[name];
+	const start = Date.now();
+	const countsFile = path.join(shared.temporary, `${name}.json`);
+	console.log(`\n━━ ${name}`);
+	let problem;
+	try {
+		await provide(tier, shared);
+		problem = await runPrograms(tier, {
+			...process.env,
+			PATH: `${path.dirname(packagedNode)}:${process.env.PATH}`,
+			MYDOCKER_TEST_COUNTS: countsFile,
+			MYDOCKER_TEST_VSIX: vsix,
+			...(shared.registry ? { MYDOCKER_TEST_REGISTRY: shared.registry.host } : {}),
+		});
+	} catch (error) {
+		console.error(error.message);
+		problem = 'could not begin';
+	}
+	const result = { passed: 0, failed: 0, skipped: 0, ...readCounts(countsFile), name, seconds: secondsSince(start) };
+	if (!problem && tier.counts && result.passed === 0) {
+		problem = 'no test ran';
+	}
+	return { ...result, problem, failed: problem ? Math.max(result.failed, 1) : result.failed };
+}
+
+/** What several tiers use is made once, by the first that needs it. */
+async function provide(tier, shared) {
+	if (tier.needsRegistry) {
+		const { startRegistry } = await import('./registry.mjs');
+		shared.registry ??= await startRegistry();
+	}
+	if (tier.needsPackage && !shared.isPackaged) {
+		const { packageExtension } = await import('./package.mjs');
+		packageExtension(vsix);
+		shared.isPackaged = true;
+	}
+}
+
+/** Gives what went wrong, or undefined. */
+async function runPrograms(tier, env) {
+	const deadline = Date.now() + tier.minutes * 60_000;
+	for (const [program, ...args] of tier.programs()) {
+		const background = startBackground(program, program, args, { env, isShown: true });
+		const stop = () => void background.stop({ signal: 'SIGINT', grace: 30_000 });
+		let isLate = false;
+		const timer = setTimeout(() => {
+			isLate = true;
+			stop();
+		}, deadline - Date.now());
+		interrupted.addEventListener('abort', stop);
+		const ending = await background.ended();
+		interrupted.removeEventListener('abort', stop);
+		clearTimeout(timer);
+		if (isLate) {
+			return `no end after ${tier.minutes} minutes`;
+		}
+		if (ending !== 0) {
+			return `${path.basename(program)} ended with ${ending}`;
+		}
+	}
+	return undefined;
+}
+
+function readCounts(file) {
+	return fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+}
+
+function report(results, start) {
+	console.log('\n━━ result');
+	const total = { passed: 0, failed: 0, skipped: 0 };
+	for (const { name, passed, failed, skipped, seconds, problem } of results) {
+		const mark = failed === 0 ? '✓' : '✗';
+		const counts = tiers[name]?.counts
+			? `${passed} tests, ${failed} failing, ${skipped} skipped`
+			: (problem ?? 'no problem');
+		console.log(
+			`${mark} ${name.padEnd(14)} ${seconds.padStart(6)} s   ${counts}${problem && tiers[name]?.counts ? ` (${problem})` : ''}`,
+		);
+		total.passed += passed;
+		total.failed += failed;
+		total.skipped += skipped;
+	}
+	console.log(`  ${'all'.padEnd(14)} ${secondsSince(start).padStart(6)} s\n`);
+	console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+	return total.failed === 0;
+}
+
+/** The Node of the machine itself, which runs the command line and the engine outside VS Code (20 on Debian here). */
+function machineNode() {
+	const folder = process.env.PATH.split(':').find(
+		(each) => !each.endsWith('node_modules/.bin') && fs.existsSync(path.join(each, 'node')),
+	);
+	return folder ? path.join(folder, 'node') : process.execPath;
+}
+
+function secondsSince(start) {
+	return ((Date.now() - start) / 1000).toFixed(1);
+}

@@ -1,0 +1,60 @@
+// A VS Code of one's own: server, browser, window, and the extension installed from its package.
+//   MYDOCKER_TEST_VSIX   the package
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { interruption } from '../../scripts/background.mjs';
+import { removeStore } from '../../scripts/store.mjs';
+import { launchBrowser, openWorkbench, startServer } from '../../scripts/vscode-server.mjs';
+import { Workbench } from './workbench.mjs';
+
+const interrupted = interruption();
+
+/**
+ * Opens VS Code with the extension in it. Options: `settings`, `locale`, `viewport`, `vsix` (MYDOCKER_TEST_VSIX by
+ * default). Gives { workbench, page, browser, server, store, close() }; close() leaves nothing behind, containers included.
+ */
+export async function openVSCode({
+	settings,
+	locale,
+	viewport = { width: 1280, height: 800 },
+	vsix = process.env.MYDOCKER_TEST_VSIX,
+} = {}) {
+	const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-ui-'));
+	const folder = path.join(temporary, 'workspace');
+	fs.mkdirSync(folder);
+	let server;
+	let browser;
+	const close = async () => {
+		await browser?.close();
+		await server?.stop();
+		if (server) {
+			await removeStore(server.globalStorage('mydocker.mydocker'));
+		}
+		fs.rmSync(temporary, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+	};
+	try {
+		server = await startServer({ folder, dataDir: path.join(temporary, 'vscode'), vsix, settings, locale });
+		browser = await launchBrowser();
+		// Whatever waits for the page fails at once then, and its `finally` closes the rest.
+		interrupted.addEventListener('abort', () => void browser.close());
+		const page = await browser.newPage({ viewport });
+		await openWorkbench(page, server);
+		const store = server.globalStorage('mydocker.mydocker');
+		return { workbench: new Workbench(page, locale), page, browser, server, store, close };
+	} catch (error) {
+		await close();
+		throw error;
+	}
+}
+
+/** In a suite: saves what the window shows when a test fails, as out/ui/<test>.png. */
+export function photographFailures(session) {
+	afterEach(async function () {
+		if (this.currentTest.state === 'failed' && session()) {
+			const name = this.currentTest.fullTitle().replace(/[^a-z0-9]+/gi, '-');
+			await session().page.screenshot({ path: `out/ui/${name}.png` });
+			console.log(`      see out/ui/${name}.png`);
+		}
+	});
+}
