@@ -1,0 +1,65 @@
+/**
+ * Prints the figures that the project promises, beside docker's in the same run.
+ *
+ *   npm run bench [-- NAME…]      run, memory, size, activate, logs, pull; all by default
+ *
+ * A figure over its target is shown as such and fails nothing.
+ */
+import { Workspace } from '../test/engine/workspace';
+import { measureActivate } from './activate';
+import { table, type Figure } from './figure';
+import { measureLogs } from './logs';
+import { measureMemory } from './memory';
+import { makeProduct, type Product } from './product';
+import { measurePull } from './pull';
+import { startRivals, type Rivals } from './rivals';
+import { measureRun } from './run';
+import { measureSize } from './size';
+
+interface Bench {
+	readonly workspace: Workspace;
+	readonly product: Product;
+	/** Starts the engines at the first call. */
+	readonly rivals: () => Promise<Rivals>;
+}
+
+const benches: Readonly<Record<string, (bench: Bench) => Figure[] | Promise<Figure[]>>> = {
+	size: ({ product }) => measureSize(product),
+	activate: ({ workspace, product }) => measureActivate(workspace, product),
+	run: async ({ rivals }) => measureRun(await rivals()),
+	memory: async ({ rivals }) => measureMemory(await rivals()),
+	logs: async ({ rivals }) => measureLogs(await rivals()),
+	pull: async ({ workspace, rivals }) => measurePull(workspace, await rivals()),
+};
+
+async function main(names: readonly string[]): Promise<void> {
+	const unknown = names.filter((name) => !(name in benches));
+	if (unknown.length > 0) {
+		throw new Error(`Cannot measure "${unknown.join(' ')}": there are ${Object.keys(benches).join(', ')}`);
+	}
+	const workspace = new Workspace('bench');
+	const cancel = (): void => {
+		void workspace.dispose().finally(() => process.exit(130));
+	};
+	process.once('SIGINT', cancel);
+	try {
+		const product = makeProduct(workspace);
+		let started: Promise<Rivals> | undefined;
+		const rivals = (): Promise<Rivals> => (started ??= startRivals(workspace, product));
+		const figures: Figure[] = [];
+		for (const [name, measure] of Object.entries(benches)) {
+			if (names.length === 0 || names.includes(name)) {
+				process.stderr.write(`Measuring ${name}…\n`);
+				figures.push(...(await measure({ workspace, product, rivals })));
+			}
+		}
+		process.stdout.write(`${table(figures)}\n`);
+	} finally {
+		await workspace.dispose();
+	}
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+	process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+	process.exitCode = 1;
+});

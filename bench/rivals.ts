@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import * as path from 'node:path';
+import {
+	dockerEngine,
+	embeddedEngine,
+	startRegistries,
+	type EngineProcess,
+	type Registries,
+} from '../test/engine/subject';
+import { hasProgram, type Workspace } from '../test/engine/workspace';
+import type { Product } from './product';
+import { timed } from './figure';
+
+/** Both engines, warm, with the command lines that drive them. */
+export interface Rivals {
+	readonly registries: Registries;
+	readonly ours: EngineProcess;
+	/** Undefined where dockerd cannot run. */
+	readonly docker: EngineProcess | undefined;
+	/** Runs our command line; gives milliseconds. */
+	mydocker(...args: string[]): Promise<number>;
+	/** Runs the docker program on an engine; gives milliseconds. */
+	dockerOn(engine: EngineProcess, ...args: string[]): Promise<number>;
+}
+
+export async function startRivals(workspace: Workspace, product: Product): Promise<Rivals> {
+	const registries = await startRegistries(workspace);
+	const ours = embeddedEngine(workspace, { bundles: product.bundles });
+	const isRoot = process.getuid?.() === 0;
+	const docker = isRoot && hasProgram('dockerd') && hasProgram('docker') ? await dockerEngine(workspace) : undefined;
+	const config = workspace.folder('config');
+	const environment = { ...process.env, DOCKER_CONFIG: config, DOCKER_CONTEXT: undefined };
+	return {
+		registries,
+		ours,
+		docker,
+		mydocker: (...args) =>
+			timed(() =>
+				execute(process.execPath, [path.join(product.bundles, 'cli.js'), ...args], {
+					...environment,
+					DOCKER_HOST: undefined,
+					MYDOCKER_ROOT: ours.root,
+				}),
+			),
+		dockerOn: (engine, ...args) =>
+			timed(() => execute('docker', args, { ...environment, DOCKER_HOST: `unix://${engine.socket}` })),
+	};
+}
+
+/** Runs a program to its end, silently; throws with its complaint when it fails. */
+export async function execute(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+	const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+	let complaint = '';
+	child.stderr.on('data', (piece: Buffer) => (complaint += piece.toString()));
+	const code = await new Promise<number | null>((resolve, reject) => {
+		child.once('error', reject);
+		child.once('close', resolve);
+	});
+	if (code !== 0) {
+		throw new Error(`${program} ${args.join(' ')} ended with ${code ?? 'a signal'}: ${complaint}`);
+	}
+}
+
+/** Pulls by the API. */
+export async function pull(engine: Pick<EngineProcess, 'client'>, reference: string): Promise<void> {
+	for await (const message of engine.client.images.pull(reference)) {
+		if (message.error !== undefined) {
+			throw new Error(message.error);
+		}
+	}
+}

@@ -1,0 +1,47 @@
+import { busyboxLayer, imageOf } from '../test/engine/fixture';
+import { enginePid } from '../test/engine/subject';
+import { endProcess } from '../test/engine/workspace';
+import { against, interleaved, type Figure } from './figure';
+import { pull, type Rivals } from './rivals';
+
+const ROUNDS = 9;
+
+/** `run --rm busybox true`, from the command to its end. */
+export async function measureRun(rivals: Rivals): Promise<Figure[]> {
+	const { registries, ours, docker } = rivals;
+	await registries.open.push('bench/busybox', '1', imageOf([busyboxLayer()]));
+	const reference = `${registries.open.host}/bench/busybox:1`;
+	const command = ['run', '--rm', '--network', 'none', reference, 'true'];
+	await pull(ours, reference);
+	if (docker !== undefined) {
+		await pull(docker, reference);
+	}
+	const warm = await interleaved(ROUNDS, {
+		ours: () => rivals.mydocker(...command),
+		docker: docker && (() => rivals.dockerOn(docker, ...command)),
+		mixed: docker && (() => rivals.dockerOn(ours, ...command)),
+	});
+	const cold = await interleaved(ROUNDS, {
+		ours: async () => {
+			const pid = enginePid(ours.root);
+			await (pid === undefined ? undefined : endProcess(pid));
+			return rivals.mydocker(...command);
+		},
+	});
+	const theirs = against(warm.docker);
+	const figures: Figure[] = [
+		{
+			name: 'run --rm busybox true',
+			unit: 'ms',
+			ours: warm.ours ?? NaN,
+			...theirs,
+			target: { value: 0.5, of: 'ratio' },
+			note: 'a new process of the command line, the engine running; --network none on both sides',
+		},
+		{ name: 'the same, engine started by it', unit: 'ms', ours: cold.ours ?? NaN, ...theirs },
+	];
+	if (warm.mixed !== undefined) {
+		figures.push({ name: 'the same, docker program on our socket', unit: 'ms', ours: warm.mixed, ...theirs });
+	}
+	return figures;
+}

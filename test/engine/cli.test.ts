@@ -1,0 +1,386 @@
+import * as assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import * as path from 'node:path';
+import { hasDocker } from './setup';
+import {
+	dockerEngine,
+	embeddedEngine,
+	leaksOf,
+	pushImages,
+	removeContainers,
+	startRegistries,
+	type EngineProcess,
+	type Images,
+} from './subject';
+import { dist, hasProgram, until, within, Workspace } from './workspace';
+
+/** A program with an engine behind it. */
+interface Actor {
+	readonly name: 'docker on dockerd' | 'docker on ours' | 'mydocker';
+	readonly program: readonly string[];
+	readonly env: NodeJS.ProcessEnv;
+	readonly engine: EngineProcess;
+}
+
+interface Result {
+	readonly code: number | null;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+/** A command line that every actor runs. Docker on dockerd says what is right. */
+interface Line {
+	readonly args: readonly string[];
+	readonly input?: string;
+	/** How standard output is compared: whole (default), its last lines only, or not at all. */
+	readonly compare?: 'all' | 'last three lines' | 'nothing';
+	/** What everybody's standard error must say. */
+	readonly complaint?: RegExp;
+	/** Waits for what the line started. */
+	readonly then?: (engine: EngineProcess) => Promise<void>;
+}
+
+const CONTAINER = `echo out; echo err >&2; trap 'exit 5' TERM; while :; do sleep 0.05; done`;
+
+describe('command line', () => {
+	const workspace = new Workspace('cli');
+	let actors: readonly Actor[];
+	let images: Images;
+	let embedded: EngineProcess;
+
+	before(async function () {
+		if (!hasDocker || !hasProgram('docker')) {
+			this.skip();
+		}
+		images = await pushImages(await startRegistries(workspace));
+		const docker = await dockerEngine(workspace);
+		embedded = embeddedEngine(workspace);
+		const second = embeddedEngine(workspace);
+		// The docker program starts no engine.
+		await embedded.client.version();
+		const configuration = { ...process.env, DOCKER_CONFIG: workspace.folder('config'), DOCKER_CONTEXT: undefined };
+		const dockerOn = (engine: EngineProcess): NodeJS.ProcessEnv => ({
+			...configuration,
+			DOCKER_HOST: `unix://${engine.socket}`,
+		});
+		actors = [
+			{ name: 'docker on dockerd', program: ['docker'], env: dockerOn(docker), engine: docker },
+			{ name: 'docker on ours', program: ['docker'], env: dockerOn(embedded), engine: embedded },
+			{
+				name: 'mydocker',
+				program: [process.execPath, path.join(dist, 'cli.js')],
+				env: { ...configuration, DOCKER_HOST: undefined, MYDOCKER_ROOT: second.root },
+				engine: second,
+			},
+		];
+	});
+
+	after('nothing is left', async () => {
+		const { root } = workspace;
+		await workspace.dispose();
+		assert.deepEqual(leaksOf(root, new Set()), []);
+	});
+
+	afterEach('no container is left', async () => {
+		for (const actor of actors) {
+			await removeContainers(actor.engine.client);
+		}
+	});
+
+	/** Runs each line by everybody and collects where one differs from docker on dockerd. */
+	async function compare(lines: readonly Line[]): Promise<void> {
+		const differing: object[] = [];
+		for (const line of lines) {
+			const [model, ...others] = await Promise.all(
+				actors.map(async (actor) => {
+					const result = await invoke(actor, line.args, line.input);
+					await line.then?.(actor.engine);
+					return { actor: actor.name, ...shown(result, line) };
+				}),
+			);
+			if (model === undefined) {
+				throw new Error('There is no actor');
+			}
+			if (line.complaint !== undefined) {
+				assert.match(model.stderr, line.complaint, `the test is wrong about docker ${line.args.join(' ')}`);
+			}
+			for (const other of others) {
+				const isSame = other.code === model.code && other.stdout === model.stdout;
+				const complains = line.complaint?.test(other.stderr) ?? true;
+				if (!isSame || !complains) {
+					differing.push({ line: line.args.join(' '), expected: model, actual: other });
+				}
+			}
+		}
+		assert.deepEqual(differing, []);
+	}
+
+	it('version and info', async () => {
+		await compare([
+			{ args: ['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}'] },
+			{
+				args: [
+					'info',
+					'--format',
+					'{{.OSType}} {{.Containers}} {{.ContainersRunning}} {{.NCPU}} {{.MemTotal}}',
+				],
+			},
+			{ args: ['system', 'info', '--format', '{{.LoggingDriver}}'] },
+		]);
+	});
+
+	it("usage: wrong words have docker's exit codes", async () => {
+		await compare([
+			{ args: ['ps', '--nosuch'], complaint: /unknown flag: --nosuch/ },
+			{ args: ['nosuch'], complaint: /unknown command: (docker|mydocker) nosuch/ },
+			{ args: ['run'], complaint: /requires at least 1 argument/ },
+			{ args: ['stop'], complaint: /requires at least 1 argument/ },
+			{ args: ['run', '--nosuch', 'x'], complaint: /unknown flag: --nosuch/ },
+			{ args: ['pull', 'UPPER:1'], complaint: /invalid reference format: repository name .*must be lowercase/ },
+		]);
+	});
+
+	it('images: pull, list, tag, inspect, remove', async () => {
+		const { reference, repository, fixture } = images.busybox;
+		const row = ['--format', '{{.Repository}} {{.Tag}} {{.ID}} {{.Size}} {{.Digest}}'];
+		await compare([
+			{ args: ['images'] },
+			{ args: ['pull', reference], compare: 'last three lines' },
+			{ args: ['pull', reference], compare: 'last three lines' },
+			{ args: ['pull', '-q', reference] },
+			{ args: ['pull', '-q', images.app.reference] },
+			{ args: ['pull', `${repository}:nosuch`], complaint: /manifest for .*:nosuch not found: manifest unknown/ },
+			{ args: ['images', ...row, repository] },
+			{ args: ['images', repository] },
+			{ args: ['images', '-q', repository] },
+			{ args: ['images', '-q', '--no-trunc', repository] },
+			{ args: ['images', '--digests', repository] },
+			{ args: ['images', '--filter', 'label=maker=fixture', '--format', '{{.Repository}}'] },
+			{ args: ['tag', reference, 'mine:1'] },
+			{ args: ['tag', 'nosuch', 'mine:2'], complaint: /No such image: nosuch:latest/ },
+			{ args: ['images', 'mine'] },
+			{ args: ['image', 'inspect', '--format', '{{.Id}} {{.Architecture}} {{json .Config.Cmd}}', 'mine:1'] },
+			{ args: ['image', 'inspect', 'nosuch'], complaint: /[Nn]o such image: nosuch/ },
+			{ args: ['inspect', '--format', '{{.Id}}', fixture.id] },
+			{ args: ['rmi', 'mine:1'] },
+			{ args: ['rmi', 'mine:1'], complaint: /No such image: mine:1/ },
+			{ args: ['rmi', images.app.reference], compare: 'nothing' },
+			{ args: ['images', '-q'] },
+		]);
+	});
+
+	it('run: output, input and exit codes', async () => {
+		const { reference } = images.busybox;
+		const run = (...args: string[]): string[] => ['run', '--rm', '--network', 'none', ...args];
+		await compare([
+			{ args: run(reference, 'sh', '-c', 'echo out; echo err >&2; exit 32'), complaint: /^err$/ },
+			{ args: run(reference, 'true') },
+			{ args: run(reference, 'false') },
+			{
+				args: run(reference, '/no/such/cmd'),
+				complaint: /exec: "\/no\/such\/cmd": stat \/no\/such\/cmd: no such file or directory/,
+			},
+			{ args: run(reference, 'nosuch'), complaint: /exec: "nosuch": executable file not found in \$PATH/ },
+			{ args: run(reference, '/etc'), complaint: /exec: "\/etc": permission denied/ },
+			{ args: run('-u', 'nosuchuser', reference, 'true'), complaint: /unable to find user nosuchuser/ },
+			{ args: run('-w', 'relative', reference, 'true'), complaint: /needs to be an absolute path/ },
+			{ args: run('--pull', 'never', 'nosuch:1'), complaint: /No such image: nosuch:1/ },
+			{
+				args: run('--name', 'a b', reference, 'true'),
+				complaint: /only \[a-zA-Z0-9\]\[a-zA-Z0-9_\.-\] are allowed/,
+			},
+			{ args: run('-i', reference, 'cat'), input: 'line\nno newline' },
+			{ args: run(reference, 'cat'), input: 'not seen' },
+			{
+				args: run(
+					'-e',
+					'A=1',
+					'-w',
+					'/tmp',
+					'-u',
+					'demo',
+					'-h',
+					'there',
+					'--entrypoint',
+					'sh',
+					reference,
+					'-c',
+					'echo $A $PWD $(id -un) $(hostname)',
+				),
+			},
+			{
+				args: run('-m', '64m', '--cpus', '0.5', '--pids-limit', '50', '--read-only', reference, 'touch', '/x'),
+				complaint: /Read-only file system/,
+			},
+			{ args: run('--cap-drop', 'ALL', reference, 'grep', 'CapEff', '/proc/self/status') },
+			{ args: run('-m', '1m', reference, 'true'), complaint: /Minimum memory limit allowed is 6MB/ },
+			{ args: ['ps', '-aq'] },
+		]);
+	});
+
+	it('containers: run -d, ps, logs, inspect, stop, start, restart, kill, wait, rename, rm', async () => {
+		const { reference } = images.busybox;
+		const printed = (name: string, count: number) => async (engine: EngineProcess) => {
+			await until(`${name} has printed`, async () => {
+				let lines = 0;
+				for await (const chunk of engine.client.containers.logs(name)) {
+					lines += chunk.data.toString().split('\n').length - 1;
+				}
+				return lines === count;
+			});
+		};
+		const row = [
+			'--format',
+			'{{.Names}}|{{.Image}}|{{.Command}}|{{.State}}|{{.Status}}|{{.Ports}}|{{.Label "a"}}|{{.Networks}}',
+		];
+		await compare([
+			{
+				args: [
+					'run',
+					'-d',
+					'--network',
+					'none',
+					'--name',
+					'cli1',
+					'-l',
+					'a=b',
+					reference,
+					'sh',
+					'-c',
+					CONTAINER,
+				],
+				then: printed('cli1', 2),
+			},
+			{
+				args: ['run', '-d', '--name', 'cli1', '--network', 'none', reference],
+				complaint: /The container name "\/cli1" is already in use by container/,
+			},
+			{ args: ['ps', ...row] },
+			{ args: ['ps', '-q'] },
+			{ args: ['ps', '--no-trunc', '--format', '{{.ID}} {{.Command}}'] },
+			{ args: ['ps', '--filter', 'name=nosuch'] },
+			{ args: ['ps', '--filter', 'label=a=b', '--format', '{{.Names}}'] },
+			{ args: ['logs', 'cli1'], complaint: /^err$/ },
+			{ args: ['logs', '-t', 'cli1'] },
+			{ args: ['logs', '--tail', '0', 'cli1'] },
+			{ args: ['logs', '--since', '2030-01-01', 'cli1'] },
+			{ args: ['logs', 'nosuch'], complaint: /No such container: nosuch/ },
+			{
+				args: [
+					'inspect',
+					'--format',
+					'{{.State.Status}} {{.Config.Image}} {{.Name}} {{.HostConfig.NetworkMode}}',
+					'cli1',
+				],
+			},
+			{ args: ['inspect', 'nosuch'], complaint: /[Nn]o such object: nosuch/ },
+			{ args: ['rm', 'cli1'], complaint: /[Ss]top the container before attempting removal or force remove/ },
+			{ args: ['stop', '-t', '2', 'cli1'] },
+			{ args: ['stop', 'cli1'] },
+			{ args: ['stop', 'nosuch'], complaint: /No such container: nosuch/ },
+			{ args: ['ps'] },
+			{ args: ['ps', '-a'] },
+			{ args: ['wait', 'cli1'] },
+			{ args: ['start', 'cli1'], then: printed('cli1', 4) },
+			{ args: ['restart', '-t', '2', 'cli1'], then: printed('cli1', 6) },
+			{ args: ['kill', 'cli1'] },
+			{ args: ['kill', 'cli1'], complaint: /is not running/ },
+			{ args: ['rename', 'cli1', 'cli2'] },
+			{ args: ['ps', '-a', '--format', '{{.Names}}'] },
+			{ args: ['rm', 'cli2'] },
+			{ args: ['rm', 'cli2'], complaint: /No such container: cli2/ },
+			{ args: ['rm', '-f', 'cli2'] },
+			{ args: ['create', '--name', 'cli3', '--network', 'none', reference, 'sh', '-c', 'echo attached; exit 3'] },
+			{ args: ['start', '-a', 'cli3'] },
+			{
+				args: [
+					'events',
+					'--since',
+					'1h',
+					'--until',
+					'0s',
+					'--filter',
+					'container=cli3',
+					'--format',
+					'{{.Type}} {{.Action}}',
+				],
+			},
+			{ args: ['container', 'ls', '-a', '--filter', 'exited=3', '--format', '{{.Names}}'] },
+			{ args: ['container', 'rm', 'cli3'] },
+		]);
+	});
+
+	it('logs -f: follows until the container ends', async () => {
+		const { reference } = images.busybox;
+		await compare([
+			{
+				args: [
+					'run',
+					'-d',
+					'--network',
+					'none',
+					'--name',
+					'follow',
+					reference,
+					'sh',
+					'-c',
+					'for i in 1 2 3 4 5; do echo $i; sleep 0.1; done',
+				],
+			},
+			{ args: ['logs', '-f', 'follow'] },
+		]);
+	});
+
+	it('SIGTERM to a foreground run: reaches the container, whose exit code comes back', async () => {
+		const { reference } = images.busybox;
+		const codes = await Promise.all(
+			actors.map(async (actor) => {
+				const [program = '', ...first] = actor.program;
+				const child = spawn(
+					program,
+					[...first, 'run', '--rm', '--network', 'none', reference, 'sh', '-c', CONTAINER],
+					{
+						env: actor.env,
+						stdio: ['ignore', 'pipe', 'ignore'],
+					},
+				);
+				const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));
+				await within('the first line', 10_000, new Promise((resolve) => child.stdout.once('data', resolve)));
+				child.kill('SIGTERM');
+				return within('the exit', 10_000, exit);
+			}),
+		);
+		assert.deepEqual(codes, [5, 5, 5]);
+	});
+});
+
+async function invoke(actor: Actor, args: readonly string[], input = ''): Promise<Result> {
+	const [program = '', ...first] = actor.program;
+	const child = spawn(program, [...first, ...args], { env: actor.env, stdio: ['pipe', 'pipe', 'pipe'] });
+	const output = { stdout: '', stderr: '' };
+	for (const name of ['stdout', 'stderr'] as const) {
+		child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
+	}
+	child.stdin.on('error', () => {
+		// A program may end without reading its input.
+	});
+	child.stdin.end(input);
+	const code = new Promise<number | null>((resolve) => child.once('close', resolve));
+	try {
+		return { code: await within(args.join(' '), 40_000, code), ...output };
+	} finally {
+		child.kill('SIGKILL');
+	}
+}
+
+/** What is compared: ids, times and column widths differ between two engines that agree. */
+function shown(result: Result, line: Line): Result {
+	const stdout = result.stdout
+		.replace(/\b[0-9a-f]{64}\b/g, (id) => (result.stdout.includes(`sha256:${id}`) ? id : '<64 hex>'))
+		.replace(/^[0-9a-f]{12}(?=\s)/gm, '<12 hex>')
+		.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/g, '<time>')
+		.replace(/(Less than a second|About an? \w+|\d+ (second|minute|month|week|day|year)s?)/g, '<a while>')
+		.replace(/ {2,}/g, '  ');
+	const kept = { all: stdout, 'last three lines': stdout.trimEnd().split('\n').slice(-3).join('\n'), nothing: '' };
+	return { code: result.code, stdout: kept[line.compare ?? 'all'], stderr: result.stderr.trimEnd() };
+}

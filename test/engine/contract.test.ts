@@ -1,0 +1,86 @@
+import * as assert from 'node:assert/strict';
+import { containerCases } from './containers';
+import { apiCases } from './api';
+import { imageCases } from './images';
+import { logCases } from './logs';
+import { hasDocker } from './setup';
+import {
+	dockerEngine,
+	embeddedEngine,
+	leaksOf,
+	pushImages,
+	startRegistries,
+	type EngineName,
+	type EngineProcess,
+	type Images,
+	type Registries,
+	type Subject,
+} from './subject';
+import { Workspace } from './workspace';
+import { pull, remove } from './run';
+
+interface Engine {
+	readonly name: EngineName;
+	readonly start: (workspace: Workspace) => EngineProcess | Promise<EngineProcess>;
+}
+
+/** One line an implementation. */
+const engines: readonly Engine[] = [
+	{ name: 'embedded', start: embeddedEngine },
+	...(hasDocker ? [{ name: 'docker', start: dockerEngine } as const] : []),
+];
+
+describe('engine contract', () => {
+	let registries: Registries;
+	let images: Images;
+	const shared = new Workspace('registries');
+
+	before(async () => {
+		registries = await startRegistries(shared);
+		images = await pushImages(registries);
+	});
+
+	after(() => shared.dispose());
+
+	for (const engine of engines) {
+		describe(engine.name, () => {
+			let workspace: Workspace;
+			let subject: Subject;
+
+			before(async () => {
+				workspace = new Workspace(engine.name);
+				const started = await engine.start(workspace);
+				subject = { ...started, name: engine.name, images, registries, ids: new Set() };
+				for (const image of [images.busybox, images.app, images.whiteouts]) {
+					await pull(subject, image.reference);
+				}
+			});
+
+			afterEach('no container is left', async () => {
+				const left = await subject.client.containers.list({ all: true });
+				for (const container of left) {
+					subject.ids.add(container.Id);
+					await remove(subject, container.Id);
+				}
+			});
+
+			after('nothing is left', async () => {
+				let leaks: string[] = [];
+				// First registered, last undone: looks when the engine has ended.
+				const root = workspace.root;
+				await workspace.dispose();
+				leaks = leaksOf(root, subject.ids);
+				assert.deepEqual(leaks, []);
+			});
+
+			imageCases(() => subject);
+			containerCases(() => subject);
+			logCases(() => subject);
+			apiCases(() => subject);
+		});
+	}
+
+	if (!hasDocker) {
+		it('docker: not compared, since dockerd is not installed or this is not root');
+	}
+});

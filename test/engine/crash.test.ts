@@ -1,0 +1,699 @@
+import * as assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as net from 'node:net';
+import * as path from 'node:path';
+import { build } from '../../src/api/build';
+import { createClient } from '../../src/api/client';
+import { connectEngine } from '../../src/api/connect';
+import { imageOf, noiseLayer, type ImageFixture } from './fixture';
+import { bodyOf, create, launch, logsOf, pull, refused, remove, run, startAndFinish } from './run';
+import './setup';
+import {
+	embeddedEngine,
+	enginePid,
+	leaksOf,
+	pushImages,
+	startRegistries,
+	type EngineProcess,
+	type Images,
+	type Registries,
+	type Subject,
+} from './subject';
+import { delay, dist, endProcess, isAlive, processesOf, readOr, until, within, Workspace } from './workspace';
+
+const POLITE = `trap 'sleep 0.7; echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done`;
+const STUBBORN = `trap '' TERM; echo ready; while :; do sleep 0.05; done`;
+
+/** The engine may be killed, replaced or leave at any moment: nothing is lost, nothing is half done, nothing is left. */
+describe('engine crash', () => {
+	const workspace = new Workspace('crash');
+	const ids = new Set<string>();
+	let registries: Registries;
+	let images: Images;
+
+	before(async () => {
+		registries = await startRegistries(workspace);
+		images = await pushImages(registries);
+	});
+
+	after('nothing is left', async () => {
+		const { root } = workspace;
+		await workspace.dispose();
+		assert.deepEqual(leaksOf(root, ids), []);
+	});
+
+	function subjectOf(engine: EngineProcess): Subject {
+		return { ...engine, name: 'embedded', images, registries, ids };
+	}
+
+	/** A new engine with a new store that has busybox. */
+	async function freshSubject(options: { readonly idleTimeout?: number } = {}): Promise<Subject> {
+		const subject = subjectOf(embeddedEngine(workspace, options));
+		await pull(subject, images.busybox.reference);
+		return subject;
+	}
+
+	describe('killed during a pull', () => {
+		let subject: Subject;
+
+		before(async () => {
+			subject = await freshSubject();
+		});
+
+		afterEach(() => {
+			registries.proxy.force();
+		});
+
+		for (const moment of momentsBetween(5, 700, 6)) {
+			it(`after ${moment} ms: the next pull succeeds, and nothing is half there`, async () => {
+				const image = imageOf([noiseLayer(700_000), noiseLayer(300_000), noiseLayer(100_000)]);
+				await registries.open.push('demo/crash', '1', image);
+				const reference = `${registries.proxy.host}/demo/crash:1`;
+				registries.proxy.force(({ path }) =>
+					path.includes('/blobs/') ? { kind: 'slow', bytesPerSecond: 1_500_000 } : undefined,
+				);
+				const interrupted = pull(subject, reference);
+				interrupted.catch(() => undefined);
+				await delay(moment);
+				await kill(subject);
+				await assert.rejects(interrupted);
+				registries.proxy.force();
+				await refused(subject.client.images.inspect(reference), 404, /No such image/);
+				checkStore(subject.root);
+				await pull(subject, reference);
+				assert.equal((await subject.client.images.inspect(reference)).Id, image.id);
+				checkStore(subject.root);
+				checkHolds(subject.root, image);
+				assert.deepEqual(leftovers(subject.root), []);
+			});
+		}
+	});
+
+	describe('killed while containers run', () => {
+		let subject: Subject;
+
+		before(async () => {
+			subject = await freshSubject();
+		});
+
+		it('heavy output: each of two million lines is in the log once, in order', async () => {
+			const count = 1_000_000;
+			const id = await launch(subject, {
+				Cmd: ['sh', '-c', `seq 1 ${count} >&2 & seq 1 ${count}; wait`],
+				HostConfig: { LogConfig: { Type: 'json-file', Config: { 'max-size': '1g' } } },
+			});
+			for (const moment of momentsBetween(50, 500, 10)) {
+				await delay(moment);
+				await kill(subject);
+				await subject.client.version();
+			}
+			const { exit } = await subject.client.containers.wait(id);
+			assert.equal(await within('the container', 60_000, exit), 0);
+			assert.deepEqual(await countLines(subject, id), { stdout: count, stderr: count });
+			await remove(subject, id);
+		});
+
+		it('output while no engine runs: is in the log afterwards', async () => {
+			const id = await launch(subject, {
+				Cmd: ['sh', '-c', 'for i in $(seq 1 100); do echo $i; usleep 5000; done; exit 3'],
+			});
+			await kill(subject);
+			await delay(900);
+			const { exit } = await subject.client.containers.wait(id);
+			assert.equal(await within('the exit', 5000, exit), 3);
+			const lines = Array.from({ length: 100 }, (_, index) => `${index + 1}\n`).join('');
+			assert.equal((await logsOf(subject, id)).stdout, lines);
+			const { State } = await subject.client.containers.inspect(id);
+			assert.deepEqual([State.Status, State.ExitCode], ['exited', 3]);
+			assert.ok(Date.parse(State.FinishedAt) - Date.parse(State.StartedAt) < 5000, 'the end is when it ended');
+			await remove(subject, id);
+		});
+
+		it('a running container: keeps its process, and can be stopped by the next engine', async () => {
+			const id = await launch(subject, { Cmd: ['sh', '-c', POLITE] });
+			await until('it is ready', async () => (await logsOf(subject, id)).stdout === 'ready\n');
+			const before = await subject.client.containers.inspect(id);
+			await kill(subject);
+			const after = await subject.client.containers.inspect(id);
+			assert.deepEqual(after.State, before.State);
+			await subject.client.containers.stop(id);
+			const { State } = await subject.client.containers.inspect(id);
+			assert.deepEqual([State.Status, State.ExitCode], ['exited', 5]);
+			assert.equal((await logsOf(subject, id)).stdout, 'ready\nbye\n');
+			await remove(subject, id);
+		});
+
+		it('follow: a client that asks again gets the rest', async () => {
+			const id = await launch(subject, {
+				Cmd: ['sh', '-c', 'for i in $(seq 1 60); do echo $i; usleep 20000; done'],
+			});
+			const first = logsOf(subject, id, { follow: true });
+			first.catch(() => undefined);
+			await delay(300);
+			await kill(subject);
+			await assert.rejects(first);
+			const { stdout } = await within('follow', 10_000, logsOf(subject, id, { follow: true }));
+			assert.equal(stdout, Array.from({ length: 60 }, (_, index) => `${index + 1}\n`).join(''));
+			await remove(subject, id);
+		});
+
+		for (const [what, script, code] of [
+			['handles', POLITE, 5],
+			['ignores', STUBBORN, 137],
+		] as const) {
+			it(`during the stop of a container that ${what} SIGTERM: it ends stopped, with ${code}`, async () => {
+				const id = await launch(subject, { Cmd: ['sh', '-c', script] });
+				await until('it is ready', async () => (await logsOf(subject, id)).stdout === 'ready\n');
+				const stop = subject.client.containers.stop(id, { timeout: 2 });
+				stop.catch(() => undefined);
+				await delay(300);
+				await kill(subject);
+				await assert.rejects(stop);
+				const { exit } = await subject.client.containers.wait(id);
+				assert.equal(await within('the exit', 8000, exit), code);
+				assert.equal((await subject.client.containers.inspect(id)).State.Status, 'exited');
+				await remove(subject, id);
+			});
+		}
+
+		it('told to leave by SIGTERM: the container goes on, and its log is whole', async () => {
+			const id = await launch(subject, {
+				Cmd: ['sh', '-c', 'for i in $(seq 1 20000); do echo $i; done; sleep 0.5; echo end'],
+			});
+			await delay(100);
+			const pid = enginePid(subject.root) ?? assert.fail('no engine');
+			await endProcess(pid, 'SIGTERM');
+			const { exit } = await subject.client.containers.wait(id);
+			await within('the exit', 10_000, exit);
+			const lines = Array.from({ length: 20000 }, (_, index) => `${index + 1}\n`).join('');
+			assert.ok((await logsOf(subject, id)).stdout === `${lines}end\n`, 'every line');
+			await remove(subject, id);
+		});
+	});
+
+	describe('killed in the middle of small things', () => {
+		let subject: Subject;
+
+		before(async () => {
+			subject = await freshSubject();
+		});
+
+		for (const moment of momentsBetween(0, 40, 4)) {
+			it(`create, after ${moment} ms: the container is there whole, or not at all`, async () => {
+				const creating = create(subject, { Cmd: ['true'] }, { name: 'created' });
+				creating.catch(() => undefined);
+				await delay(moment);
+				await kill(subject);
+				await creating.catch(() => undefined);
+				for (const container of await subject.client.containers.list({ all: true })) {
+					ids.add(container.Id);
+					assert.equal((await startAndFinish(subject, container.Id)).exitCode, 0);
+					await remove(subject, container.Id);
+				}
+				checkContainerFolders(subject.root);
+				await remove(subject, await create(subject, { Cmd: ['true'] }, { name: 'created' }));
+			});
+		}
+
+		for (const moment of momentsBetween(0, 150, 6)) {
+			it(`start, after ${moment} ms: the container runs, has ended, or can be started`, async () => {
+				const id = await create(subject, { Cmd: ['sh', '-c', 'echo once; sleep 0.3'] });
+				const starting = subject.client.containers.start(id);
+				starting.catch(() => undefined);
+				await delay(moment);
+				await kill(subject);
+				await starting.catch(() => undefined);
+				const settled = await until('the container has settled', async () => {
+					const { State } = await subject.client.containers.inspect(id);
+					return State.Status === 'running' || State.Status === 'starting' ? false : State;
+				});
+				assert.ok(['created', 'exited'].includes(settled.Status), settled.Status);
+				if (settled.Status === 'exited') {
+					assert.deepEqual([settled.ExitCode, (await logsOf(subject, id)).stdout], [0, 'once\n']);
+				}
+				const again = await startAndFinish(subject, id);
+				assert.equal(again.exitCode, 0);
+				await remove(subject, id);
+			});
+		}
+
+		for (const moment of momentsBetween(0, 60, 4)) {
+			it(`remove, after ${moment} ms: the container goes whole`, async () => {
+				const id = await launch(subject, { Cmd: ['sleep', '100'] });
+				const removing = subject.client.containers.remove(id, { force: true });
+				removing.catch(() => undefined);
+				await delay(moment);
+				await kill(subject);
+				await removing.catch(() => undefined);
+				const left = await subject.client.containers.list({ all: true });
+				for (const container of left) {
+					await remove(subject, container.Id);
+				}
+				await refused(subject.client.containers.inspect(id), 404, `No such container: ${id}`);
+				checkContainerFolders(subject.root);
+			});
+		}
+	});
+
+	describe('other processes killed', () => {
+		let subject: Subject;
+
+		before(async () => {
+			subject = await freshSubject();
+		});
+
+		it('the shim: the container ends, with an unknown exit code and the reason', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'] });
+			const { State } = await subject.client.containers.inspect(id);
+			const { exit } = await subject.client.containers.wait(id);
+			process.kill(recordOf(subject, id).shim.pid, 'SIGKILL');
+			assert.equal(await within('the exit', 10_000, exit), 255);
+			const after = await subject.client.containers.inspect(id);
+			assert.equal(after.State.Status, 'exited');
+			assert.notEqual(after.State.Error, '');
+			assert.ok(!isAlive(State.Pid), 'the process is gone');
+			await remove(subject, id);
+		});
+
+		it('the runtime: the container ends, and no process of it is left', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'] });
+			const { State } = await subject.client.containers.inspect(id);
+			const { exit } = await subject.client.containers.wait(id);
+			const runtime = parentOf(State.Pid);
+			assert.match(readOr(`/proc/${runtime}/cmdline`, ''), /runc/);
+			process.kill(runtime, 'SIGKILL');
+			await within('the exit', 10_000, exit);
+			assert.equal((await subject.client.containers.inspect(id)).State.Status, 'exited');
+			await until('the process is gone', () => !isAlive(State.Pid));
+			await remove(subject, id);
+		});
+
+		it('the container itself: has ended with 137', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'] });
+			const { State } = await subject.client.containers.inspect(id);
+			const { exit } = await subject.client.containers.wait(id);
+			process.kill(State.Pid, 'SIGKILL');
+			assert.equal(await within('the exit', 5000, exit), 137);
+			await remove(subject, id);
+		});
+
+		it('everything at once, and another process has the pid: the container has ended, the other is left alone', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'] });
+			const { State } = await subject.client.containers.inspect(id);
+			const record = recordOf(subject, id);
+			await kill(subject);
+			process.kill(record.shim.pid, 'SIGKILL');
+			await endProcess(State.Pid, 'SIGKILL');
+			await until('the shim is gone', () => !isAlive(record.shim.pid));
+			const bystander = spawn('sleep', ['100'], { stdio: 'ignore' });
+			workspace.defer('end the bystander', () => {
+				bystander.kill('SIGKILL');
+			});
+			const pid = bystander.pid ?? assert.fail('no pid');
+			const changed = { ...record, process: { ...record.process, pid }, shim: { ...record.shim, pid } };
+			fs.writeFileSync(recordFile(subject, id), JSON.stringify(changed));
+			const after = await subject.client.containers.inspect(id);
+			assert.deepEqual([after.State.Status, after.State.Running], ['exited', false]);
+			assert.ok(isAlive(pid), 'the bystander lives');
+			await remove(subject, id);
+			assert.ok(isAlive(pid), 'the bystander still lives');
+		});
+
+		it('the machine was restarted: what ran has ended', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'] });
+			const { State } = await subject.client.containers.inspect(id);
+			const record = recordOf(subject, id);
+			await kill(subject);
+			process.kill(record.shim.pid, 'SIGKILL');
+			await endProcess(State.Pid, 'SIGKILL');
+			const boot_id = '00000000-0000-0000-0000-000000000000';
+			const changed = { ...record, process: { ...record.process, boot_id }, shim: { ...record.shim, boot_id } };
+			fs.writeFileSync(recordFile(subject, id), JSON.stringify(changed));
+			assert.equal((await subject.client.containers.inspect(id)).State.Status, 'exited');
+			await subject.client.containers.start(id);
+			assert.equal((await subject.client.containers.inspect(id)).State.Status, 'running');
+			await remove(subject, id);
+		});
+	});
+
+	describe('files that are damaged', () => {
+		let subject: Subject;
+
+		beforeEach(async () => {
+			subject = await freshSubject();
+		});
+
+		afterEach(async () => {
+			const pid = enginePid(subject.root);
+			if (pid !== undefined) {
+				await endProcess(pid);
+			}
+		});
+
+		for (const [what, damage] of [
+			['is not JSON', (text: string) => `{]${text}`],
+			['is cut off', (text: string) => text.slice(0, text.length / 2)],
+			['is empty', () => ''],
+			['lacks members', () => '{}'],
+			['has the wrong types', (text: string) => text.replace(/"config": \{/, '"config": 7, "was": {')],
+		] as const) {
+			it(`a container record that ${what}: is set aside with a warning, the others are fine`, async () => {
+				const good = await create(subject, { Cmd: ['true'] }, { name: 'good' });
+				const bad = await create(subject, { Cmd: ['true'] }, { name: 'bad' });
+				await kill(subject);
+				const file = recordFile(subject, bad);
+				fs.writeFileSync(file, damage(fs.readFileSync(file, 'utf8')));
+				const names = (await subject.client.containers.list({ all: true })).map((container) => container.Id);
+				assert.deepEqual(names, [good]);
+				assert.ok(
+					fs
+						.readdirSync(path.dirname(file))
+						.some((name) => name.startsWith(`${path.basename(file)}.corrupt`)),
+				);
+				assert.match(readOr(path.join(subject.root, 'engine.log'), ''), new RegExp(`${bad}.*corrupt`, 'i'));
+				assert.equal((await startAndFinish(subject, good)).exitCode, 0);
+				await remove(subject, good);
+			});
+		}
+
+		it('an image record: is set aside with a warning, and the image can be pulled again', async () => {
+			await kill(subject);
+			const folder = path.join(subject.root, 'records');
+			const record = fs.readdirSync(folder).find((name) => name.startsWith('image-')) ?? assert.fail('no record');
+			fs.writeFileSync(path.join(folder, record), 'damaged');
+			assert.deepEqual(await subject.client.images.list(), []);
+			assert.ok(fs.readdirSync(folder).some((name) => name.startsWith(`${record}.corrupt`)));
+			await pull(subject, images.busybox.reference);
+			assert.equal((await run(subject, { Cmd: ['true'] })).exitCode, 0);
+		});
+
+		it('a log whose last line is cut off: what is before it can be read, and the next run is logged', async () => {
+			const { id } = await run(subject, { Cmd: ['seq', '1', '3'] }, { keep: true });
+			const { LogPath } = await subject.client.containers.inspect(id);
+			await kill(subject);
+			fs.appendFileSync(LogPath, '{"log":"half a li');
+			assert.match((await logsOf(subject, id)).stdout, /^1\n2\n3\n/);
+			await subject.client.containers.start(id);
+			const { exit } = await subject.client.containers.wait(id);
+			await exit;
+			const { stdout } = await logsOf(subject, id);
+			assert.match(stdout, /^1\n2\n3\n/);
+			assert.match(stdout, /1\n2\n3\n$/);
+			assert.ok(stdout.length >= 12, stdout);
+			await remove(subject, id);
+		});
+
+		it('a layer that was damaged or lost: is unpacked again from its blob', async () => {
+			await kill(subject);
+			const layers = path.join(subject.root, 'layers');
+			for (const name of fs.readdirSync(layers)) {
+				fs.rmSync(path.join(layers, name), { recursive: true });
+			}
+			assert.equal((await run(subject, { Cmd: ['echo', 'back'] })).stdout, 'back\n');
+		});
+
+		it('a stale socket, a stale record of an engine: are replaced', async () => {
+			await kill(subject);
+			const socket = path.join(subject.root, 'run', 'api.sock');
+			fs.rmSync(socket, { force: true });
+			const server = net.createServer().listen(socket);
+			await new Promise((resolve) => server.once('listening', resolve));
+			// Node unlinks the socket when the server closes; a crash does not, so it is put back.
+			fs.renameSync(socket, `${socket}.kept`);
+			await new Promise((resolve) => server.close(resolve));
+			fs.renameSync(`${socket}.kept`, socket);
+			const record = path.join(subject.root, 'run', 'engine.json');
+			const stale: unknown = {
+				pid: process.pid,
+				start_time: '1',
+				boot_id: 'x',
+				version: '0.1.0',
+				build: build.time,
+			};
+			fs.writeFileSync(record, JSON.stringify(stale));
+			assert.equal((await run(subject, { Cmd: ['true'] })).exitCode, 0);
+			assert.notEqual(enginePid(subject.root), process.pid);
+		});
+	});
+
+	describe('election', () => {
+		it('eight clients at once: one engine, and all are served', async () => {
+			const { root } = embeddedEngine(workspace);
+			const codes = await Promise.all(
+				Array.from({ length: 8 }, async () => {
+					const child = spawn(process.execPath, [path.join(dist, 'cli.js'), '--root', root, 'ps', '-q'], {
+						stdio: 'ignore',
+					});
+					return new Promise((resolve) => child.once('exit', resolve));
+				}),
+			);
+			assert.deepEqual(codes, Array<number>(8).fill(0));
+			assert.equal(enginesOf(root).length, 1);
+		});
+
+		it('eight clients at once after a crash: one engine', async () => {
+			const subject = subjectOf(embeddedEngine(workspace));
+			await subject.client.version();
+			await kill(subject);
+			const clients = Array.from({ length: 8 }, () =>
+				createClient((signal) =>
+					connectEngine(
+						{ root: subject.root, engine: path.join(dist, 'engine.js'), idleTimeout: 300 },
+						signal,
+					),
+				),
+			);
+			await Promise.all(clients.map((client) => client.version()));
+			await until('the losers are gone', () => enginesOf(subject.root).length === 1);
+		});
+
+		it('an older engine: is replaced, its container goes on, and the log is whole', async () => {
+			const { root, client } = embeddedEngine(workspace);
+			const subject = subjectOf({ root, client, socket: path.join(root, 'run', 'api.sock') });
+			const old = path.join(workspace.folder('old'), 'engine.js');
+			const source = fs.readFileSync(path.join(dist, 'engine.js'), 'utf8');
+			assert.ok(source.includes(String(build.time)), 'the engine and the tests are of one build');
+			fs.writeFileSync(old, source.replaceAll(String(build.time), String(build.time - 1000)));
+			for (const name of fs.readdirSync(dist).filter((file) => file.endsWith('worker.js'))) {
+				fs.copyFileSync(path.join(dist, name), path.join(path.dirname(old), name));
+			}
+			// What an older build would do to connect: start its own engine.
+			const engine = spawn(process.execPath, [old, '--root', root, '--idle', '300'], {
+				stdio: 'ignore',
+				detached: true,
+			});
+			workspace.defer('end the older engine', () => {
+				engine.kill('SIGKILL');
+			});
+			const socket = path.join(root, 'run', 'api.sock');
+			await until('the older engine is ready', () => fs.existsSync(socket));
+			const before = createClient(() => Promise.resolve(socket));
+			for await (const message of before.images.pull(images.busybox.reference)) {
+				assert.equal(message.error, undefined);
+			}
+			const { Id } = await before.containers.create(
+				bodyOf(subject, { Cmd: ['sh', '-c', 'for i in $(seq 1 100); do echo $i; usleep 10000; done'] }),
+			);
+			ids.add(Id);
+			await before.containers.start(Id);
+			const oldPid = enginePid(root);
+			assert.equal(oldPid, engine.pid);
+
+			const { State } = await client.containers.inspect(Id);
+			assert.equal(State.Status, 'running');
+			await until('the older engine is gone', () => !isAlive(engine.pid ?? 0));
+			assert.notEqual(enginePid(root), oldPid);
+			const { stdout } = await within('follow', 10_000, logsOf(subject, Id, { follow: true }));
+			assert.equal(stdout, Array.from({ length: 100 }, (_, index) => `${index + 1}\n`).join(''));
+			await remove(subject, Id);
+		});
+	});
+
+	describe('idle', () => {
+		it('an engine that nobody needs: leaves, and comes back when asked', async () => {
+			const subject = subjectOf(embeddedEngine(workspace, { idleTimeout: 1 }));
+			await subject.client.version();
+			const pid = enginePid(subject.root) ?? assert.fail('no engine');
+			await until('the engine has left', () => !isAlive(pid), 5000);
+			assert.ok(!fs.existsSync(subject.socket), 'the socket is gone');
+			await subject.client.version();
+			assert.notEqual(enginePid(subject.root), pid);
+		});
+
+		it('a running container, or a client that listens: keeps it', async () => {
+			const subject = await freshSubject({ idleTimeout: 1 });
+			const id = await launch(subject, { Cmd: ['sleep', '3'] });
+			const pid = enginePid(subject.root) ?? assert.fail('no engine');
+			await delay(2200);
+			assert.ok(isAlive(pid), 'while the container runs');
+			const controller = new AbortController();
+			const events = (async () => {
+				for await (const event of subject.client.events({ signal: controller.signal })) {
+					assert.notEqual(event.Action, '');
+				}
+			})();
+			await until(
+				'the container has ended',
+				async () => (await subject.client.containers.inspect(id)).State.Status === 'exited',
+			);
+			await delay(1500);
+			assert.ok(isAlive(pid), 'while a client listens');
+			controller.abort();
+			await events;
+			await until('the engine has left', () => !isAlive(pid), 5000);
+			await remove(subject, id);
+		});
+	});
+
+	describe('store', () => {
+		it('folder, socket and files: are for their owner only', async () => {
+			const subject = await freshSubject();
+			const mode = (name: string): string =>
+				(fs.statSync(path.join(subject.root, name)).mode & 0o777).toString(8);
+			assert.deepEqual(
+				['', 'run', 'run/api.sock', 'records', 'blobs', 'lock', 'engine.log'].map(
+					(name) => `${name} ${mode(name)}`,
+				),
+				[' 700', 'run 700', 'run/api.sock 600', 'records 700', 'blobs 700', 'lock 600', 'engine.log 600'],
+			);
+		});
+
+		it('a folder with spaces and foreign letters: works', async () => {
+			const root = path.join(workspace.folder('store'), 'a store, \'größer\' "日本" $HOME');
+			const connect = (signal?: AbortSignal): Promise<string> =>
+				connectEngine({ root, engine: path.join(dist, 'engine.js'), idleTimeout: 300 }, signal);
+			const subject = subjectOf({
+				root,
+				client: createClient(connect),
+				socket: path.join(root, 'run', 'api.sock'),
+			});
+			workspace.defer('end the engine of the strange folder', async () => {
+				const pid = enginePid(root);
+				await (pid === undefined ? undefined : endProcess(pid));
+			});
+			await pull(subject, images.busybox.reference);
+			const result = await run(subject, { Cmd: ['sh', '-c', 'echo out; echo err >&2; exit 4'] });
+			assert.deepEqual([result.exitCode, result.stdout, result.stderr], [4, 'out\n', 'err\n']);
+		});
+
+		it('an image: can be read by other tools as an OCI layout', async () => {
+			const subject = await freshSubject();
+			checkStore(subject.root);
+			checkHolds(subject.root, images.busybox.fixture);
+		});
+	});
+});
+
+/** So many moments, spread over the range with some chance, so that every run of the suite tries others. */
+function momentsBetween(least: number, most: number, count: number): number[] {
+	const step = (most - least) / count;
+	return Array.from({ length: count }, (_, index) => Math.round(least + (index + Math.random()) * step));
+}
+
+/** Kills the engine with SIGKILL and waits until it is gone. The next call of the client starts another. */
+async function kill(subject: Subject): Promise<void> {
+	const pid = enginePid(subject.root);
+	if (pid !== undefined) {
+		await endProcess(pid, 'SIGKILL');
+	}
+}
+
+function enginesOf(root: string): number[] {
+	return processesOf(root)
+		.filter(({ command }) => command.includes('engine.js') && command.includes(`--root ${root}`))
+		.map(({ pid }) => pid);
+}
+
+/** Every blob is what its name says; every manifest in index.json is there with all that it names. */
+function checkStore(root: string): void {
+	const folder = path.join(root, 'blobs', 'sha256');
+	for (const name of fs.readdirSync(folder)) {
+		const sum = createHash('sha256')
+			.update(fs.readFileSync(path.join(folder, name)))
+			.digest('hex');
+		assert.equal(sum, name, 'a blob has the digest that is its name');
+	}
+	const index = JSON.parse(fs.readFileSync(path.join(root, 'index.json'), 'utf8')) as {
+		manifests: { digest: string }[];
+	};
+	for (const { digest } of index.manifests) {
+		assert.ok(fs.existsSync(blobFile(root, digest)), `index.json names ${digest}, which is not there`);
+	}
+	assert.deepEqual(JSON.parse(fs.readFileSync(path.join(root, 'oci-layout'), 'utf8')), {
+		imageLayoutVersion: '1.0.0',
+	});
+}
+
+function checkHolds(root: string, image: ImageFixture): void {
+	assert.ok(fs.readFileSync(blobFile(root, image.digest)).equals(image.manifest), 'the manifest');
+	assert.ok(fs.readFileSync(blobFile(root, image.id)).equals(image.config), 'the configuration');
+	for (const layer of image.layers) {
+		assert.ok(fs.existsSync(path.join(root, 'layers', layer.diffId.slice('sha256:'.length))), 'the unpacked layer');
+	}
+}
+
+function blobFile(root: string, digest: string): string {
+	return path.join(root, 'blobs', ...digest.split(':'));
+}
+
+/** What a finished pull must not leave: downloads and layers under way, temporary files. */
+function leftovers(root: string): string[] {
+	return [
+		...fs.readdirSync(path.join(root, 'ingest')).map((name) => `ingest/${name}`),
+		...fs
+			.readdirSync(path.join(root, 'layers'))
+			.filter((name) => !/^[0-9a-f]{64}$/.test(name))
+			.map((name) => `layers/${name}`),
+		...['', 'records', 'blobs/sha256'].flatMap((folder) =>
+			fs
+				.readdirSync(path.join(root, folder))
+				.filter((name) => name.endsWith('.tmp'))
+				.map((name) => `${folder}/${name}`),
+		),
+	];
+}
+
+/** A folder for each record, a record for each folder. */
+function checkContainerFolders(root: string): void {
+	const records = fs
+		.readdirSync(path.join(root, 'records'))
+		.flatMap((name) => /^container-([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? []);
+	assert.deepEqual(fs.readdirSync(path.join(root, 'containers')).sort(), records.sort());
+}
+
+interface RecordOnDisk {
+	readonly process: { readonly pid: number };
+	readonly shim: { readonly pid: number };
+}
+
+function recordFile(subject: Subject, id: string): string {
+	return path.join(subject.root, 'records', `container-${id}.json`);
+}
+
+function recordOf(subject: Subject, id: string): RecordOnDisk {
+	return JSON.parse(fs.readFileSync(recordFile(subject, id), 'utf8')) as RecordOnDisk;
+}
+
+function parentOf(pid: number): number {
+	const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+	return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}
+
+/** Reads a log of numbered lines; throws at the first that is missing, doubled or out of order. */
+async function countLines(subject: Subject, id: string): Promise<{ stdout: number; stderr: number }> {
+	const last = { stdout: 0, stderr: 0 };
+	const rest = { stdout: '', stderr: '' };
+	for await (const { stream, data } of subject.client.containers.logs(id)) {
+		const lines = (rest[stream] + data.toString('latin1')).split('\n');
+		rest[stream] = lines.pop() ?? '';
+		for (const line of lines) {
+			if (Number(line) !== last[stream] + 1) {
+				assert.fail(`${stream}: after line ${last[stream]} comes "${line}"`);
+			}
+			last[stream] += 1;
+		}
+	}
+	return last;
+}

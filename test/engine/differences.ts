@@ -1,0 +1,92 @@
+import type { EngineName } from './subject';
+
+interface Difference<T> {
+	readonly embedded: T;
+	readonly docker: T;
+	/** Why ours is not docker's (the Docker here is Debian's 20.10). */
+	readonly reason: string;
+}
+
+function difference<T>(difference: Difference<T>): Difference<T> {
+	return difference;
+}
+
+/**
+ * Every place where the two engines are expected to answer differently. What is not in this table must be the same in
+ * both.
+ */
+export const differences = {
+	statusWhileStopping: difference({
+		embedded: 'stopping',
+		docker: 'running',
+		reason: 'Docker has no such state; a person who pressed Stop should see that it is under way',
+	}),
+	tailOfLongLine: difference({
+		embedded: 'one line',
+		docker: 'one fragment',
+		reason: 'Docker counts records of 16 KiB; ours counts the lines that a person sees',
+	}),
+	privilegedOnSmallMachine: difference({
+		embedded: 'runs',
+		docker: 'refused',
+		reason: 'Docker asks for every capability that it knows, ours for those that this machine has',
+	}),
+	linesOfOwnNameWithoutNetwork: difference({
+		embedded: 1,
+		docker: 0,
+		reason: 'A program that looks up its own name finds it in /etc/hosts of ours also without a network',
+	}),
+	terminal: difference({
+		embedded: 'not yet',
+		docker: 'works',
+		reason: 'Terminals come with issue 3; until then ours says so instead of pretending',
+	}),
+	logAttributes: difference({
+		embedded: 'not yet',
+		docker: 'works',
+		reason: 'The log options labels, env and tag come with issue 3',
+	}),
+	logFileMode: difference({
+		embedded: '600',
+		docker: '640',
+		reason: 'All files of our store are for its owner alone',
+	}),
+	statusOfUnknownUser: difference({
+		embedded: 400,
+		docker: 500,
+		reason: 'Docker 20.10 blames itself for a user or group that the image lacks; ours blames the caller',
+	}),
+	statusOfImpossibleTag: difference({
+		embedded: 400,
+		docker: 500,
+		reason: 'Docker 20.10 blames itself; later versions blame the caller, as ours does',
+	}),
+	whiteoutBesideFolder: difference({
+		embedded: 'hides',
+		docker: 'is lost',
+		reason: 'image-spec: a whiteout hides what lower layers have, whatever else its own layer holds',
+	}),
+	rotationToOneFile: difference({
+		embedded: 'one file',
+		docker: 'two files',
+		reason: 'Docker 20.10 keeps a second file although max-file is 1',
+	}),
+	followOverRotation: difference({
+		embedded: 'each line once',
+		docker: 'repeats a line',
+		reason: 'Docker 20.10 gives the last line before a rotation twice',
+	}),
+	unknownLogDriver: difference({
+		embedded: 'refused at once',
+		docker: 'not asked',
+		reason: 'Docker looks for a plugin of that name for fifteen seconds, then refuses with the same words',
+	}),
+} as const;
+
+/** What this engine is expected to answer. */
+export function expected<Name extends keyof typeof differences>(
+	name: Name,
+	engine: EngineName,
+): (typeof differences)[Name][EngineName] {
+	return differences[name][engine];
+}
