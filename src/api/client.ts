@@ -1,0 +1,435 @@
+import { demultiplex, jsonMessages, MULTIPLEXED_STREAM, rawOutput } from './stream';
+import type { OutputChunk } from './stream';
+import { parseTime } from './time';
+import { splitReference } from './references';
+import { abortError, ApiError, asCallersError, bodyOf, isOlderVersion, Transport } from './transport';
+import type {
+	ContainerInspect,
+	ContainerSummary,
+	CreateContainerBody,
+	CreatedContainer,
+	EventMessage,
+	ImageDeleteItem,
+	ImageInspect,
+	ImageSummary,
+	Info,
+	ProgressMessage,
+	RegistryAuth,
+	Version,
+} from './types';
+
+export { ApiError } from './transport';
+export type { OutputChunk } from './stream';
+
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+export interface Cancel {
+	readonly signal?: AbortSignal;
+}
+
+export interface LogsOptions extends Cancel {
+	readonly follow?: boolean;
+	/** RFC 3339, Unix seconds with fraction, or a duration before now such as "10m". */
+	readonly since?: string;
+	readonly until?: string;
+	/** Number of last lines; all by default. */
+	readonly tail?: number | 'all';
+	readonly timestamps?: boolean;
+	/** Both streams by default. */
+	readonly stdout?: boolean;
+	readonly stderr?: boolean;
+}
+
+/** Both directions of an attached container. */
+export interface Attachment {
+	readonly output: AsyncIterable<OutputChunk>;
+	/** Resolves when the engine has taken the bytes. */
+	write(data: Uint8Array): Promise<void>;
+	/** End of input: the container reads EOF; output goes on. */
+	end(): void;
+	/** Detaches. */
+	close(): void;
+}
+
+/**
+ * Client of any Docker Engine API. `connect` gives the path of the engine's socket and may start the engine first
+ * (api/connect); it is asked again whenever a connection is refused, so that an engine that left or was killed comes
+ * back by itself. Methods throw ApiError for an engine's refusal, and AbortError when cancelled.
+ */
+export interface Client {
+	version(options?: Cancel): Promise<Version>;
+	info(options?: Cancel): Promise<Info>;
+	/** Ends when the signal aborts; throws when the connection breaks. */
+	events(
+		options: Cancel & { readonly since?: string; readonly until?: string; readonly filters?: Filters },
+	): AsyncIterable<EventMessage>;
+
+	readonly images: {
+		list(options?: Cancel & { readonly all?: boolean; readonly filters?: Filters }): Promise<ImageSummary[]>;
+		inspect(name: string, options?: Cancel): Promise<ImageInspect>;
+		/** Progress lines as they come; throws ApiError when the pull fails. Aborting cancels the pull in the engine. */
+		pull(
+			reference: string,
+			options?: Cancel & { readonly platform?: string; readonly auth?: RegistryAuth },
+		): AsyncIterable<ProgressMessage>;
+		/** `target` is "repository[:tag]". */
+		tag(source: string, target: string, options?: Cancel): Promise<void>;
+		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<ImageDeleteItem[]>;
+	};
+
+	readonly containers: {
+		list(
+			options?: Cancel & { readonly all?: boolean; readonly filters?: Filters; readonly limit?: number },
+		): Promise<ContainerSummary[]>;
+		inspect(id: string, options?: Cancel): Promise<ContainerInspect>;
+		create(
+			body: CreateContainerBody,
+			options?: Cancel & { readonly name?: string; readonly platform?: string },
+		): Promise<CreatedContainer>;
+		/** Starting a running container is a success that changes nothing. */
+		start(id: string, options?: Cancel): Promise<void>;
+		/** `timeout` in seconds. Stopping a stopped container is a success. */
+		stop(id: string, options?: Cancel & { readonly timeout?: number; readonly stopSignal?: string }): Promise<void>;
+		restart(id: string, options?: Cancel & { readonly timeout?: number }): Promise<void>;
+		kill(id: string, options?: Cancel & { readonly killSignal?: string }): Promise<void>;
+		rename(id: string, name: string, options?: Cancel): Promise<void>;
+		remove(id: string, options?: Cancel & { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+		/**
+		 * Resolves as soon as the engine watches (so a start after it cannot be missed); `exit` resolves with the code.
+		 * Condition "not-running" (default), "next-exit" or "removed".
+		 */
+		wait(
+			id: string,
+			options?: Cancel & { readonly condition?: 'not-running' | 'next-exit' | 'removed' },
+		): Promise<{ readonly exit: Promise<number> }>;
+		logs(id: string, options?: LogsOptions): AsyncIterable<OutputChunk>;
+		attach(
+			id: string,
+			options?: Cancel & {
+				readonly stdin?: boolean;
+				readonly stdout?: boolean;
+				readonly stderr?: boolean;
+				readonly logs?: boolean;
+			},
+		): Promise<Attachment>;
+	};
+}
+
+/** Makes a client; see the interface. */
+export function createClient(connect: (signal?: AbortSignal) => Promise<string>): Client {
+	const transport = new Transport(connect);
+	return {
+		version: (options) => transport.json<Version>({ method: 'GET', path: '/version', signal: options?.signal }),
+		info: (options) => transport.json<Info>({ method: 'GET', path: '/info', signal: options?.signal }),
+		events: (options) => events(transport, options),
+		images: imageCalls(transport),
+		containers: containerCalls(transport),
+	};
+}
+
+async function* events(
+	transport: Transport,
+	options: Parameters<Client['events']>[0],
+): AsyncGenerator<EventMessage, void> {
+	try {
+		const response = await transport.open({
+			method: 'GET',
+			path: '/events',
+			query: {
+				since: unixTime(options.since),
+				until: unixTime(options.until),
+				filters: filtersOf(options.filters),
+			},
+			signal: options.signal,
+		});
+		for await (const message of jsonMessages(bodyOf(response, options.signal))) {
+			yield message as EventMessage;
+		}
+	} catch (error) {
+		if (options.signal?.aborted === true) {
+			return;
+		}
+		throw error;
+	}
+	if (options.until === undefined && options.signal?.aborted !== true) {
+		throw new Error('The engine ended the stream of events');
+	}
+}
+
+function imageCalls(transport: Transport): Client['images'] {
+	const image = (name: string) => `/images/${encodeName(name)}`;
+	return {
+		list: (options) =>
+			transport.json<ImageSummary[]>({
+				method: 'GET',
+				path: '/images/json',
+				query: { all: options?.all, filters: filtersOf(options?.filters) },
+				signal: options?.signal,
+			}),
+		inspect: (name, options) =>
+			transport.json<ImageInspect>({ method: 'GET', path: `${image(name)}/json`, signal: options?.signal }),
+		pull: (reference, options) => pull(transport, reference, options),
+		tag: (source, target, options) => {
+			const { name, tag } = splitReference(target);
+			return transport.done({
+				method: 'POST',
+				path: `${image(source)}/tag`,
+				query: { repo: name, tag: tag ?? 'latest' },
+				isIdempotent: true,
+				signal: options?.signal,
+			});
+		},
+		remove: (name, options) =>
+			transport.json<ImageDeleteItem[]>({
+				method: 'DELETE',
+				path: image(name),
+				query: { force: options?.force },
+				signal: options?.signal,
+			}),
+	};
+}
+
+async function* pull(
+	transport: Transport,
+	reference: string,
+	options: Parameters<Client['images']['pull']>[1] = {},
+): AsyncGenerator<ProgressMessage> {
+	const { name, tag } = splitReference(reference);
+	const response = await transport.open({
+		method: 'POST',
+		path: '/images/create',
+		// Without a tag, engines before API 1.41 would pull every tag of the repository.
+		query: { fromImage: name, tag: tag ?? 'latest', platform: options.platform },
+		headers: options.auth === undefined ? {} : { 'X-Registry-Auth': base64Json(options.auth) },
+		isIdempotent: true,
+		signal: options.signal,
+	});
+	for await (const value of jsonMessages(bodyOf(response, options.signal))) {
+		const message = value as ProgressMessage;
+		const failure = message.errorDetail?.message ?? message.error;
+		if (failure !== undefined) {
+			throw new ApiError(failure, 0, message.code);
+		}
+		yield message;
+	}
+}
+
+function containerCalls(transport: Transport): Client['containers'] {
+	const container = (id: string, verb = '') => `/containers/${encodeURIComponent(id)}${verb}`;
+	return {
+		list: (options) =>
+			transport.json<ContainerSummary[]>({
+				method: 'GET',
+				path: '/containers/json',
+				query: { all: options?.all, limit: options?.limit, filters: filtersOf(options?.filters) },
+				signal: options?.signal,
+			}),
+		inspect: (id, options) =>
+			transport.json<ContainerInspect>({ method: 'GET', path: container(id, '/json'), signal: options?.signal }),
+		create: (body, options) =>
+			transport.json<CreatedContainer>({
+				method: 'POST',
+				path: '/containers/create',
+				query: { name: options?.name, platform: options?.platform },
+				body,
+				signal: options?.signal,
+			}),
+		start: (id, options) =>
+			transport.done({
+				method: 'POST',
+				path: container(id, '/start'),
+				isIdempotent: true,
+				signal: options?.signal,
+			}),
+		stop: (id, options) =>
+			transport.done({
+				method: 'POST',
+				path: container(id, '/stop'),
+				query: { t: options?.timeout, signal: options?.stopSignal },
+				isIdempotent: true,
+				signal: options?.signal,
+			}),
+		restart: (id, options) =>
+			transport.done({
+				method: 'POST',
+				path: container(id, '/restart'),
+				query: { t: options?.timeout },
+				signal: options?.signal,
+			}),
+		kill: (id, options) =>
+			transport.done({
+				method: 'POST',
+				path: container(id, '/kill'),
+				query: { signal: options?.killSignal },
+				signal: options?.signal,
+			}),
+		rename: (id, name, options) =>
+			transport.done({
+				method: 'POST',
+				path: container(id, '/rename'),
+				query: { name },
+				signal: options?.signal,
+			}),
+		remove: (id, options) =>
+			transport.done({
+				method: 'DELETE',
+				path: container(id),
+				query: { force: options?.force, v: options?.volumes },
+				signal: options?.signal,
+			}),
+		wait: (id, options) => wait(transport, container(id, '/wait'), options),
+		logs: (id, options) => logs(transport, container(id), options),
+		attach: (id, options) => attach(transport, container(id), options),
+	};
+}
+
+async function wait(
+	transport: Transport,
+	path: string,
+	options: Parameters<Client['containers']['wait']>[1] = {},
+): Promise<{ readonly exit: Promise<number> }> {
+	const response = await transport.open({
+		method: 'POST',
+		path,
+		query: { condition: options.condition ?? 'not-running' },
+		isIdempotent: true,
+		signal: options.signal,
+	});
+	const exit = readExit(bodyOf(response, options.signal));
+	// A caller that lost interest in `exit` must not bring the process down when the connection breaks.
+	exit.catch(() => undefined);
+	return { exit };
+}
+
+async function readExit(body: AsyncIterable<Buffer>): Promise<number> {
+	for await (const value of jsonMessages(body)) {
+		const { StatusCode, Error: failure } = value as { StatusCode: number; Error?: { Message?: string } | null };
+		if (failure?.Message !== undefined && failure.Message !== '') {
+			throw new ApiError(failure.Message, 0, undefined);
+		}
+		return StatusCode;
+	}
+	throw new ApiError('The engine ended the wait without an exit code', 0, undefined);
+}
+
+async function* logs(transport: Transport, path: string, options: LogsOptions = {}): AsyncGenerator<OutputChunk, void> {
+	const isTerminal = await hasTerminal(transport, path, options.signal);
+	const response = await transport.open({
+		method: 'GET',
+		path: `${path}/logs`,
+		query: {
+			stdout: options.stdout ?? true,
+			stderr: options.stderr ?? true,
+			follow: options.follow,
+			timestamps: options.timestamps,
+			tail: options.tail ?? 'all',
+			since: unixTime(options.since),
+			until: unixTime(options.until),
+		},
+		signal: options.signal,
+	});
+	yield* output(bodyOf(response, options.signal), response.headers['content-type'], isTerminal);
+}
+
+async function attach(
+	transport: Transport,
+	path: string,
+	options: Parameters<Client['containers']['attach']>[1] = {},
+): Promise<Attachment> {
+	const { signal } = options;
+	const isTerminal = await hasTerminal(transport, path, signal);
+	const { socket, contentType } = await transport.upgrade({
+		method: 'POST',
+		path: `${path}/attach`,
+		query: {
+			stream: true,
+			stdin: options.stdin,
+			stdout: options.stdout ?? true,
+			stderr: options.stderr ?? true,
+			logs: options.logs,
+		},
+		signal,
+	});
+	let isClosed = false;
+	const close = () => {
+		isClosed = true;
+		socket.destroy();
+	};
+	const cancel = () => {
+		socket.destroy();
+	};
+	signal?.addEventListener('abort', cancel, { once: true });
+	socket.once('close', () => signal?.removeEventListener('abort', cancel));
+	socket.on('error', () => {
+		// The reader of `output` and the writer are told; without either, a detached stream may break unseen.
+	});
+
+	async function* read(): AsyncGenerator<OutputChunk, void> {
+		try {
+			yield* output(socket, contentType, isTerminal);
+		} catch (error) {
+			if (signal?.aborted === true) {
+				throw abortError(signal);
+			}
+			if (!isClosed) {
+				throw error;
+			}
+		} finally {
+			close();
+		}
+	}
+
+	return {
+		output: read(),
+		write: (data) =>
+			new Promise((resolve, reject) => {
+				socket.write(data, (error) => {
+					if (error) {
+						reject(asCallersError(error, signal));
+						return;
+					}
+					resolve();
+				});
+			}),
+		end: () => {
+			socket.end();
+		},
+		close,
+	};
+}
+
+function output(body: AsyncIterable<Buffer>, contentType: string | undefined, isTerminal: boolean | undefined) {
+	const hasFrames = isTerminal === undefined ? contentType === MULTIPLEXED_STREAM : !isTerminal;
+	return hasFrames ? demultiplex(body) : rawOutput(body);
+}
+
+/** Before API 1.42 the Content-Type does not tell frames from a terminal's output; undefined since then. */
+async function hasTerminal(
+	transport: Transport,
+	path: string,
+	signal: AbortSignal | undefined,
+): Promise<boolean | undefined> {
+	if (!isOlderVersion(await transport.apiVersion(signal), '1.42')) {
+		return undefined;
+	}
+	const container = await transport.json<ContainerInspect>({ method: 'GET', path: `${path}/json`, signal });
+	return container.Config.Tty === true;
+}
+
+/** Slashes stay: an image's name is several segments of the path. */
+function encodeName(name: string): string {
+	return name.split('/').map(encodeURIComponent).join('/');
+}
+
+function filtersOf(filters: Filters | undefined): string | undefined {
+	return filters === undefined ? undefined : JSON.stringify(filters);
+}
+
+/** The API takes Unix seconds with a fraction; people give more kinds of time. */
+function unixTime(text: string | undefined): string | undefined {
+	return text === undefined ? undefined : parseTime(text);
+}
+
+function base64Json(value: object): string {
+	return Buffer.from(JSON.stringify(value)).toString('base64url');
+}

@@ -1,0 +1,286 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Attachment } from '../../core/container/containers';
+import { EngineError } from '../../core/errors';
+import { rfc3339 } from '../../core/events';
+import type { Container } from '../../core/types';
+import { createOptions } from '../create';
+import { hasLabels, matches, nameExpression } from '../filters';
+import type { FilterValues } from '../filters';
+import { writeTo } from '../request';
+import type { ApiRequest, Core } from '../request';
+import { route } from '../route';
+import type { Route } from '../route';
+import { containerInspect, containerSummary, stateWord } from '../shapes';
+import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from '../stream';
+import type { OutputChunk } from '../stream';
+import { isOlderVersion } from '../transport';
+
+const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead', 'stopping'];
+const LIST_FILTERS = [
+	...['id', 'name', 'label', 'status', 'ancestor', 'exited', 'before', 'since'],
+	...['network', 'volume', 'health', 'is-task', 'publish', 'expose', 'isolation'],
+];
+const CONDITIONS = ['not-running', 'next-exit', 'removed'] as const;
+
+export const containerRoutes: readonly Route[] = [
+	route('GET', '/containers/json', list),
+	route('POST', '/containers/create', create),
+	route('GET', '/containers/{id}/json', inspect),
+	route('POST', '/containers/{id}/start', start),
+	route('POST', '/containers/{id}/stop', stop),
+	route('POST', '/containers/{id}/restart', restart),
+	route('POST', '/containers/{id}/kill', kill),
+	route('POST', '/containers/{id}/rename', rename),
+	route('POST', '/containers/{id}/wait', wait),
+	route('POST', '/containers/{id}/resize', resize),
+	route('POST', '/containers/{id}/attach', attach),
+	route('GET', '/containers/{id}/logs', logs),
+	route('DELETE', '/containers/{id}', remove),
+];
+
+function list(request: ApiRequest): void {
+	const { core } = request;
+	const filters = request.filters(LIST_FILTERS);
+	const limit = Math.max(request.integer('limit') ?? 0, 0);
+	checkStates(filters);
+	const names = (filters.get('name') ?? []).map(nameExpression);
+	const showsStopped = request.flag('all') || limit > 0 || filters.has('status');
+	const order = core.containers.list();
+	const position = (name: string, otherwise: number) =>
+		(filters.get(name) ?? []).reduce((_, wanted) => order.indexOf(core.containers.get(wanted)), otherwise);
+	// Newest first: "before" a container are those further down the list.
+	const span = order.slice(position('before', -1) + 1, position('since', order.length));
+	const passing = span.filter(
+		(container) =>
+			(showsStopped || isRunning(container)) &&
+			(names.length === 0 || names.some((name) => nameMatches(container.name, name))) &&
+			containerPasses(container, filters, core),
+	);
+	const shown = limit > 0 ? passing.slice(0, limit) : passing;
+	const now = Date.now();
+	request.json(shown.map((container) => containerSummary(container, imageName(container, core), now)));
+}
+
+function isRunning({ status }: Container): boolean {
+	return ['running', 'paused', 'restarting', 'stopping'].includes(status);
+}
+
+function checkStates(filters: FilterValues): void {
+	for (const state of filters.get('status') ?? []) {
+		if (!STATES.includes(state)) {
+			throw new EngineError('invalid', `invalid filter 'status=${state}'`);
+		}
+	}
+}
+
+function containerPasses(container: Container, filters: FilterValues, core: Core): boolean {
+	const state = stateWord(container);
+	const isExact = (wanted: string) => !Number.isNaN(Number(wanted)) && Number(wanted) === container.exit_code;
+	return (
+		matches(filters, 'id', (wanted) => container.id.startsWith(wanted)) &&
+		// A container that is being stopped runs still.
+		matches(filters, 'status', (wanted) => wanted === state || (wanted === 'running' && state === 'stopping')) &&
+		matches(
+			filters,
+			'exited',
+			(wanted) => !isRunning(container) && container.started_at !== '' && isExact(wanted),
+		) &&
+		matches(filters, 'ancestor', (wanted) => core.images.find(wanted)?.id === container.image_id) &&
+		matches(filters, 'network', (wanted) => wanted === container.config.network.mode) &&
+		matches(filters, 'volume', (wanted) =>
+			container.config.mounts.some((mount) => mount.destination === wanted || mount.source === wanted),
+		) &&
+		matches(filters, 'health', (wanted) => wanted === 'none') &&
+		matches(filters, 'is-task', (wanted) => wanted === 'false' || wanted === '0') &&
+		matches(filters, 'publish', () => false) &&
+		matches(filters, 'expose', () => false) &&
+		hasLabels(filters, container.labels)
+	);
+}
+
+/** Docker matches the name with and without its leading slash. */
+function nameMatches(name: string, expression: RegExp): boolean {
+	return expression.test(`/${name}`) || expression.test(name);
+}
+
+/** The reference that the container was made from, or the image's id when the reference means another image now. */
+function imageName(container: Container, { images }: Core): string {
+	const { image } = container.config;
+	return images.find(image)?.id === container.image_id ? image : container.image_id;
+}
+
+async function create(request: ApiRequest): Promise<void> {
+	const asked = createOptions(await request.body(), request.text('name'));
+	const made = await request.core.containers.create(asked.options);
+	request.json({ Id: made.container.id, Warnings: [...asked.warnings, ...made.warnings] }, 201);
+}
+
+function inspect(request: ApiRequest): void {
+	request.json(containerInspect(request.core.containers.get(request.parameter('id')), request.core));
+}
+
+async function start(request: ApiRequest): Promise<void> {
+	await request.core.containers.start(request.parameter('id'));
+	request.empty();
+}
+
+async function stop(request: ApiRequest): Promise<void> {
+	await request.core.containers.stop(request.parameter('id'), stopOptions(request));
+	request.empty();
+}
+
+async function restart(request: ApiRequest): Promise<void> {
+	await request.core.containers.restart(request.parameter('id'), stopOptions(request));
+	request.empty();
+}
+
+function stopOptions(request: ApiRequest): { timeout?: number; signal?: string } {
+	const timeout = request.integer('t');
+	const signal = request.text('signal');
+	return { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
+}
+
+async function kill(request: ApiRequest): Promise<void> {
+	await request.core.containers.kill(request.parameter('id'), request.text('signal'));
+	request.empty();
+}
+
+function rename(request: ApiRequest): void {
+	const name = request.text('name');
+	if (name === undefined) {
+		throw new EngineError('invalid', 'Neither old nor new names may be empty');
+	}
+	request.core.containers.rename(request.parameter('id'), name.replace(/^\//, ''));
+	request.empty();
+}
+
+async function remove(request: ApiRequest): Promise<void> {
+	if (request.flag('link')) {
+		throw new EngineError('unsupported', 'Cannot remove link: links are not supported');
+	}
+	const options = { force: request.flag('force'), volumes: request.flag('v') };
+	await request.core.containers.remove(request.parameter('id'), options);
+	request.empty();
+}
+
+/** Answers with headers as soon as the wait is registered: docker's client starts the container only then. */
+async function wait(request: ApiRequest): Promise<void> {
+	const condition = CONDITIONS.find((known) => known === (request.text('condition') ?? 'not-running'));
+	if (condition === undefined) {
+		throw new EngineError('invalid', `invalid condition: "${request.text('condition') ?? ''}"`);
+	}
+	const { containers } = request.core;
+	// An id stays the same container when a rename comes between.
+	const { id } = containers.get(request.parameter('id'));
+	const waiting = containers.wait(id, condition, request.signal);
+	request.begin('application/json');
+	const { exitCode, error } = await waiting;
+	const failure = error === '' ? {} : { Error: { Message: error } };
+	request.end(JSON.stringify({ StatusCode: exitCode, ...failure }) + '\n');
+}
+
+function resize(request: ApiRequest): void {
+	const container = request.core.containers.get(request.parameter('id'));
+	request.integer('h');
+	request.integer('w');
+	if (!isRunning(container)) {
+		throw new EngineError('conflict', `Container ${container.id} is not running`);
+	}
+	request.empty(200);
+}
+
+async function logs(request: ApiRequest): Promise<void> {
+	const [stdout, stderr] = [request.flag('stdout'), request.flag('stderr')];
+	if (!stdout && !stderr) {
+		throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
+	}
+	const container = request.core.containers.get(request.parameter('id'));
+	if (container.config.log_config.type === 'none') {
+		throw new EngineError('unsupported', 'configured logging driver does not support reading');
+	}
+	const [since, until] = [request.time('since'), request.time('until')];
+	const tail = parseTail(request.text('tail'));
+	const entries = request.core.containers.logs(container.id, {
+		stdout,
+		stderr,
+		follow: request.flag('follow'),
+		signal: request.signal,
+		...(since === undefined ? {} : { since }),
+		...(until === undefined ? {} : { until }),
+		...(tail === undefined ? {} : { tail }),
+	});
+	const timestamps = request.flag('timestamps');
+	request.begin(outputType(container, request));
+	for await (const { time, stream, data } of entries) {
+		const text = timestamps ? Buffer.concat([Buffer.from(`${rfc3339(time)} `), data]) : data;
+		await request.write(container.config.tty ? text : frame(stream, text));
+	}
+	request.end();
+}
+
+/** Docker takes whatever is no number, and a negative one, for "all". */
+function parseTail(text: string | undefined): number | undefined {
+	return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Before API 1.42 frames had no type of their own. */
+function outputType(container: Container, request: ApiRequest): string {
+	return container.config.tty || isOlderVersion(request.parts.version, '1.42') ? RAW_STREAM : MULTIPLEXED_STREAM;
+}
+
+/** A two-way stream of a container's output and input; also before its start, so that no output is missed. */
+async function attach(request: ApiRequest): Promise<void> {
+	const { containers } = request.core;
+	const container = containers.get(request.parameter('id'));
+	const streams = { stdout: request.flag('stdout'), stderr: request.flag('stderr') };
+	if (!request.flag('stream')) {
+		const { output } = request.hijack(outputType(container, request));
+		const past = request.flag('logs') ? containers.logs(container.id, { ...streams, signal: request.signal }) : [];
+		await sendOutput(past, output, container, request.signal);
+		return;
+	}
+	const wantsInput = request.flag('stdin');
+	const attachment = containers.attach(container.id, {
+		...streams,
+		stdin: wantsInput,
+		logs: request.flag('logs'),
+		signal: request.signal,
+	});
+	try {
+		const { input, output } = request.hijack(outputType(container, request));
+		if (wantsInput) {
+			void sendInput(input, attachment);
+		} else {
+			input.resume();
+		}
+		await sendOutput(attachment.output, output, container, request.signal);
+	} finally {
+		attachment.close();
+	}
+}
+
+async function sendOutput(
+	source: AsyncIterable<OutputChunk> | Iterable<OutputChunk>,
+	output: Writable,
+	{ config }: Container,
+	signal: AbortSignal,
+): Promise<void> {
+	for await (const { stream, data } of source) {
+		await writeTo(output, config.tty ? data : frame(stream, data), signal);
+	}
+	output.end();
+}
+
+/** The end of the client's input is the end of the container's. */
+async function sendInput(input: Readable, attachment: Attachment): Promise<void> {
+	try {
+		// By itself the iterator would destroy the connection at the end of input, and output is still to come.
+		for await (const piece of input.iterator({ destroyOnReturn: false })) {
+			await attachment.write(piece as Buffer);
+		}
+		attachment.end();
+	} catch {
+		// Either the client is gone, which ends the attachment, or the container reads no more: its output may go on.
+		input.resume();
+	}
+}

@@ -1,0 +1,366 @@
+import * as path from 'node:path';
+import type { EngineEvent } from '../core/events';
+import { familiarName } from '../core/image/reference';
+import type { Container, Image, ImageConfig, Mount } from '../core/types';
+import type { Core } from './request';
+import { statusText } from './status';
+import { isOlderVersion } from './transport';
+import type {
+	ContainerConfigJson,
+	ContainerInspect,
+	ContainerState,
+	ContainerSummary,
+	HostConfigJson,
+	ImageConfigJson,
+	ImageInspect,
+	ImageSummary,
+} from './types';
+
+/** Go's zero time, which docker shows for "never". */
+const NEVER = '0001-01-01T00:00:00Z';
+
+/**
+ * One row of GET /images/json: `records` are all names of one image, of which only those that are wanted are shown.
+ * `version` is the client's API version.
+ */
+export function imageSummary(
+	records: readonly [Image, ...Image[]],
+	version: string,
+	isWanted: (reference: string) => boolean = () => true,
+): ImageSummary {
+	const [image] = records;
+	const tags = repoTags(records).filter(isWanted);
+	const digests = repoDigests(records).filter(isWanted);
+	// Until API 1.43 an image without a name had one made of <none>.
+	const isNamedNone = isOlderVersion(version, '1.43') && repoTags(records).length === 0;
+	return {
+		Id: image.id,
+		ParentId: '',
+		RepoTags: isNamedNone ? ['<none>:<none>'] : tags,
+		RepoDigests: isNamedNone && digests.length === 0 ? ['<none>@<none>'] : digests,
+		Created: unixSeconds(image.created),
+		Size: image.size,
+		SharedSize: -1,
+		...(isOlderVersion(version, '1.44') ? { VirtualSize: image.size } : {}),
+		Labels: { ...image.config.labels },
+		Containers: -1,
+	};
+}
+
+/** GET /images/{name}/json */
+export function imageInspect(records: readonly [Image, ...Image[]], version: string, driver: string): ImageInspect {
+	const [image] = records;
+	const { os, architecture, variant } = image.platform;
+	const inspect = {
+		Id: image.id,
+		RepoTags: repoTags(records),
+		RepoDigests: repoDigests(records),
+		Parent: '',
+		Comment: '',
+		Created: image.created === '' ? NEVER : image.created,
+		DockerVersion: '',
+		Author: '',
+		Config: imageConfig(image.config),
+		Architecture: architecture,
+		...(variant === undefined ? {} : { Variant: variant }),
+		Os: os,
+		Size: image.size,
+		...(isOlderVersion(version, '1.44') ? { VirtualSize: image.size } : {}),
+		GraphDriver: { Data: null, Name: driver },
+		RootFS: { Type: 'layers', Layers: image.layers },
+		Metadata: { LastTagTime: image.pulled_at === '' ? NEVER : image.pulled_at },
+	};
+	return inspect;
+}
+
+function imageConfig(config: ImageConfig): ImageConfigJson {
+	return {
+		User: config.user,
+		...(isEmpty(config.exposed_ports) ? {} : { ExposedPorts: config.exposed_ports }),
+		Env: orNull(config.env),
+		Cmd: orNull(config.cmd),
+		...(isEmpty(config.volumes) ? {} : { Volumes: config.volumes }),
+		WorkingDir: config.working_dir,
+		Entrypoint: orNull(config.entrypoint),
+		Labels: isEmpty(config.labels) ? null : config.labels,
+		...(config.stop_signal === '' ? {} : { StopSignal: config.stop_signal }),
+	};
+}
+
+/** "nginx:latest" for each tag of the image. */
+export function repoTags(records: readonly Image[]): string[] {
+	return records
+		.filter(({ name, tag }) => name !== '' && tag !== '')
+		.map((one) => `${familiarName(one.name)}:${one.tag}`);
+}
+
+function repoDigests(records: readonly Image[]): string[] {
+	return [...new Set(records.flatMap((image) => image.repo_digests.map(familiarDigest)))];
+}
+
+function familiarDigest(reference: string): string {
+	const at = reference.indexOf('@');
+	return at < 0 ? reference : familiarName(reference.slice(0, at)) + reference.slice(at);
+}
+
+/** One row of GET /containers/json. `now` is Unix milliseconds. */
+export function containerSummary(container: Container, image: string, now: number): ContainerSummary {
+	const [program = '', ...args] = commandLine(container);
+	const quoted = args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg));
+	return {
+		Id: container.id,
+		Names: [`/${container.name}`],
+		Image: image,
+		ImageID: container.image_id,
+		Command: [program, ...quoted].join(' '),
+		Created: unixSeconds(container.created_at),
+		Ports: [],
+		Labels: { ...container.labels },
+		State: stateWord(container),
+		Status: statusText(container, now),
+		HostConfig: { NetworkMode: container.config.network.mode },
+		NetworkSettings: { Networks: networks(container) },
+		Mounts: container.config.mounts.map(mountPoint),
+	};
+}
+
+/** GET /containers/{id}/json */
+export function containerInspect(container: Container, core: Core): ContainerInspect {
+	const [program = '', ...args] = commandLine(container);
+	const folder = path.join(core.root, 'containers', container.id);
+	const hasLog = container.config.log_config.type === 'json-file';
+	const inspect = {
+		Id: container.id,
+		Created: container.created_at,
+		Path: program,
+		Args: args,
+		State: containerState(container),
+		Image: container.image_id,
+		ResolvConfPath: path.join(folder, 'etc', 'resolv.conf'),
+		HostnamePath: path.join(folder, 'etc', 'hostname'),
+		HostsPath: path.join(folder, 'etc', 'hosts'),
+		LogPath: hasLog ? path.join(folder, 'log', `${container.id}-json.log`) : '',
+		Name: `/${container.name}`,
+		RestartCount: container.restart_count,
+		Driver: core.facts.storageDriver,
+		Platform: 'linux',
+		MountLabel: '',
+		ProcessLabel: '',
+		AppArmorProfile: '',
+		ExecIDs: null,
+		HostConfig: hostConfig(container, core.facts),
+		GraphDriver: { Data: null, Name: core.facts.storageDriver },
+		Mounts: container.config.mounts.map(mountPoint),
+		Config: containerConfig(container),
+		NetworkSettings: {
+			Bridge: '',
+			SandboxID: '',
+			SandboxKey: '',
+			HairpinMode: false,
+			LinkLocalIPv6Address: '',
+			LinkLocalIPv6PrefixLen: 0,
+			SecondaryIPAddresses: null,
+			SecondaryIPv6Addresses: null,
+			...NO_ADDRESS,
+			Ports: {},
+			Networks: networks(container),
+		},
+	};
+	return inspect;
+}
+
+/** Settings that this engine does not offer, as docker shows them for a container that does not set them. */
+const UNSET_HOST_CONFIG = {
+	BlkioDeviceReadBps: null,
+	BlkioDeviceReadIOps: null,
+	BlkioDeviceWriteBps: null,
+	BlkioDeviceWriteIOps: null,
+	BlkioWeight: 0,
+	BlkioWeightDevice: null,
+	Cgroup: '',
+	CgroupParent: '',
+	ConsoleSize: [0, 0],
+	ContainerIDFile: '',
+	CpuPeriod: 0,
+	CpuQuota: 0,
+	CpuRealtimePeriod: 0,
+	CpuRealtimeRuntime: 0,
+	CpuShares: 0,
+	CpusetCpus: '',
+	CpusetMems: '',
+	DeviceCgroupRules: null,
+	DeviceRequests: null,
+	Devices: null,
+	Dns: null,
+	DnsOptions: null,
+	DnsSearch: null,
+	GroupAdd: null,
+	IpcMode: 'private',
+	Isolation: '',
+	Links: null,
+	MemoryReservation: 0,
+	MemorySwap: 0,
+	MemorySwappiness: null,
+	OomKillDisable: false,
+	OomScoreAdj: 0,
+	PidMode: '',
+	PublishAllPorts: false,
+	SecurityOpt: null,
+	ShmSize: 67_108_864,
+	UTSMode: '',
+	Ulimits: null,
+	UsernsMode: '',
+	VolumeDriver: '',
+	VolumesFrom: null,
+} as const;
+
+/** The address of a network that has none; docker's older top-level fields say the same again. */
+const NO_ADDRESS = {
+	EndpointID: '',
+	Gateway: '',
+	GlobalIPv6Address: '',
+	GlobalIPv6PrefixLen: 0,
+	IPAddress: '',
+	IPPrefixLen: 0,
+	IPv6Gateway: '',
+	MacAddress: '',
+} as const;
+
+function containerState(container: Container): ContainerState {
+	const { status } = container;
+	return {
+		Status: stateWord(container),
+		Running: ['running', 'paused', 'stopping', 'restarting'].includes(status),
+		Paused: status === 'paused',
+		Restarting: status === 'restarting',
+		OOMKilled: container.oom_killed,
+		Dead: status === 'dead',
+		Pid: container.process?.pid ?? 0,
+		ExitCode: container.exit_code,
+		Error: container.error,
+		StartedAt: container.started_at || NEVER,
+		FinishedAt: container.finished_at || NEVER,
+	};
+}
+
+/** Docker's word. A container that is being started still counts as what it was before. */
+export function stateWord({ status, finished_at }: Container): string {
+	return status === 'starting' ? (finished_at === '' ? 'created' : 'exited') : status;
+}
+
+function containerConfig({ config, labels }: Container): ContainerConfigJson {
+	return {
+		Hostname: config.hostname,
+		Domainname: '',
+		User: config.user,
+		AttachStdin: config.stdin_once,
+		AttachStdout: true,
+		AttachStderr: true,
+		Tty: config.tty,
+		OpenStdin: config.open_stdin,
+		StdinOnce: config.stdin_once,
+		Env: config.env,
+		Cmd: orNull(config.command),
+		Image: config.image,
+		Volumes: null,
+		WorkingDir: config.working_dir,
+		Entrypoint: orNull(config.entrypoint),
+		OnBuild: null,
+		Labels: { ...labels },
+		StopSignal: config.stop_signal,
+		StopTimeout: config.stop_timeout,
+	};
+}
+
+function hostConfig({ config, annotations }: Container, facts: Core['facts']): HostConfigJson {
+	const binds = config.mounts.filter(({ type }) => type === 'bind');
+	const tmpfs = config.mounts.filter(({ type }) => type === 'tmpfs');
+	return {
+		...UNSET_HOST_CONFIG,
+		CgroupnsMode: facts.cgroupVersion === '2' ? 'private' : 'host',
+		Runtime: facts.runtime.name,
+		Binds: orNull(binds.map((mount) => `${mount.source}:${mount.destination}${mount.read_only ? ':ro' : ''}`)),
+		LogConfig: { Type: config.log_config.type, Config: { ...config.log_config.options } },
+		NetworkMode: config.network.mode,
+		PortBindings: {},
+		RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+		AutoRemove: config.auto_remove,
+		CapAdd: orNull(config.cap_add),
+		CapDrop: orNull(config.cap_drop),
+		ExtraHosts: orNull(config.extra_hosts),
+		Privileged: config.privileged,
+		ReadonlyRootfs: config.read_only,
+		Memory: config.resources.memory,
+		NanoCpus: Math.round(config.resources.cpu * 1e9),
+		PidsLimit: config.resources.pids === 0 ? null : config.resources.pids,
+		...(tmpfs.length === 0 ? {} : { Tmpfs: Object.fromEntries(tmpfs.map(tmpfsEntry)) }),
+		...(isEmpty(annotations) ? {} : { Annotations: annotations }),
+	};
+}
+
+function isPropagation(option: string): boolean {
+	return /^r?(private|slave|shared)$/.test(option);
+}
+
+function tmpfsEntry({ destination, read_only, options = [] }: Mount): [string, string] {
+	return [destination, [...(read_only ? ['ro'] : []), ...options].join(',')];
+}
+
+function mountPoint(mount: Mount): object {
+	return {
+		Type: mount.type,
+		Source: mount.source,
+		Destination: mount.destination,
+		Mode: mount.read_only ? 'ro' : '',
+		RW: !mount.read_only,
+		Propagation: mount.type === 'bind' ? (mount.options?.find(isPropagation) ?? 'rprivate') : '',
+	};
+}
+
+function networks({ config: { network } }: Container): Record<string, object> {
+	const endpoint = {
+		...NO_ADDRESS,
+		IPAMConfig: null,
+		Links: null,
+		Aliases: null,
+		DriverOpts: null,
+		NetworkID: '',
+		DNSNames: null,
+	};
+	return { [network.mode]: endpoint };
+}
+
+function commandLine({ config }: Container): string[] {
+	return [...config.entrypoint, ...config.command];
+}
+
+/**
+ * One event as JSON text. The top-level status, id and from are what older clients read. timeNano does not fit in a
+ * number of JavaScript, so it is written by hand.
+ */
+export function eventJson({ type, action, id, attributes, time }: EngineEvent): string {
+	const isOfImage = type === 'image' || type === 'container';
+	const message = {
+		...(isOfImage ? { status: action, id } : {}),
+		...(type === 'container' && attributes['image'] !== undefined ? { from: attributes['image'] } : {}),
+		Type: type,
+		Action: action,
+		Actor: { ID: id, Attributes: attributes },
+		scope: 'local',
+		time: Number(time / 1_000_000_000n),
+	};
+	return `${JSON.stringify(message).slice(0, -1)},"timeNano":${time}}`;
+}
+
+/** Whole seconds of an RFC 3339 time; 0 for a missing or malformed one. */
+function unixSeconds(time: string): number {
+	return Math.floor(Date.parse(time) / 1000) || 0;
+}
+
+function orNull(list: readonly string[]): readonly string[] | null {
+	return list.length === 0 ? null : list;
+}
+
+function isEmpty(record: object): boolean {
+	return Object.keys(record).length === 0;
+}

@@ -1,0 +1,336 @@
+import * as http from 'node:http';
+import type * as net from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connectSocket } from './unix-socket';
+
+/** An answer of the engine that is not a success. `message` is the engine's own sentence. */
+export class ApiError extends Error {
+	override readonly name = 'ApiError';
+	constructor(
+		message: string,
+		/** HTTP status; 0 for an error inside a stream whose status was already sent. */
+		readonly status: number,
+		/** core/errors' ErrorCode when our engine answered, else undefined. */
+		readonly code: string | undefined,
+	) {
+		super(message);
+	}
+}
+
+export interface Call {
+	readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+	/** Without the version prefix, "/containers/json"; names in it are already percent-encoded. */
+	readonly path: string;
+	/** Undefined values are left out. */
+	readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+	readonly body?: object;
+	readonly headers?: Readonly<Record<string, string>>;
+	/** True when asking twice does no harm, so that it may be repeated after a lost connection; GET and HEAD are. */
+	readonly isIdempotent?: boolean;
+	readonly signal?: AbortSignal | undefined;
+}
+
+/** The newest API version whose answers this client knows. */
+const NEWEST_VERSION = '1.47';
+const OLDEST_VERSION = '1.24';
+const LONGEST_ANSWER = 256 * 1024 * 1024;
+const LONGEST_ERROR = 64 * 1024;
+
+/**
+ * HTTP over the engine's unix socket: finds the engine, agrees on the API version, repeats what may be repeated when
+ * the engine has left, and turns refusals into ApiError and cancellation into AbortError.
+ */
+export class Transport {
+	/** Short reads share connections; whatever changes something or streams has a connection of its own. */
+	private readonly agent = new SocketAgent({ keepAlive: true, maxFreeSockets: 4 });
+	private socketPath: Promise<string> | undefined;
+	private version: Promise<string> | undefined;
+
+	constructor(private readonly connect: (signal?: AbortSignal) => Promise<string>) {}
+
+	/** The API version agreed with the engine, "1.41". */
+	async apiVersion(signal?: AbortSignal): Promise<string> {
+		this.version ??= this.negotiate();
+		const version = this.version;
+		try {
+			return await cancellable(version, signal);
+		} catch (error) {
+			if (!isAbort(error) && this.version === version) {
+				this.version = undefined;
+			}
+			throw error;
+		}
+	}
+
+	/** The parsed JSON body. Its shape is what the engine says it is: `T` is not checked. */
+	async json<T>(call: Call): Promise<T> {
+		const response = await this.send(call, 'shared');
+		const text = (await readAll(response, LONGEST_ANSWER, call.signal)).toString();
+		try {
+			return JSON.parse(text) as T;
+		} catch (error) {
+			throw new ApiError(
+				`Cannot read the engine's answer to ${call.method} ${call.path}: it is not JSON (${String(error)})`,
+				response.statusCode ?? 0,
+				undefined,
+			);
+		}
+	}
+
+	/** For calls whose answer has no content. */
+	async done(call: Call): Promise<void> {
+		const response = await this.send(call, 'own');
+		await readAll(response, LONGEST_ANSWER, call.signal);
+	}
+
+	/** Resolves when the headers have come. The body must be read, with `bodyOf`, or destroyed. */
+	async open(call: Call): Promise<http.IncomingMessage> {
+		return this.send(call, 'own');
+	}
+
+	/** Turns the connection into a two-way stream (101 Upgrade). */
+	async upgrade(call: Call): Promise<{ readonly socket: Duplex; readonly contentType: string }> {
+		const headers = { ...call.headers, Connection: 'Upgrade', Upgrade: 'tcp' };
+		const version = await this.apiVersion(call.signal);
+		return this.withRetry(call, async (socketPath) => {
+			const answer = await exchange(socketPath, { ...call, path: `/v${version}${call.path}`, headers });
+			if ('socket' in answer) {
+				return { socket: answer.socket, contentType: answer.response.headers['content-type'] ?? '' };
+			}
+			const response = await refuseErrors(answer.response, call.signal);
+			response.destroy();
+			throw new ApiError(
+				`The engine did not open a stream for ${call.path}`,
+				response.statusCode ?? 0,
+				undefined,
+			);
+		});
+	}
+
+	private async send(call: Call, connection: 'shared' | 'own'): Promise<http.IncomingMessage> {
+		const version = await this.apiVersion(call.signal);
+		const agent = connection === 'shared' && call.method === 'GET' ? this.agent : undefined;
+		return this.withRetry(call, async (socketPath) => {
+			const versioned = { ...call, path: `/v${version}${call.path}` };
+			const { response } = await exchange(socketPath, versioned, agent);
+			return refuseErrors(response, call.signal);
+		});
+	}
+
+	private async negotiate(): Promise<string> {
+		const call: Call = { method: 'GET', path: '/_ping' };
+		const response = await this.withRetry(call, async (socketPath) => {
+			const answer = await exchange(socketPath, call, this.agent);
+			return refuseErrors(answer.response, undefined);
+		});
+		await readAll(response, LONGEST_ERROR, undefined);
+		return agreedVersion(response.headers['api-version']);
+	}
+
+	/** Asks `connect` again, once, when the engine is not there (any more). */
+	private async withRetry<T>(call: Call, attempt: (socketPath: string) => Promise<T>): Promise<T> {
+		const first = await this.address(call.signal);
+		try {
+			return await attempt(first);
+		} catch (error) {
+			if (!mayRepeat(error, call)) {
+				throw error;
+			}
+		}
+		this.socketPath = undefined;
+		return attempt(await this.address(call.signal));
+	}
+
+	private async address(signal: AbortSignal | undefined): Promise<string> {
+		signal?.throwIfAborted();
+		// One question for all callers: none of them may cancel it for the others.
+		this.socketPath ??= this.connect();
+		const socketPath = this.socketPath;
+		try {
+			return await cancellable(socketPath, signal);
+		} catch (error) {
+			if (!isAbort(error) && this.socketPath === socketPath) {
+				this.socketPath = undefined;
+			}
+			throw error;
+		}
+	}
+}
+
+/** The body, piece by piece. Ends the connection when the reader stops early. */
+export async function* bodyOf(
+	response: AsyncIterable<Buffer>,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void> {
+	try {
+		yield* response;
+	} catch (error) {
+		throw asCallersError(error, signal);
+	}
+}
+
+/** The version both sides know; docker's oldest when the engine names none. */
+export function agreedVersion(engines: string | string[] | undefined): string {
+	if (typeof engines !== 'string' || !/^\d+\.\d+$/.test(engines)) {
+		return OLDEST_VERSION;
+	}
+	return isOlderVersion(engines, NEWEST_VERSION) ? engines : NEWEST_VERSION;
+}
+
+/** Compares "major.minor" numerically. */
+export function isOlderVersion(version: string, other: string): boolean {
+	const [major = 0, minor = 0] = version.split('.').map(Number);
+	const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number);
+	return major < otherMajor || (major === otherMajor && minor < otherMinor);
+}
+
+type Answer =
+	{ readonly response: http.IncomingMessage } | { readonly response: http.IncomingMessage; readonly socket: Duplex };
+
+/** One request and the head of its answer, without retry or version. Also used by the handshake in connect.ts. */
+export async function exchange(socketPath: string, call: Call, agent?: http.Agent): Promise<Answer> {
+	const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+	return new Promise((resolve, reject) => {
+		const request = http.request({
+			method: call.method,
+			path: call.path + queryString(call.query),
+			socketPath,
+			headers: {
+				Host: 'localhost',
+				...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+				...(call.method === 'POST' ? { 'Content-Length': body?.length ?? 0 } : {}),
+				...call.headers,
+			},
+			...(agent === undefined ? { createConnection: () => connectSocket(socketPath) } : { agent }),
+			...(call.signal === undefined ? {} : { signal: call.signal }),
+		});
+		request.once('response', (response) => {
+			resolve({ response });
+		});
+		request.once('upgrade', (response, socket, head) => {
+			if (head.length > 0) {
+				socket.unshift(head);
+			}
+			resolve({ response, socket });
+		});
+		// `on`: a connection that breaks later reports to the body's reader and here; the promise is settled by then.
+		request.on('error', (error) => {
+			reject(asCallersError(error, call.signal));
+		});
+		request.end(body);
+	});
+}
+
+class SocketAgent extends http.Agent {
+	override createConnection(options: { readonly socketPath?: string | undefined }): net.Socket {
+		if (options.socketPath === undefined) {
+			throw new TypeError('The engine is reached by a socket path only');
+		}
+		return connectSocket(options.socketPath);
+	}
+}
+
+async function refuseErrors(response: http.IncomingMessage, signal: AbortSignal | undefined) {
+	const status = response.statusCode ?? 0;
+	if (status < 400) {
+		return response;
+	}
+	const text = (await readAll(response, LONGEST_ERROR, signal)).toString();
+	const { message, code } = parseRefusal(text);
+	throw new ApiError(message ?? `The engine answered ${status} ${response.statusMessage ?? ''}`.trim(), status, code);
+}
+
+/** {"message", "code"?} of our engine and Docker; a proxy or an old engine may answer with plain text. */
+function parseRefusal(text: string): { message: string | undefined; code: string | undefined } {
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch (error) {
+		if (!(error instanceof SyntaxError)) {
+			throw error;
+		}
+		return { message: text.trim() || undefined, code: undefined };
+	}
+	const member = (name: string): string | undefined => {
+		const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+		return typeof found === 'string' && found !== '' ? found : undefined;
+	};
+	return { message: member('message'), code: member('code') };
+}
+
+async function readAll(response: http.IncomingMessage, limit: number, signal: AbortSignal | undefined) {
+	const pieces: Buffer[] = [];
+	let length = 0;
+	for await (const piece of bodyOf(response, signal)) {
+		length += piece.length;
+		if (length > limit) {
+			throw new Error(`Cannot read the engine's answer: it is longer than ${limit} bytes`);
+		}
+		pieces.push(piece);
+	}
+	return Buffer.concat(pieces);
+}
+
+function queryString(query: Call['query']): string {
+	const parameters = new URLSearchParams();
+	for (const [name, value] of Object.entries(query ?? {})) {
+		if (value !== undefined) {
+			parameters.set(name, value === true ? '1' : value === false ? '0' : String(value));
+		}
+	}
+	return parameters.size === 0 ? '' : `?${parameters.toString()}`;
+}
+
+/**
+ * A refused connection has carried no request, so anything may be sent again. A connection lost before the answer may
+ * have carried it: only what may happen twice is repeated.
+ */
+function mayRepeat(error: unknown, call: Call): boolean {
+	const code = errorCode(error);
+	if (code === 'ECONNREFUSED' || code === 'ENOENT') {
+		return true;
+	}
+	const isIdempotent = call.isIdempotent ?? (call.method === 'GET' || call.method === 'HEAD');
+	return isIdempotent && (code === 'ECONNRESET' || code === 'EPIPE');
+}
+
+/** Node's code of a system error ("ENOENT"), or undefined. */
+export function errorCode(error: unknown): string | undefined {
+	return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** AbortError when the caller has cancelled, whatever that did to the connection; else the error itself. */
+export function asCallersError(error: unknown, signal: AbortSignal | undefined): Error {
+	if (signal?.aborted === true && !isAbort(error)) {
+		return abortError(signal);
+	}
+	return error instanceof Error ? error : new Error(String(error));
+}
+
+export function abortError(signal: AbortSignal): Error {
+	return new DOMException('The operation was cancelled', { name: 'AbortError', cause: signal.reason });
+}
+
+function isAbort(error: unknown): boolean {
+	return error instanceof Error && error.name === 'AbortError';
+}
+
+/** Waits for what others wait for too: the signal ends this caller's wait only. */
+async function cancellable<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+	if (signal === undefined) {
+		return shared;
+	}
+	return new Promise((resolve, reject) => {
+		const cancel = () => {
+			reject(abortError(signal));
+		};
+		if (signal.aborted) {
+			cancel();
+			return;
+		}
+		signal.addEventListener('abort', cancel, { once: true });
+		shared.then(resolve, reject).finally(() => {
+			signal.removeEventListener('abort', cancel);
+		});
+	});
+}

@@ -1,0 +1,256 @@
+/**
+ * JSON shapes of the Docker Engine API (v1.47) as far as our engine serves them and our fronts read them. Optional
+ * members are those that some engine (Docker 20.10, Podman) leaves out. Times are RFC 3339 unless a comment says Unix.
+ */
+
+export interface Version {
+	readonly Version: string;
+	readonly ApiVersion: string;
+	readonly MinAPIVersion?: string;
+	readonly GitCommit?: string;
+	readonly GoVersion?: string;
+	readonly Os: string;
+	readonly Arch: string;
+	readonly KernelVersion?: string;
+	readonly BuildTime?: string;
+	readonly Platform?: { readonly Name: string };
+	readonly Components?: readonly {
+		readonly Name: string;
+		readonly Version: string;
+		readonly Details?: Record<string, string>;
+	}[];
+}
+
+export interface Info {
+	readonly ID?: string;
+	readonly Name: string;
+	readonly Containers: number;
+	readonly ContainersRunning: number;
+	readonly ContainersPaused: number;
+	readonly ContainersStopped: number;
+	readonly Images: number;
+	readonly Driver: string;
+	readonly DriverStatus?: readonly (readonly [string, string])[];
+	readonly LoggingDriver: string;
+	readonly CgroupDriver?: string;
+	readonly CgroupVersion?: string;
+	readonly DockerRootDir: string;
+	readonly ServerVersion: string;
+	readonly OperatingSystem: string;
+	readonly OSType: string;
+	readonly Architecture: string;
+	readonly KernelVersion: string;
+	readonly NCPU: number;
+	/** Bytes. */
+	readonly MemTotal: number;
+	readonly DefaultRuntime: string;
+	readonly Runtimes?: Record<string, { readonly path: string }>;
+	readonly SecurityOptions?: readonly string[];
+	readonly Warnings?: readonly string[] | null;
+}
+
+export interface ImageSummary {
+	/** "sha256:<hex>" */
+	readonly Id: string;
+	/** "nginx:latest", familiar names; "<none>:<none>" or empty when dangling. */
+	readonly RepoTags: readonly string[] | null;
+	readonly RepoDigests: readonly string[] | null;
+	/** Unix seconds. */
+	readonly Created: number;
+	/** Bytes. */
+	readonly Size: number;
+	readonly Labels: Record<string, string> | null;
+	readonly Containers: number;
+	readonly ParentId?: string;
+	readonly SharedSize?: number;
+}
+
+export interface ImageInspect {
+	readonly Id: string;
+	readonly RepoTags: readonly string[];
+	readonly RepoDigests: readonly string[];
+	readonly Created: string;
+	readonly Architecture: string;
+	readonly Variant?: string;
+	readonly Os: string;
+	readonly Size: number;
+	readonly Config: ImageConfigJson;
+	readonly RootFS: { readonly Type: string; readonly Layers?: readonly string[] };
+	readonly GraphDriver?: { readonly Name: string; readonly Data: Record<string, string> | null };
+	readonly Metadata?: { readonly LastTagTime?: string };
+}
+
+export interface ImageConfigJson {
+	readonly Cmd: readonly string[] | null;
+	readonly Entrypoint: readonly string[] | null;
+	readonly Env: readonly string[] | null;
+	readonly WorkingDir: string;
+	readonly User: string;
+	readonly ExposedPorts?: Record<string, object> | null;
+	readonly Volumes?: Record<string, object> | null;
+	readonly Labels: Record<string, string> | null;
+	readonly StopSignal?: string;
+}
+
+export interface ImageDeleteItem {
+	readonly Untagged?: string;
+	readonly Deleted?: string;
+}
+
+/** One line of a progress stream (POST /images/create). */
+export interface ProgressMessage {
+	readonly status?: string;
+	/** Short layer id, or the tag on the first line. */
+	readonly id?: string;
+	/** Bytes. */
+	readonly progressDetail?: { readonly current?: number; readonly total?: number };
+	readonly progress?: string;
+	readonly error?: string;
+	readonly errorDetail?: { readonly message: string };
+	/** core/errors' ErrorCode of `error`, when our engine answered. */
+	readonly code?: string;
+}
+
+export interface ContainerSummary {
+	readonly Id: string;
+	/** With docker's leading slash: ["/web"]. */
+	readonly Names: readonly string[];
+	readonly Image: string;
+	readonly ImageID: string;
+	readonly Command: string;
+	/** Unix seconds. */
+	readonly Created: number;
+	/** created, running, paused, restarting, removing, exited, dead (and our own "stopping"). */
+	readonly State: string;
+	/** "Up 5 seconds", "Exited (0) 2 minutes ago", … */
+	readonly Status: string;
+	readonly Ports: readonly Port[];
+	readonly Labels: Record<string, string>;
+	readonly HostConfig?: { readonly NetworkMode?: string };
+	readonly NetworkSettings?: { readonly Networks: Record<string, object> };
+	readonly Mounts?: readonly object[];
+	readonly SizeRw?: number;
+	readonly SizeRootFs?: number;
+}
+
+export interface Port {
+	readonly IP?: string;
+	readonly PrivatePort: number;
+	readonly PublicPort?: number;
+	readonly Type: string;
+}
+
+export interface ContainerInspect {
+	readonly Id: string;
+	readonly Created: string;
+	readonly Path: string;
+	readonly Args: readonly string[];
+	readonly State: ContainerState;
+	/** Image id. */
+	readonly Image: string;
+	/** With the leading slash. */
+	readonly Name: string;
+	readonly RestartCount: number;
+	readonly Driver: string;
+	readonly Platform: string;
+	readonly LogPath: string;
+	readonly Config: ContainerConfigJson;
+	readonly HostConfig: HostConfigJson;
+	readonly NetworkSettings: {
+		readonly Networks: Record<string, object>;
+		readonly Ports?: Record<string, unknown>;
+		readonly [other: string]: unknown;
+	};
+	readonly Mounts: readonly object[];
+}
+
+export interface ContainerState {
+	readonly Status: string;
+	readonly Running: boolean;
+	readonly Paused: boolean;
+	readonly Restarting: boolean;
+	readonly OOMKilled: boolean;
+	readonly Dead: boolean;
+	readonly Pid: number;
+	readonly ExitCode: number;
+	readonly Error: string;
+	readonly StartedAt: string;
+	readonly FinishedAt: string;
+}
+
+/** Body of POST /containers/create, and `Config` of an inspected container. */
+export interface ContainerConfigJson {
+	readonly Image: string;
+	readonly Hostname?: string;
+	readonly Domainname?: string;
+	readonly User?: string;
+	readonly AttachStdin?: boolean;
+	readonly AttachStdout?: boolean;
+	readonly AttachStderr?: boolean;
+	readonly Tty?: boolean;
+	readonly OpenStdin?: boolean;
+	readonly StdinOnce?: boolean;
+	readonly Env?: readonly string[] | null;
+	readonly Cmd?: readonly string[] | null;
+	readonly Entrypoint?: readonly string[] | null;
+	readonly WorkingDir?: string;
+	readonly Labels?: Record<string, string> | null;
+	readonly ExposedPorts?: Record<string, object> | null;
+	readonly Volumes?: Record<string, object> | null;
+	readonly OnBuild?: readonly string[] | null;
+	readonly StopSignal?: string;
+	/** Seconds. */
+	readonly StopTimeout?: number;
+}
+
+export interface HostConfigJson {
+	readonly NetworkMode?: string;
+	readonly AutoRemove?: boolean;
+	readonly Binds?: readonly string[] | null;
+	readonly LogConfig?: { readonly Type: string; readonly Config?: Record<string, string> | null };
+	readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
+	readonly ReadonlyRootfs?: boolean;
+	readonly Privileged?: boolean;
+	readonly CapAdd?: readonly string[] | null;
+	readonly CapDrop?: readonly string[] | null;
+	/** Bytes. */
+	readonly Memory?: number;
+	/** Billionths of a CPU. */
+	readonly NanoCpus?: number;
+	readonly PidsLimit?: number | null;
+	readonly PortBindings?: Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[]> | null;
+	readonly ExtraHosts?: readonly string[] | null;
+	readonly Annotations?: Record<string, string> | null;
+	readonly Tmpfs?: Record<string, string> | null;
+	readonly [other: string]: unknown;
+}
+
+export interface CreateContainerBody extends ContainerConfigJson {
+	readonly HostConfig?: HostConfigJson;
+	readonly NetworkingConfig?: object;
+}
+
+export interface CreatedContainer {
+	readonly Id: string;
+	readonly Warnings: readonly string[];
+}
+
+/** A line of GET /events. */
+export interface EventMessage {
+	readonly Type: string;
+	readonly Action: string;
+	readonly Actor: { readonly ID: string; readonly Attributes?: Record<string, string> };
+	readonly scope?: string;
+	/** Unix seconds. */
+	readonly time: number;
+	/** Unix nanoseconds; beyond 2^53, so only for display. */
+	readonly timeNano?: number;
+}
+
+export interface RegistryAuth {
+	readonly username?: string;
+	readonly password?: string;
+	readonly identitytoken?: string;
+	readonly registrytoken?: string;
+	readonly serveraddress?: string;
+}

@@ -1,0 +1,339 @@
+/**
+ * The engine process: owns one store, serves the Docker Engine API on `<root>/run/api.sock`, and leaves when nobody is
+ * connected and no container runs. Clients start it on demand (api/connect):
+ *
+ *   node dist/engine.js --root DIR [--idle SECONDS] [--report DESCRIPTOR]
+ *
+ * It reports on the given file descriptor and closes it: "ready" as soon as the store's socket answers, its own or that of
+ * an engine that was quicker, else why it cannot. Containers never depend on this process.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from './api/build';
+import { Ownership, ownerIsReady } from './api/election';
+import { EngineLog } from './api/engine-log';
+import { ApiServer } from './api/server';
+import { openStoreFolder } from './api/store-folder';
+import { Containers } from './core/container/containers';
+import { identify, isAlive } from './core/container/process';
+import { isLive } from './core/container/record';
+import { Runtime } from './core/container/runtime';
+import { EngineError, messageOf, systemCode } from './core/errors';
+import { Events } from './core/events';
+import { Images } from './core/image/images';
+import { Store, writeAtomically } from './core/store';
+import { engineFacts } from './core/system/info';
+import type { ProcessIdentity } from './core/types';
+
+/** Milliseconds for a quicker engine to become ready. */
+const OWNER_READY_WITHIN = 30_000;
+/** Milliseconds for the requests at work when the engine is asked to leave; what does not end by then is cut off. */
+const GRACE = 2_000;
+
+/** linux/magic.h: file systems without the overlay, the sockets or the locks that a store needs. */
+const REMOTE_FILE_SYSTEMS: Readonly<Record<number, string>> = {
+	0x6969: 'NFS',
+	0x01021997: '9p (a Windows or host folder)',
+	0x65735546: 'FUSE',
+	0xff534d42: 'CIFS',
+	0xfe534d42: 'SMB',
+	0x786f4256: 'a VirtualBox shared folder',
+};
+
+interface Arguments {
+	readonly root: string;
+	/** Seconds. */
+	readonly idle: number;
+	/** Open file descriptor, a pipe. */
+	readonly report: number | undefined;
+}
+
+class Engine {
+	private readonly socketPath: string;
+	private readonly server: ApiServer;
+	private idleTimer: NodeJS.Timeout | undefined;
+	private isLeaving = false;
+
+	constructor(
+		private readonly options: Arguments,
+		private readonly ownership: Ownership,
+		private readonly log: EngineLog,
+		private readonly core: OpenCore,
+	) {
+		this.socketPath = path.join(options.root, 'run', 'api.sock');
+		this.server = new ApiServer(
+			{ ...core, root: options.root, shutdown: () => void this.leave('a client asked for it') },
+			{
+				log: (line) => {
+					log.write(line);
+				},
+				onQuiet: () => {
+					this.waitForIdle();
+				},
+			},
+		);
+	}
+
+	async start(): Promise<void> {
+		fs.rmSync(this.socketPath, { force: true });
+		fs.rmSync(`${this.socketPath}.leaving`, { force: true });
+		await this.server.listen(this.socketPath);
+		for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+			process.on(signal, () => void this.leave(signal));
+		}
+		this.core.events.subscribe(({ type, action }) => {
+			if (type === 'container' && (action === 'die' || action === 'destroy')) {
+				this.waitForIdle();
+			}
+		});
+		this.waitForIdle();
+	}
+
+	private get isIdle(): boolean {
+		return this.server.isQuiet && !this.core.containers.hasRunning();
+	}
+
+	/** Counts the idle time anew; whatever makes the engine busy is noticed when the time is over. */
+	private waitForIdle(): void {
+		clearTimeout(this.idleTimer);
+		this.idleTimer = setTimeout(() => {
+			this.leaveIfIdle().catch((error: unknown) => {
+				this.fail(error);
+			});
+		}, this.options.idle * 1000);
+	}
+
+	/**
+	 * Leaves without losing a client that connects at this very moment: the socket is first moved out of sight, so that
+	 * nobody else can come, and then who came before is let in, which a connection of our own, the last in the queue,
+	 * tells. When somebody came, the socket goes back.
+	 */
+	private async leaveIfIdle(): Promise<void> {
+		if (!this.isIdle || this.isLeaving) {
+			return;
+		}
+		const hidden = `${this.socketPath}.leaving`;
+		fs.renameSync(this.socketPath, hidden);
+		const others = await this.server.admitWaiting(hidden);
+		if ((others > 0 || this.core.containers.hasRunning()) && !this.hasBegunToLeave()) {
+			fs.renameSync(hidden, this.socketPath);
+			this.waitForIdle();
+			return;
+		}
+		fs.rmSync(hidden, { force: true });
+		await this.leave(`idle for ${this.options.idle} s`);
+	}
+
+	/** Asked after an await: a signal may have come meanwhile. */
+	private hasBegunToLeave(): boolean {
+		return this.isLeaving;
+	}
+
+	/** Ends this process; containers go on and the next engine takes them over. */
+	private async leave(reason: string): Promise<void> {
+		if (this.isLeaving) {
+			return;
+		}
+		this.isLeaving = true;
+		clearTimeout(this.idleTimer);
+		this.log.write(`Leaving: ${reason}`);
+		try {
+			this.ownership.leaving();
+			await this.server.close(GRACE);
+			await this.core.containers.close();
+			await this.core.images.close();
+			fs.rmSync(this.socketPath, { force: true });
+			fs.rmSync(recordFile(this.options.root), { force: true });
+		} catch (error) {
+			this.fail(error);
+		}
+		process.exit(0);
+	}
+
+	private fail(error: unknown): never {
+		this.log.fault(error);
+		process.exit(1);
+	}
+}
+
+interface OpenCore {
+	readonly images: Images;
+	readonly containers: Containers;
+	readonly events: Events;
+	readonly facts: Awaited<ReturnType<typeof engineFacts>>;
+}
+
+/** Opens the store: makes its folders, reads its records, takes over the containers that run. */
+async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
+	for (const folder of ['records', 'containers', 'run']) {
+		fs.mkdirSync(path.join(root, folder), { recursive: true, mode: 0o700 });
+	}
+	const warn = (message: string) => {
+		log.write(`Warning: ${message}`);
+	};
+	const store = new Store(path.join(root, 'records'), warn);
+	const events = new Events();
+	const runtime = new Runtime(path.join(root, 'run'));
+	const users = (imageId: string) =>
+		containers
+			.list()
+			.filter((container) => container.image_id === imageId)
+			.map(({ id, name, status }) => ({
+				id,
+				name,
+				isRunning: isLive(status),
+			}));
+	const images = new Images({ root, store, events, warn, users });
+	const containers: Containers = new Containers({ root, store, events, images, runtime, warn });
+	// Images ask which of them are in use, so the containers come first.
+	await containers.load();
+	await images.load();
+	return { images, containers, events, facts: await engineFacts(runtime) };
+}
+
+async function main(): Promise<void> {
+	process.umask(0o077);
+	const options = parseArguments(process.argv.slice(2));
+	reportTo = options.report;
+	openStoreFolder(options.root);
+	refuseRemote(options.root);
+	const log = new EngineLog(path.join(options.root, 'engine.log'));
+	process.on('uncaughtException', (error) => {
+		log.fault(error);
+		report(messageOf(error));
+		process.exit(1);
+	});
+	const ownership = await becomeOwner(options.root);
+	if (ownership === undefined) {
+		log.write('Another engine owns this store');
+		report('ready');
+		return;
+	}
+	refuseSecondOwner(options.root);
+	const core = await openCore(options.root, log);
+	writeRecord(options.root);
+	await new Engine(options, ownership, log, core).start();
+	ownership.ready();
+	log.write(`Engine ${build.version} is ready, pid ${process.pid}`);
+	report('ready');
+}
+
+/** The ownership, or undefined when another engine has it and is ready. */
+async function becomeOwner(root: string): Promise<Ownership | undefined> {
+	const deadline = AbortSignal.timeout(OWNER_READY_WITHIN);
+	for (;;) {
+		const ownership = await Ownership.acquire(root);
+		if (ownership !== undefined) {
+			return ownership;
+		}
+		if (await ownerIsReady(root, deadline)) {
+			return undefined;
+		}
+	}
+}
+
+function parseArguments(words: string[]): Arguments {
+	const { values } = parseArgs({
+		args: words,
+		options: {
+			root: { type: 'string' },
+			idle: { type: 'string', default: '30' },
+			report: { type: 'string' },
+		},
+	});
+	const idle = Number(values.idle);
+	if (values.root === undefined || values.root === '') {
+		throw new EngineError('invalid', 'Cannot start engine: --root DIR is missing');
+	}
+	if (!(idle >= 1 && idle <= 1_000_000)) {
+		throw new EngineError('invalid', `Cannot start engine: --idle "${values.idle}" is not a number of seconds`);
+	}
+	const report = values.report === undefined ? undefined : Number(values.report);
+	return { root: path.resolve(values.root), idle, report };
+}
+
+/** Overlays, sockets and locks need a local disk. */
+function refuseRemote(root: string): void {
+	const kind = REMOTE_FILE_SYSTEMS[fs.statfsSync(root).type >>> 0];
+	if (kind !== undefined) {
+		throw new EngineError(
+			'unsupported',
+			`Cannot open store "${root}": it is on ${kind}, where containers cannot run; choose a folder on a local disk, such as ~/.local/share/mydocker`,
+		);
+	}
+}
+
+function recordFile(root: string): string {
+	return path.join(root, 'run', 'engine.json');
+}
+
+/**
+ * The lock's name is seen within one network namespace only. The record of a living engine tells of one in another
+ * (started by `ip netns exec`, or in a container that shares the store).
+ */
+function refuseSecondOwner(root: string): void {
+	const file = recordFile(root);
+	if (!fs.existsSync(file)) {
+		return;
+	}
+	let value: unknown;
+	try {
+		value = JSON.parse(fs.readFileSync(file, 'utf8'));
+	} catch (error) {
+		if (!(error instanceof SyntaxError)) {
+			throw error;
+		}
+		return;
+	}
+	if (isIdentity(value) && value.pid !== process.pid && isAlive(value)) {
+		throw new EngineError(
+			'conflict',
+			`Cannot open store "${root}": engine process ${value.pid} owns it from another network namespace`,
+		);
+	}
+}
+
+function isIdentity(value: unknown): value is ProcessIdentity {
+	return (
+		typeof value === 'object' &&
+		value !== null &&
+		['start_time', 'boot_id'].every((name) => typeof Reflect.get(value, name) === 'string') &&
+		Number.isSafeInteger(Reflect.get(value, 'pid'))
+	);
+}
+
+function writeRecord(root: string): void {
+	const record = { ...identify(process.pid), version: build.version, build: build.time };
+	writeAtomically(recordFile(root), JSON.stringify(record, undefined, '\t') + '\n');
+}
+
+/** Tells whoever started this process, once. Started by hand, there is nobody. */
+function report(word: string): void {
+	const descriptor = reportTo;
+	reportTo = undefined;
+	if (descriptor === undefined) {
+		return;
+	}
+	try {
+		fs.writeSync(descriptor, `${word}\n`);
+	} catch (error) {
+		if (systemCode(error) !== 'EPIPE') {
+			throw error;
+		}
+		// Whoever started this process is gone; others will come.
+	} finally {
+		fs.closeSync(descriptor);
+	}
+}
+
+let reportTo: number | undefined;
+
+main().catch((error: unknown) => {
+	// A refusal is a sentence; anything else is a fault, and a maintainer wants to see where.
+	const text =
+		error instanceof Error && !(error instanceof EngineError) ? (error.stack ?? error.message) : messageOf(error);
+	process.stderr.write(`${text}\n`);
+	report(messageOf(error));
+	process.exit(1);
+});
