@@ -28,5 +28,9 @@ module.exports = {
 		},
 		{ name: 'no-cycles', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
 	],
-	options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' } },
+	options: {
+		tsPreCompilationDeps: true,
+		tsConfig: { fileName: 'tsconfig.json' },
+		doNotFollow: { path: 'node_modules' },
+	},
 };

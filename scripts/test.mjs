@@ -16,7 +16,7 @@ const packagedNode = bin('node');
 const mochaArguments = ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/mocha-reporter.cjs'];
 const vsix = path.join(root, 'out/mydocker-test.vsix');
 
-// `programs` run one after the other until one fails. A tier with `counts` says through mocha how many tests passed;
+// `programs` run one after the other. A tier with `counts` says through mocha how many tests passed;
 // the others only succeed or fail. `minutes` end a tier that hangs.
 const tiers = {
 	check: { minutes: 3, programs: () => [[bin('tsc'), '--noEmit']] },
@@ -144,29 +144,28 @@ async function provide(tier, shared) {
 	}
 }
 
-/** Gives what went wrong, or undefined. */
+/** Runs all programs of a tier, whatever they say; gives what went wrong, or undefined. */
 async function runPrograms(tier, env) {
 	const deadline = Date.now() + tier.minutes * 60_000;
+	const problems = [];
 	for (const [program, ...args] of tier.programs()) {
-		const background = startBackground(program, program, args, { env, isShown: true });
+		const name = path.basename(program);
+		const background = startBackground(name, program, args, { env, isShown: true });
 		const stop = () => void background.stop({ signal: 'SIGINT', grace: 30_000 });
-		let isLate = false;
 		const timer = setTimeout(() => {
-			isLate = true;
+			problems.push(`${name} did not end within ${tier.minutes} minutes`);
 			stop();
 		}, deadline - Date.now());
 		interrupted.addEventListener('abort', stop);
 		const ending = await background.ended();
 		interrupted.removeEventListener('abort', stop);
 		clearTimeout(timer);
-		if (isLate) {
-			return `no end after ${tier.minutes} minutes`;
-		}
 		if (ending !== 0) {
-			return `${path.basename(program)} ended with ${ending}`;
+			problems.push(`${name} ended with ${ending}`);
 		}
+		interrupted.throwIfAborted();
 	}
-	return undefined;
+	return problems.length > 0 ? problems.join(', ') : undefined;
 }
 
 function readCounts(file) {

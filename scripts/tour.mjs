@@ -68,9 +68,9 @@ export async function tour({ workbench, page }, { registry, folder }) {
 		return `${await workbench.outputChannel()} · "${text.split('\n').at(-1)}"`;
 	});
 	await step('Ask its page', async () => {
-		const page = await get(`http://127.0.0.1:${port}/`);
-		assert.match(page, /It works/);
-		return `http://localhost:${port} · "${/<h1>(.*)<\/h1>/.exec(page)[1]}"`;
+		const html = await get(`http://127.0.0.1:${port}/`);
+		assert.match(html, /It works/);
+		return `http://localhost:${port} · "${/<h1>(.*)<\/h1>/.exec(html)[1]}"`;
 	});
 	await step('Tag the image', async () => {
 		await workbench.clickContextMenu('images', 'demo/web', 'mydocker.image.tag');

@@ -127,7 +127,7 @@ async function startEngine(options: EngineOptions, signal: AbortSignal | undefin
 	}
 }
 
-/** What the engine writes before it closes descriptor 3; undefined when it says nothing. */
+/** What the engine writes before it closes descriptor 3; undefined when it says nothing, or nothing in time. */
 async function firstWord(child: ChildProcess, signal: AbortSignal | undefined): Promise<string | undefined> {
 	const channel = child.stdio[3];
 	if (channel === null || channel === undefined || !('read' in channel)) {
@@ -148,7 +148,7 @@ async function firstWord(child: ChildProcess, signal: AbortSignal | undefined): 
 		};
 		const timer = setTimeout(() => {
 			finish(() => {
-				resolve(`it is not ready after ${READY_WITHIN / 1000} s`);
+				resolve(undefined);
 			});
 		}, READY_WITHIN);
 		signal?.addEventListener('abort', cancel, { once: true });
@@ -160,7 +160,11 @@ async function firstWord(child: ChildProcess, signal: AbortSignal | undefined): 
 		channel.on('data', (piece: Buffer) => {
 			said = (said + piece.toString()).slice(0, 4096);
 		});
-		channel.once('error', reject);
+		channel.once('error', (error) => {
+			finish(() => {
+				reject(error);
+			});
+		});
 		channel.once('end', () => {
 			finish(() => {
 				resolve(said.trim() || undefined);
@@ -173,7 +177,14 @@ async function firstWord(child: ChildProcess, signal: AbortSignal | undefined): 
 function openLog(file: string): number {
 	const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 	if (size > LONGEST_LOG) {
-		fs.renameSync(file, `${file}.1`);
+		try {
+			fs.renameSync(file, `${file}.1`);
+		} catch (error) {
+			// Another client was quicker.
+			if (errorCode(error) !== 'ENOENT') {
+				throw error;
+			}
+		}
 	}
 	return fs.openSync(file, 'a', 0o600);
 }
@@ -181,7 +192,9 @@ function openLog(file: string): number {
 /** What was written to the log since `position`, at most its last lines. */
 function lastWords(file: string, position: number): string {
 	const text = fs.readFileSync(file).subarray(position).toString().trim();
-	return text === '' ? `it ended without a word (see ${file})` : text.split('\n').slice(-12).join('\n');
+	return text === ''
+		? `it ended, or was not ready within ${READY_WITHIN / 1000} s, without a word (see ${file})`
+		: text.split('\n').slice(-12).join('\n');
 }
 
 function logFile(socketPath: string): string {

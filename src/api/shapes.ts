@@ -151,7 +151,7 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 		HostConfig: hostConfig(container, core.facts),
 		GraphDriver: { Data: null, Name: core.facts.storageDriver },
 		Mounts: container.config.mounts.map(mountPoint),
-		Config: containerConfig(container),
+		Config: containerConfig(container, core.images.names(container.image_id)[0]?.config.exposed_ports ?? {}),
 		NetworkSettings: {
 			Bridge: '',
 			SandboxID: '',
@@ -248,7 +248,10 @@ export function stateWord({ status, finished_at }: Container): string {
 	return status === 'starting' ? (finished_at === '' ? 'created' : 'exited') : status;
 }
 
-function containerConfig({ config, labels }: Container): ContainerConfigJson {
+function containerConfig(
+	{ config, labels }: Container,
+	exposedPorts: ImageConfig['exposed_ports'],
+): ContainerConfigJson {
 	return {
 		Hostname: config.hostname,
 		Domainname: '',
@@ -259,6 +262,7 @@ function containerConfig({ config, labels }: Container): ContainerConfigJson {
 		Tty: config.tty,
 		OpenStdin: config.open_stdin,
 		StdinOnce: config.stdin_once,
+		...(isEmpty(exposedPorts) ? {} : { ExposedPorts: exposedPorts }),
 		Env: config.env,
 		Cmd: orNull(config.command),
 		Image: config.image,

@@ -1,7 +1,7 @@
 import { ApiError } from '../api/client';
 import type { Attachment } from '../api/client';
 import type { ContainerInspect } from '../api/types';
-import { CommandError } from './errors';
+import { CommandError, systemCode } from './errors';
 import { explain, startExitCode } from './explain';
 import type { Action } from './row';
 import type { Session } from './session';
@@ -78,6 +78,10 @@ function sendSignal(session: Session, id: string, name: string): void {
 	});
 }
 
+/** What a write says once the container, or our attachment to it, has ended. */
+const ENDED = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'];
+
+/** Goes on beside the output, which decides when the foreground ends. */
 function copyInput(session: Session, attachment: Attachment): void {
 	const copy = async (): Promise<void> => {
 		for await (const chunk of session.input) {
@@ -85,8 +89,12 @@ function copyInput(session: Session, attachment: Attachment): void {
 		}
 		attachment.end();
 	};
-	// A container need not read its input to the end; how it went is told by its output and exit code.
-	copy().catch(() => undefined);
+	copy().catch((error: unknown) => {
+		// A container need not read its input to the end: its output and exit code tell how it went.
+		if (!session.signal.aborted && !ENDED.includes(systemCode(error) ?? '')) {
+			session.output.error(explain(error));
+		}
+	});
 }
 
 async function startOrExplain(session: Session, container: Foreground, exit: Promise<number>): Promise<void> {

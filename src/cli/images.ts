@@ -50,15 +50,17 @@ export function renderImages(images: readonly ImageSummary[], flags: ListFlags, 
 
 /** One row a name, and with --digests one a digest of each; an image without names has one row. */
 function imageRows(image: ImageSummary, flags: ListFlags, now: number): (Fields & { readonly ID: string })[] {
-	return imageNames(image, flags.digests).map(({ repository, tag, digest }) => ({
-		CreatedAt: localTime(image.Created),
-		CreatedSince: age(image.Created, now),
-		Digest: digest,
-		ID: flags.noTrunc ? image.Id : shortId(image.Id),
-		Repository: repository,
-		Size: size(image.Size),
-		Tag: tag,
-	}));
+	return imageNames(image, flags.digests || /\.Digest\b/.test(flags.format ?? '')).map(
+		({ repository, tag, digest }) => ({
+			CreatedAt: localTime(image.Created),
+			CreatedSince: age(image.Created, now),
+			Digest: digest,
+			ID: flags.noTrunc ? image.Id : shortId(image.Id),
+			Repository: repository,
+			Size: size(image.Size),
+			Tag: tag,
+		}),
+	);
 }
 
 interface ImageName {

@@ -11,7 +11,7 @@ const STOPPED_BY_SIGNAL = new Set([130, 137, 143]);
 const SECONDS_TOO_FEW_TO_SAY = 60;
 
 /** The rows of the Containers view. */
-export function containerRows(model: Model): RowSource {
+export function containerSource(model: Model): RowSource {
 	return {
 		load: () => model.ready(),
 		keys: () => model.containers.map((row) => row.id),
@@ -31,14 +31,14 @@ const GONE: Drawing = { label: '', description: '', icon: 'blank', context: 'gon
 
 function drawContainer(row: ContainerRow, isBusy: boolean, now: number): Drawing {
 	const seconds = Math.max(now - row.since, 0) / 1000;
-	const words = [stateWords(row), ageWords(row, seconds)].filter((word) => word !== '').join(' · ');
+	const words = [stateWords(row), ageWords(row, seconds)];
 	const isUnderWay = isBusy || ['starting', 'stopping', 'restarting', 'removing'].includes(row.state);
 	return {
 		label: row.name,
-		description: `${words} · ${imageWords(row)}`,
+		description: [...words, imageWords(row)].join(' · '),
 		...(isUnderWay ? { icon: 'loading~spin' } : stateIcon(row)),
 		context: `container;${isBusy ? 'busy' : row.state}`,
-		spoken: l10n.t('Container {0}, {1}, image {2}', row.name, words, row.image),
+		spoken: l10n.t('Container {0}, {1}, image {2}', row.name, words.join(', '), row.image),
 	};
 }
 

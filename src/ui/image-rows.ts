@@ -7,7 +7,7 @@ import type { Drawing, RowSource } from './row-tree';
 import { facts } from './tooltip';
 
 /** The rows of the Images view: one a name, so that two tags of an image are two rows. */
-export function imageRows(model: Model): RowSource {
+export function imageSource(model: Model): RowSource {
 	const used = usedImages(model);
 	return {
 		load: () => model.ready(),

@@ -71,7 +71,7 @@ async function confirmRemoval(model: Parts['model'], ids: readonly string[]): Pr
 	const detail = [
 		...(ids.length > 1 ? [rows.map((row) => row.name).join(', ')] : []),
 		...(running.length > 0 ? [stopWords(ids.length, running)] : []),
-		l10n.t('The files written in it and its log go for good. The image stays.'),
+		l10n.t('Files written inside and logs go for good. Images stay.'),
 	];
 	const answer = await window.showWarningMessage(
 		ids.length === 1 ? l10n.t('Remove container "{0}"?', name) : l10n.t('Remove {0} containers?', ids.length),

@@ -1,7 +1,7 @@
 import { l10n, ThemeIcon, window, type QuickPickItem } from 'vscode';
 import { Notice, refusal } from './failure';
-import { containerRows } from './container-rows';
-import { imageRows } from './image-rows';
+import { containerSource } from './container-rows';
+import { imageSource } from './image-rows';
 import type { Model } from './model';
 import type { ContainerRow } from './rows';
 import type { RowSource } from './row-tree';
@@ -28,7 +28,7 @@ export async function containersFor(
 		return keys.length === 1 ? keys : keys.filter((key) => fitsOrUnknown(model.container(key), fits));
 	}
 	const rows = model.containers.filter(fits).map((row) => row.id);
-	return pick(containerRows(model), rows, options);
+	return pick(containerSource(model), rows, options);
 }
 
 /** Like containersFor, for names of images. */
@@ -43,7 +43,7 @@ export async function imagesFor(
 		return keys;
 	}
 	const rows = model.images.map((row) => row.name);
-	return pick(imageRows(model), rows, {
+	return pick(imageSource(model), rows, {
 		...options,
 		none: l10n.t('There are no images yet. Pull one first.'),
 	});

@@ -1,7 +1,7 @@
 import { l10n, QuickPickItemKind, ThemeIcon, window, type QuickPickItem } from 'vscode';
 import { splitArguments } from './arguments';
 import { ask, BACK } from './ask';
-import { imageRows } from './image-rows';
+import { imageSource } from './image-rows';
 import { isContainerName, suggestName } from './names';
 import type { Model } from './model';
 import type { Parts } from './parts';
@@ -29,7 +29,8 @@ export async function runContainer(parts: Parts, given?: unknown, choices?: unkn
 	if (image === undefined) {
 		return undefined;
 	}
-	const chosen = isChoices(choices) ? choices : await askChoices(model, image);
+	// Without an image the arguments are VS Code's, not a caller's.
+	const chosen = typeof given === 'string' && isChoices(choices) ? choices : await askChoices(model, image);
 	if (chosen === undefined) {
 		return undefined;
 	}
@@ -52,7 +53,7 @@ function isChoices(value: unknown): value is RunChoices {
 
 /** An image that is here, or one that is pulled first. */
 async function pickImage(parts: Parts): Promise<string | undefined> {
-	const source = imageRows(parts.model);
+	const source = imageSource(parts.model);
 	const pullFirst: QuickPickItem = {
 		label: l10n.t('Pull another image…'),
 		iconPath: new ThemeIcon('cloud-download'),

@@ -4,7 +4,6 @@ export interface StatusFacts {
 	readonly exitCode?: number;
 	/** Seconds in this state, as coarse as the engine's words are. */
 	readonly age?: number;
-	readonly isUnhealthy: boolean;
 }
 
 const SECONDS: Readonly<Record<string, number>> = {
@@ -26,7 +25,6 @@ export function parseStatus(text: string): StatusFacts {
 	const exit = /^(?:Exited|Restarting) \((\d+)\)/.exec(text);
 	const age = parseAge(text);
 	return {
-		isUnhealthy: text.includes('(unhealthy)'),
 		...(exit?.[1] === undefined ? {} : { exitCode: Number(exit[1]) }),
 		...(age === undefined ? {} : { age }),
 	};

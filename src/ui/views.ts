@@ -1,7 +1,7 @@
 import { commands, env, l10n, window, workspace, type Disposable, type TreeView } from 'vscode';
-import { containerRows } from './container-rows';
+import { containerSource } from './container-rows';
 import { Failure, type Failures } from './failure';
-import { imageRows } from './image-rows';
+import { imageSource } from './image-rows';
 import type { Model } from './model';
 import { RowTree } from './row-tree';
 
@@ -21,8 +21,8 @@ export class Views implements Disposable {
 		private readonly model: Model,
 		private readonly failures: Failures,
 	) {
-		const containerTree = new RowTree(containerRows(model));
-		const imageTree = new RowTree(imageRows(model));
+		const containerTree = new RowTree(containerSource(model));
+		const imageTree = new RowTree(imageSource(model));
 		this.trees = [containerTree, imageTree];
 		this.containers = window.createTreeView('mydocker.containers', {
 			treeDataProvider: containerTree,

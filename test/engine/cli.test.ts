@@ -42,7 +42,10 @@ interface Line {
 
 const CONTAINER = `echo out; echo err >&2; trap 'exit 5' TERM; while :; do sleep 0.05; done`;
 
-describe('command line', () => {
+describe('command line', function () {
+	// Each case runs dozens of programs.
+	this.timeout(240_000);
+
 	const workspace = new Workspace('cli');
 	let actors: readonly Actor[];
 	let images: Images;

@@ -11,6 +11,7 @@ import { imageOf, noiseLayer, type ImageFixture } from './fixture';
 import { bodyOf, create, launch, logsOf, pull, refused, remove, run, startAndFinish } from './run';
 import './setup';
 import {
+	ask,
 	embeddedEngine,
 	enginePid,
 	leaksOf,
@@ -69,12 +70,13 @@ describe('engine crash', () => {
 		for (const moment of momentsBetween(5, 700, 6)) {
 			it(`after ${moment} ms: the next pull succeeds, and nothing is half there`, async () => {
 				const image = imageOf([noiseLayer(700_000), noiseLayer(300_000), noiseLayer(100_000)]);
-				await registries.open.push('demo/crash', '1', image);
-				const reference = `${registries.proxy.host}/demo/crash:1`;
+				await registries.open.push(`demo/crash-${moment}`, '1', image);
+				const reference = `${registries.proxy.host}/demo/crash-${moment}:1`;
 				registries.proxy.force(({ path }) =>
 					path.includes('/blobs/') ? { kind: 'slow', bytesPerSecond: 1_500_000 } : undefined,
 				);
-				const interrupted = pull(subject, reference);
+				const query = new URLSearchParams({ fromImage: reference.replace(/:1$/, ''), tag: '1' }).toString();
+				const interrupted = ask(subject, 'POST', `/images/create?${query}`);
 				interrupted.catch(() => undefined);
 				await delay(moment);
 				await kill(subject);
@@ -98,7 +100,8 @@ describe('engine crash', () => {
 			subject = await freshSubject();
 		});
 
-		it('heavy output: each of two million lines is in the log once, in order', async () => {
+		it('heavy output: each of two million lines is in the log once, in order', async function () {
+			this.timeout(240_000);
 			const count = 1_000_000;
 			const id = await launch(subject, {
 				Cmd: ['sh', '-c', `seq 1 ${count} >&2 & seq 1 ${count}; wait`],
@@ -110,7 +113,7 @@ describe('engine crash', () => {
 				await subject.client.version();
 			}
 			const { exit } = await subject.client.containers.wait(id);
-			assert.equal(await within('the container', 60_000, exit), 0);
+			assert.equal(await within('the container', 180_000, exit), 0);
 			assert.deepEqual(await countLines(subject, id), { stdout: count, stderr: count });
 			await remove(subject, id);
 		});
@@ -164,9 +167,9 @@ describe('engine crash', () => {
 			['ignores', STUBBORN, 137],
 		] as const) {
 			it(`during the stop of a container that ${what} SIGTERM: it ends stopped, with ${code}`, async () => {
-				const id = await launch(subject, { Cmd: ['sh', '-c', script] });
+				const id = await launch(subject, { Cmd: ['sh', '-c', script], StopTimeout: 2 });
 				await until('it is ready', async () => (await logsOf(subject, id)).stdout === 'ready\n');
-				const stop = subject.client.containers.stop(id, { timeout: 2 });
+				const stop = ask(subject, 'POST', `/containers/${id}/stop`);
 				stop.catch(() => undefined);
 				await delay(300);
 				await kill(subject);
@@ -220,7 +223,8 @@ describe('engine crash', () => {
 		for (const moment of momentsBetween(0, 150, 6)) {
 			it(`start, after ${moment} ms: the container runs, has ended, or can be started`, async () => {
 				const id = await create(subject, { Cmd: ['sh', '-c', 'echo once; sleep 0.3'] });
-				const starting = subject.client.containers.start(id);
+				// Our client would ask again; this is about the engine.
+				const starting = ask(subject, 'POST', `/containers/${id}/start`);
 				starting.catch(() => undefined);
 				await delay(moment);
 				await kill(subject);
@@ -513,36 +517,38 @@ describe('engine crash', () => {
 
 	describe('idle', () => {
 		it('an engine that nobody needs: leaves, and comes back when asked', async () => {
+			const { root, socket } = embeddedEngine(workspace);
+			const connect = (): Promise<string> =>
+				connectEngine({ root, engine: path.join(dist, 'engine.js'), idleTimeout: 1 });
+			await connect();
+			const pid = enginePid(root) ?? assert.fail('no engine');
+			await until('the engine has left', () => !isAlive(pid), 5000);
+			assert.ok(!fs.existsSync(socket), 'the socket is gone');
+			await connect();
+			const next = enginePid(root) ?? assert.fail('no engine');
+			assert.notEqual(next, pid);
+			await until('the engine has left again', () => !isAlive(next), 5000);
+		});
+
+		it('a running container, and a client that is connected: keep it', async () => {
 			const subject = subjectOf(embeddedEngine(workspace, { idleTimeout: 1 }));
 			await subject.client.version();
 			const pid = enginePid(subject.root) ?? assert.fail('no engine');
-			await until('the engine has left', () => !isAlive(pid), 5000);
-			assert.ok(!fs.existsSync(subject.socket), 'the socket is gone');
-			await subject.client.version();
-			assert.notEqual(enginePid(subject.root), pid);
-		});
-
-		it('a running container, or a client that listens: keeps it', async () => {
-			const subject = await freshSubject({ idleTimeout: 1 });
+			await pull(subject, images.busybox.reference);
 			const id = await launch(subject, { Cmd: ['sleep', '3'] });
-			const pid = enginePid(subject.root) ?? assert.fail('no engine');
-			await delay(2200);
+			const { State } = await subject.client.containers.inspect(id);
+			const events = new AbortController();
+			const listening = ask(subject, 'GET', '/events', undefined, events.signal);
+			listening.catch(() => undefined);
+			await delay(2000);
 			assert.ok(isAlive(pid), 'while the container runs');
-			const controller = new AbortController();
-			const events = (async () => {
-				for await (const event of subject.client.events({ signal: controller.signal })) {
-					assert.notEqual(event.Action, '');
-				}
-			})();
-			await until(
-				'the container has ended',
-				async () => (await subject.client.containers.inspect(id)).State.Status === 'exited',
-			);
+			await until('the container has ended', () => !isAlive(State.Pid));
 			await delay(1500);
 			assert.ok(isAlive(pid), 'while a client listens');
-			controller.abort();
-			await events;
-			await until('the engine has left', () => !isAlive(pid), 5000);
+			events.abort();
+			await assert.rejects(listening);
+			// Our own client keeps a connection for its next question for a few seconds.
+			await until('the engine has left', () => !isAlive(pid), 15_000);
 			await remove(subject, id);
 		});
 	});
@@ -644,7 +650,7 @@ function leftovers(root: string): string[] {
 		...fs.readdirSync(path.join(root, 'ingest')).map((name) => `ingest/${name}`),
 		...fs
 			.readdirSync(path.join(root, 'layers'))
-			.filter((name) => !/^[0-9a-f]{64}$/.test(name))
+			.filter((name) => !/^[0-9a-f]{64}(\.json)?$/.test(name))
 			.map((name) => `layers/${name}`),
 		...['', 'records', 'blobs/sha256'].flatMap((folder) =>
 			fs

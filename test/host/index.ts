@@ -32,7 +32,9 @@ export async function run(): Promise<void> {
 		print(error instanceof Error ? (error.stack ?? error.message) : String(error));
 		throw error;
 	} finally {
-		await new Promise<void>((resolve) => (output ? output.end(resolve) : resolve()));
+		if (output) {
+			await new Promise<void>((resolve) => output.end(resolve));
+		}
 	}
 }
 

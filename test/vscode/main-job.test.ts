@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
 import { environment, extension, pressing, shownLog, tell, until } from './extension';
@@ -38,6 +40,14 @@ describe('main job', function () {
 		assert.ok(found.size > 0);
 	});
 
+	it('terminals: have a `mydocker` that works on the same store', async () => {
+		const { DockerRootDir: root } = await api.client.info();
+		const { stdout } = await promisify(execFile)(path.join(root, 'bin', 'mydocker'), ['images'], {
+			env: { PATH: '/usr/bin:/bin', MYDOCKER_ROOT: root },
+		});
+		assert.match(stdout, /demo\/busybox +latest/);
+	});
+
 	it('pull of what is not there: says so, and throws nothing', async () => {
 		const absent = image.replace('busybox', 'no-such-image');
 		assert.equal(await run('mydocker.image.pull', absent), undefined);
@@ -61,31 +71,41 @@ describe('main job', function () {
 		await until('lines arrive', () => shownLog('line 3 of '));
 	});
 
-	it('stop: changes the row within 100 ms of the event, and the log tells the end', async function () {
+	it('an event: changes the row within 100 ms', async function () {
 		const abort = new AbortController();
-		const seen = new Promise<number>((resolve, reject) => {
-			const listen = async () => {
-				for await (const event of api.client.events({ signal: abort.signal, filters: { container: [id] } })) {
-					if (event.Action === 'die') {
-						resolve(Date.now());
-					}
-				}
-			};
-			listen().catch(reject);
+		const seen = new Map<string, number>();
+		const drawn = new Map<string, number>();
+		const listen = async (): Promise<void> => {
+			// `since`: the first rename may be quicker than this stream.
+			const since = String(Math.floor(Date.now() / 1000));
+			const filters = { container: [id] };
+			for await (const event of api.client.events({ since, filters, signal: abort.signal })) {
+				seen.set(event.Actor.Attributes?.['name'] ?? '', Date.now());
+			}
+		};
+		const listening = listen();
+		const subscription = api.model.onDidChangeContainer(() => {
+			const current = row()?.name ?? '';
+			drawn.set(current, drawn.get(current) ?? Date.now());
 		});
-		const changed = new Promise<number>((resolve) => {
-			const subscription = api.model.onDidChangeContainer(() => {
-				if (row()?.state === 'exited') {
-					subscription.dispose();
-					resolve(Date.now());
-				}
-			});
-		});
-		await run('mydocker.container.stop', id);
-		const delay = (await changed) - (await seen);
+		// The median, since a busy machine may be slow once.
+		const names = Array.from({ length: 7 }, (_, index) => `${name}-${index}`);
+		for (const next of names) {
+			await api.client.containers.rename(id, next);
+			await until('the event and the row are there', () => seen.has(next) && drawn.has(next), rows);
+		}
+		await api.client.containers.rename(id, name);
+		subscription.dispose();
 		abort.abort();
-		tell(this, `${delay} ms`);
-		assert.ok(delay <= 100, `${delay} ms`);
+		await listening;
+		const delays = names.map((next) => (drawn.get(next) ?? Infinity) - (seen.get(next) ?? 0)).sort((x, y) => x - y);
+		tell(this, `${delays.join(', ')} ms`);
+		assert.ok((delays[3] ?? Infinity) <= 100, delays.join());
+	});
+
+	it('stop: the row has the exit code, and the log tells the end', async () => {
+		await run('mydocker.container.stop', id);
+		await until('the row is true', () => row()?.state === 'exited', rows);
 		assert.equal(row()?.exitCode, 5);
 		await until('the end is told', () => shownLog('— exited with code 5 —'));
 	});

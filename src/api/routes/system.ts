@@ -155,7 +155,7 @@ async function events(request: ApiRequest): Promise<void> {
 	const end = () => {
 		feed.end();
 	};
-	const timer = left === undefined ? undefined : setTimeout(end, Math.min(left, LONGEST_TIMER));
+	const timer = left === undefined ? undefined : setTimeout(end, Math.min(Math.max(left, 0), LONGEST_TIMER));
 	request.signal.addEventListener('abort', end, { once: true });
 	try {
 		if (since !== undefined || until !== undefined) {

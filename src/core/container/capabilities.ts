@@ -45,7 +45,7 @@ function prefixed(names: readonly string[]): string[] {
 function normalize(text: string, option: string): string {
 	const name = text.toUpperCase().replace(/^CAP_/, '');
 	if (name !== 'ALL' && !ALL.includes(name)) {
-		throw new EngineError('invalid', `invalid ${option}: unknown capability: "${text}"`);
+		throw new EngineError('invalid', `invalid ${option}: unknown capability: "CAP_${name}"`);
 	}
 	return name;
 }

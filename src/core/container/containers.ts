@@ -9,11 +9,13 @@ import type { Store } from '../store';
 import type { Container } from '../types';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
 import { containerFolder, makeContainerFolder, writeBundle, type ContainerFolder } from './bundle';
+import { wasOutOfMemory } from './cgroup';
 import { newContainer, type CreateOptions, type CreateResult } from './create';
 import { Input } from './input';
 import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
 import { checkName, generateName } from './names';
+import { wasOomKilled } from './oom';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
 import { Run, type Begin, type RunEnd } from './run';
@@ -44,7 +46,7 @@ export interface ContainersOptions {
 	readonly root: string;
 	readonly store: Store;
 	readonly events: Events;
-	readonly images: Pick<Images, 'get' | 'lowerDirectories'>;
+	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories'>;
 	readonly runtime: Runtime;
 	readonly warn: (message: string) => void;
 }
@@ -196,7 +198,10 @@ export class Containers {
 	 * it is not running.
 	 */
 	async kill(nameOrId: string, signalName = 'KILL'): Promise<void> {
-		const entry = this.entry(nameOrId);
+		const entry = this.findEntry(nameOrId);
+		if (entry === undefined) {
+			throw new EngineError('not-found', `Cannot kill container: ${nameOrId}: No such container: ${nameOrId}`);
+		}
 		const number = signalNumber(signalName);
 		const ended = this.exited(entry);
 		await this.locked(entry, () => {
@@ -338,8 +343,13 @@ export class Containers {
 	private async launch(entry: Entry): Promise<Run> {
 		const { record, folder } = entry;
 		const { images, runtime, root } = this.options;
+		await images.unpack(record.image_id);
 		const lower = images.lowerDirectories(record.image_id);
-		const command = await runtime.command(record.id, folder.bundle, folder.shim);
+		const command = await runtime.command(record.id, {
+			bundle: folder.bundle,
+			shim: folder.shim,
+			keep: record.config.resources.memory > 0,
+		});
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
@@ -437,7 +447,9 @@ export class Containers {
 		if (entry.run !== run) {
 			return;
 		}
-		// The runtime was killed and could not clean up, or did not end its container.
+		// Looked at before the cgroups go with the runtime's state, which stays for this when memory is limited.
+		const oomKilled = wasOomKilled(entry.record.id);
+		// Or the runtime was killed and could not clean up, or did not end its container.
 		if (this.options.runtime.hasState(entry.record.id) || isProcessAlive(entry.record)) {
 			await this.cleanUp(entry).catch((error: unknown) => {
 				this.options.warn(messageOf(error));
@@ -451,6 +463,7 @@ export class Containers {
 			exit_code: end.exitCode ?? 255,
 			finished_at: rfc3339(BigInt(Math.round(end.finishedAt * 1000)) * 1000n),
 			error: end.exitCode === undefined ? lostReason(entry.record) : '',
+			oom_killed: oomKilled,
 			process: null,
 			shim: null,
 		});

@@ -124,14 +124,14 @@ function commandLine(
 	return { entrypoint, command };
 }
 
-/** The image's variables that the user does not name, then the user's. */
+/** The user's variables, then the image's that the user does not name: docker's order. */
 function imageEnvironment(image: readonly string[], asked: readonly string[]): string[] {
 	const names = new Set(asked.map((variable) => variable.split('=', 1)[0]));
 	const invalid = asked.find((variable) => variable === '' || variable.startsWith('='));
 	if (invalid !== undefined) {
 		throw new EngineError('invalid', `invalid environment variable: ${invalid}`);
 	}
-	return [...image.filter((variable) => !names.has(variable.split('=', 1)[0])), ...asked];
+	return [...asked, ...image.filter((variable) => !names.has(variable.split('=', 1)[0]))];
 }
 
 function workingDir(folder: string): string {

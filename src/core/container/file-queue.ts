@@ -109,7 +109,7 @@ export class FileQueue {
 					throw new EngineError('internal', 'Cannot follow the output: the reader is too far behind');
 				} else if (isEnded || this.isClosed) {
 					return undefined;
-				} else if (changes === this.changes) {
+				} else if (changes === this.changes && signal?.aborted !== true) {
 					await this.change(signal);
 				}
 			}

@@ -40,13 +40,20 @@ export class Runtime {
 		return this.probed;
 	}
 
-	/** Program and arguments that run a bundle in the foreground and report into the shim folder. */
-	async command(id: string, bundle: string, shim: string): Promise<string[]> {
+	/**
+	 * Program and arguments that run a bundle in the foreground and report into the shim folder. With `keep` the cgroups
+	 * stay after the exit, for a look at why, until `delete`.
+	 */
+	async command(
+		id: string,
+		options: { readonly bundle: string; readonly shim: string; readonly keep: boolean },
+	): Promise<string[]> {
+		const { bundle, shim, keep } = options;
 		const { path: program } = await this.info();
 		return [
 			program,
 			...['--root', this.state, '--log', path.join(shim, 'oci.log'), '--log-format', 'json'],
-			...['run', '--pid-file', path.join(shim, 'pid'), '--bundle', bundle, id],
+			...['run', ...(keep ? ['--keep'] : []), '--pid-file', path.join(shim, 'pid'), '--bundle', bundle, id],
 		];
 	}
 

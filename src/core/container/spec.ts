@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import type { ContainerConfig, Mount } from '../types';
 import { containerCapabilities } from './capabilities';
+import { cgroupPath } from './cgroup';
 import { defaultSeccomp, type Seccomp } from './seccomp';
 import type { User } from './user';
 
@@ -111,7 +112,7 @@ export function containerSpec(options: SpecOptions): Spec {
 		linux: {
 			namespaces: namespaces(config, machine),
 			resources: resources(config, machine),
-			cgroupsPath: `/mydocker/${options.id}`,
+			cgroupsPath: cgroupPath(options.id),
 			rootfsPropagation: 'rprivate',
 			maskedPaths: config.privileged ? [] : MASKED_PATHS,
 			readonlyPaths: config.privileged ? [] : READONLY_PATHS,

@@ -17,10 +17,11 @@ const MAX_ID = 2 ** 31 - 1;
  */
 export function resolveUser(text: string, passwd: string, group: string): User {
 	const [userText = '', groupText = ''] = text.split(':', 2);
-	const entry = findUser(userText === '' ? '0' : userText, passwd);
-	const uid = entry?.uid ?? numericId(userText);
+	const user = userText === '' ? '0' : userText;
+	const entry = findUser(user, passwd);
+	const uid = entry?.uid ?? numericId(user);
 	if (uid === undefined) {
-		throw new EngineError('invalid', `unable to find user ${userText}: no matching entries in passwd file`);
+		throw new EngineError('invalid', `unable to find user ${user}: no matching entries in passwd file`);
 	}
 	const home = entry?.home ?? '/';
 	if (groupText !== '') {

@@ -66,6 +66,11 @@ export class Blobs {
 		}
 	}
 
+	/** Makes the names of all blobs survive a power cut. */
+	sync(): void {
+		syncFolder(this.folder);
+	}
+
 	remove(digest: string): void {
 		fs.rmSync(this.path(digest), { force: true });
 	}
@@ -156,11 +161,10 @@ export class Ingest {
 		this.syncing = promisify(fs.fsync)(file);
 	}
 
-	/** Gives the whole blob its name. */
+	/** Gives the whole blob its name, once its bytes are on the disk; see Blobs.sync for the name. */
 	async commit(): Promise<void> {
 		await this.syncing;
 		fs.renameSync(this.file, blobPath(this.root, this.descriptor.digest));
-		syncFolder(blobFolder(this.root));
 	}
 
 	/** Closes the file and removes it unless it was committed. */

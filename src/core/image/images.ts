@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import * as path from 'node:path';
 import * as v from 'valibot';
 import { EngineError } from '../errors';
@@ -139,7 +140,11 @@ export class Images {
 			const fetched = await registry.manifest(reference, signal);
 			progress({ status: `Pulling from ${reference.repository}`, id: reference.digest ?? reference.tag ?? '' });
 			const { platform } = options;
-			const image = await resolveImage(registry, reference, fetched, { platform, signal });
+			const image = await resolveImage(registry, reference, fetched, {
+				platform,
+				signal,
+				known: (digest) => this.blobs.read(digest),
+			});
 			return await this.fetch(registry, reference, image, { signal, progress });
 		} finally {
 			registry.close();
@@ -314,6 +319,7 @@ export class Images {
 		}
 		const failed = new AbortController();
 		const stop = AbortSignal.any([signal, failed.signal]);
+		setMaxListeners(0, stop); // one for each layer
 		const work = [...missing]
 			.sort(([, one], [, other]) => other.size - one.size) // the biggest layer decides how long it takes
 			.map(async ([diffId, descriptor], index) => {
@@ -353,6 +359,7 @@ export class Images {
 		const { configuration, descriptor, manifest } = image;
 		this.blobs.write(image.configurationBytes);
 		this.blobs.write(image.bytes);
+		this.blobs.sync();
 		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes: image.bytes });
 		const name = normalizedName(reference);
 		const record: Image = {
@@ -482,7 +489,9 @@ export class Images {
 		}
 		digests = digests.filter((digest) => !gone.includes(digest));
 		this.setReferences(image, tags, digests);
-		this.announceUntagged(image, gone, removed);
+		removed.push(...gone.map((untagged) => ({ untagged })));
+		// Docker announces the name that was asked for, and not the digests that go with it.
+		this.emit('untag', image, image.id, image.id);
 	}
 
 	private announceUntagged(image: Image, names: readonly string[], removed: RemovedImage[]): void {

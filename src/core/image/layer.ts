@@ -311,6 +311,8 @@ class LayerWriter implements TarSink {
 			this.makeSpecial(place, entry);
 			return;
 		}
+		// Docker's size counts a link by the length of its target, as lstat gives it.
+		this.size += entry.linkName.length;
 		const path = this.at(pathOf(place));
 		this.creating(place, () => {
 			fs.symlinkSync(asPath(entry.linkName), path);

@@ -95,6 +95,7 @@ export class Layers {
 	 * then nothing is left of it.
 	 */
 	async obtain(request: LayerRequest, options: ObtainOptions): Promise<void> {
+		options.signal.throwIfAborted();
 		const key = `${request.diffId} ${request.descriptor.digest}`;
 		let flight = this.flights.get(key);
 		if (!flight) {
@@ -231,33 +232,25 @@ class Flight {
 		if (this.last) {
 			waiter.onProgress(this.last);
 		}
-		const leave = (): void => {
-			this.waiters.delete(waiter);
-			if (this.waiters.size === 0) {
-				this.controller.abort(waiter.signal.reason);
-			}
-		};
+		let leave: () => void = () => undefined;
+		const left = new Promise<never>((_, reject) => {
+			leave = () => {
+				this.waiters.delete(waiter);
+				if (this.waiters.size === 0) {
+					this.controller.abort(waiter.signal.reason);
+				} else {
+					reject(waiter.signal.reason as Error);
+				}
+			};
+		});
 		waiter.signal.addEventListener('abort', leave, { once: true });
 		try {
-			waiter.signal.throwIfAborted();
-			await Promise.race([this.work, leftWhileOthersWait(waiter.signal, () => this.waiters.size > 0)]);
+			await Promise.race([this.work, left]);
 		} finally {
 			waiter.signal.removeEventListener('abort', leave);
 			this.waiters.delete(waiter);
 		}
 	}
-}
-
-/** Rejects when the signal aborts, unless the work is stopped with it: then the work's own end is waited for. */
-function leftWhileOthersWait(signal: AbortSignal, othersWait: () => boolean): Promise<never> {
-	return new Promise((_, reject) => {
-		const onAbort = (): void => {
-			if (othersWait()) {
-				reject(signal.reason as Error);
-			}
-		};
-		signal.addEventListener('abort', onAbort, { once: true });
-	});
 }
 
 function readRecord(file: string): LayerRecord | undefined {

@@ -25,6 +25,8 @@ export interface ResolvedImage extends StoredManifest {
 export interface ResolveOptions {
 	/** As the caller asked; this machine's by default. */
 	readonly platform: Platform | undefined;
+	/** A small blob that is in the store already, its digest checked. */
+	readonly known: (digest: string) => Buffer | undefined;
 	readonly signal: AbortSignal;
 }
 
@@ -43,7 +45,8 @@ export async function resolveImage(
 ): Promise<ResolvedImage> {
 	const stored = await manifestFor(registry, reference, fetched, options);
 	const { manifest } = stored;
-	const configurationBytes = await registry.document(reference, manifest.config, options.signal);
+	const configurationBytes =
+		options.known(manifest.config.digest) ?? (await registry.document(reference, manifest.config, options.signal));
 	const configuration = explained(reference, () => parseConfiguration(configurationBytes, manifest));
 	checkPlatform(reference, configuration.platform, options.platform);
 	return { ...stored, digest: fetched.digest, configuration, configurationBytes };

@@ -59,8 +59,8 @@ describe('images', () => {
 		]);
 	});
 
-	it('--digests: the digest of that repository', () => {
-		assert.deepEqual(render([image], { digests: true, format: 'table {{.Repository}}\\t{{.Digest}}' }), [
+	it('a digest is shown where it is asked for: that of the repository', () => {
+		assert.deepEqual(render([image], { format: 'table {{.Repository}}\\t{{.Digest}}' }), [
 			'REPOSITORY                    DIGEST',
 			'busybox                       <none>',
 			`localhost:5000/demo/busybox   ${DIGEST}`,
