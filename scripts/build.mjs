@@ -24,7 +24,7 @@ const common = {
 
 const bundles = {
 	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'] },
-	cli: { entryPoints: ['src/cli.ts'], banner: { js: '#!/usr/bin/env node' } },
+	cli: { entryPoints: ['src/cli.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
 	engine: { entryPoints: ['src/engine.ts'] },
 	'layer-worker': { entryPoints: ['src/core/image/layer-worker.ts'] },
 };

@@ -11,7 +11,7 @@ const root = path.resolve(import.meta.dirname, '..');
 const isScreenshots = process.argv.includes('--screenshots');
 const isOnce = process.argv.includes('--once') || isScreenshots || !process.stdin.isTTY;
 /** Slow enough that the pull of some megabytes can be watched. */
-const bytesPerSecond = 3_000_000;
+const bytesPerSecond = 1_500_000;
 const themes = { light: 'Default Light Modern', dark: 'Default Dark Modern' };
 
 const interrupted = interruption();
@@ -71,7 +71,7 @@ async function show({ vsix, registry, fastRegistry, theme }) {
 		await tour(session, { registry, folder });
 		console.log(`\nScreenshots: ${folder}/`);
 		if (isScreenshots) {
-			keepPictures(folder, theme);
+			keepPicture(folder, theme);
 		}
 		if (!isOnce) {
 			await stay(session, fastRegistry);
@@ -90,15 +90,9 @@ async function stay(session, registry) {
 	console.log('\nStopping');
 }
 
-/** The pictures of the README: what the steps saved, under names that stay. */
-function keepPictures(folder, theme) {
+/** The picture of the README: a running container, its log and two names of its image. */
+function keepPicture(folder, theme) {
+	const file = fs.readdirSync(folder).find((each) => each.endsWith('tag-the-image.png'));
 	fs.mkdirSync('docs/images', { recursive: true });
-	for (const [step, name] of Object.entries({
-		'pull-the-image-progress': 'pull',
-		'run-it-name': 'run',
-		'ask-its-page': 'logs',
-	})) {
-		const file = fs.readdirSync(folder).find((each) => each.endsWith(`${step}.png`));
-		fs.copyFileSync(path.join(folder, file), `docs/images/${name}-${theme}.png`);
-	}
+	fs.copyFileSync(path.join(folder, file), `docs/images/${theme}.png`);
 }

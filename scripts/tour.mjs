@@ -47,11 +47,11 @@ export async function tour({ workbench, page }, { registry, folder }) {
 	});
 	await step('Pull the image', async (shot) => {
 		await workbench.typeInQuickInput(image);
-		const progress = await workbench.waitForNotification(/\d.*B of .*B/);
+		const progress = await workbench.waitForNotification(/[\d.]+ MB of [\d.]+ MB/);
 		await workbench.restMouse();
 		await shot('-progress');
 		const row = await workbench.waitForRow('images', 'demo/web');
-		return `${progress.match(/\S+ .?B of \S+ .?B/)?.[0] ?? ''} … ${row.label} · ${row.description}`;
+		return `${progress.match(/[\d.]+ MB of [\d.]+ MB/)?.[0] ?? ''} … ${row.label} · ${row.description}`;
 	});
 	await step('Run it', async (shot) => {
 		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');

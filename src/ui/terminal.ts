@@ -39,9 +39,9 @@ function launcher(node: string, program: string): string {
 # Written by the MyDocker extension for VS Code.
 if [ -x ${quote(node)} ]; then
 	export ELECTRON_RUN_AS_NODE=1
-	exec ${quote(node)} ${quote(program)} "$@"
+	exec ${quote(node)} -- ${quote(program)} "$@"
 fi
-exec node ${quote(program)} "$@"
+exec node -- ${quote(program)} "$@"
 `;
 }
 

@@ -67,14 +67,15 @@ class ProgressWriter {
 	add({ status, id, current, total }: PullProgress): void {
 		const message: ProgressMessage = {
 			status,
-			...(current === undefined && total === undefined
-				? {}
-				: {
+			// On each line of a layer, empty or not: by this docker's clients tell lines that they draw over.
+			...(isLayer(id)
+				? {
 						progressDetail: {
 							...(current === undefined ? {} : { current }),
 							...(total === undefined ? {} : { total }),
 						},
-					}),
+					}
+				: {}),
 			...(id === undefined ? this.firstId(status) : { id }),
 		};
 		const last = this.waiting.findLastIndex((other) => other.id === message.id);
@@ -272,4 +273,9 @@ export function parseRegistryAuth(header: string | string[] | undefined): Regist
 		...member('registrytoken'),
 	};
 	return Object.keys(auth).length === 0 ? undefined : auth;
+}
+
+/** A layer's short id; the first line of a pull has the tag in its place. */
+function isLayer(id: string | undefined): boolean {
+	return id !== undefined && /^[0-9a-f]{12}$/.test(id);
 }

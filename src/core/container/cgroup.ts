@@ -8,12 +8,12 @@ export function cgroupPath(id: string): string {
 }
 
 /**
- * True when the kernel killed a process of the container because its memory limit was reached. The cgroup must still be
- * there: the runtime keeps it when asked to (Runtime.command, `keepsCgroup`).
+ * Whether the kernel killed a process of the container because it was over its memory limit; false when the cgroup is
+ * gone already. Cgroup version 1 counts since Linux 4.13.
  */
-export function wasOutOfMemory(id: string, mountPoint = '/sys/fs/cgroup'): boolean {
+export function wasOomKilled(id: string, mountPoint = '/sys/fs/cgroup'): boolean {
 	const file = fs.existsSync(path.join(mountPoint, 'cgroup.controllers'))
 		? path.join(mountPoint, cgroupPath(id), 'memory.events')
 		: path.join(mountPoint, 'memory', cgroupPath(id), 'memory.oom_control');
-	return Number(/^oom_kill (\d+)$/m.exec(readText(file) ?? '')?.[1] ?? 0) > 0;
+	return /^oom_kill [1-9]/m.test(readText(file) ?? '');
 }

@@ -9,13 +9,12 @@ import type { Store } from '../store';
 import type { Container } from '../types';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
 import { containerFolder, makeContainerFolder, writeBundle, type ContainerFolder } from './bundle';
-import { wasOutOfMemory } from './cgroup';
+import { wasOomKilled } from './cgroup';
 import { newContainer, type CreateOptions, type CreateResult } from './create';
 import { Input } from './input';
 import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
 import { checkName, generateName } from './names';
-import { wasOomKilled } from './oom';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
 import { Run, type Begin, type RunEnd } from './run';
@@ -292,6 +291,7 @@ export class Containers {
 			options,
 		);
 		entry.attachments.add(attachment);
+		this.emit(entry, 'attach');
 		if (entry.run?.isRunning === true) {
 			attachment.begin(entry.run);
 		}

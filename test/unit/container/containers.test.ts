@@ -158,7 +158,7 @@ describe('containers', () => {
 			[fs.readdirSync(path.join(root, 'containers')), fs.readdirSync(path.join(root, 'records'))],
 			[[], []],
 		);
-		assert.deepEqual(events, ['create web', 'destroy web']);
+		assert.deepEqual(events, ['create web', 'attach web', 'destroy web']);
 	});
 
 	it('two removals at once: one is told that the other is at work', async () => {

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { wasOomKilled } from '../../../src/core/container/cgroup';
+
+describe('a kill for lack of memory', () => {
+	let mountPoint: string;
+
+	beforeEach(() => {
+		mountPoint = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-cgroup-'));
+	});
+
+	afterEach(() => {
+		fs.rmSync(mountPoint, { recursive: true });
+	});
+
+	function write(name: string, text: string): void {
+		fs.mkdirSync(path.dirname(path.join(mountPoint, name)), { recursive: true });
+		fs.writeFileSync(path.join(mountPoint, name), text);
+	}
+
+	it('cgroup version 1: is counted in memory.oom_control', () => {
+		write('memory/mydocker/a/memory.oom_control', 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n');
+		write('memory/mydocker/b/memory.oom_control', 'oom_kill_disable 0\nunder_oom 0\noom_kill 0\n');
+		assert.deepEqual(
+			['a', 'b', 'gone'].map((id) => wasOomKilled(id, mountPoint)),
+			[true, false, false],
+		);
+	});
+
+	it('cgroup version 2: is counted in memory.events', () => {
+		write('cgroup.controllers', 'cpu memory pids\n');
+		write('mydocker/a/memory.events', 'low 0\nhigh 0\nmax 8\noom 1\noom_kill 1\noom_group_kill 0\n');
+		write('mydocker/b/memory.events', 'low 0\nhigh 0\nmax 8\noom 0\noom_kill 0\noom_group_kill 0\n');
+		assert.deepEqual(
+			['a', 'b', 'gone'].map((id) => wasOomKilled(id, mountPoint)),
+			[true, false, false],
+		);
+	});
+});
