@@ -24,19 +24,13 @@ export function makeProduct(workspace: Workspace): Product {
 	}
 	fs.symlinkSync(path.join(repository, 'node_modules'), path.join(folder, 'node_modules'));
 	const vsix = path.join(workspace.root, 'product.vsix');
-	const isPackaged = runIn(folder, ['node_modules/@vscode/vsce/vsce', 'package', '--no-dependencies', '--out', vsix]);
-	if (!isPackaged && !runIn(folder, ['scripts/build.mjs', '--production'])) {
+	const isPackaged = runIn(folder, 'npm', ['run', '--silent', 'package', '--', '--out', vsix]);
+	if (!isPackaged && !runIn(folder, process.execPath, ['scripts/build.mjs', '--production'])) {
 		throw new Error('Cannot build the product: node scripts/build.mjs --production fails');
 	}
 	return { folder, bundles: path.join(folder, 'dist'), vsix: isPackaged ? vsix : undefined };
 }
 
-function runIn(folder: string, args: readonly string[]): boolean {
-	const bin = path.join(repository, 'node_modules', '.bin');
-	const { status } = spawnSync(process.execPath, args, {
-		cwd: folder,
-		stdio: 'ignore',
-		env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
-	});
-	return status === 0;
+function runIn(folder: string, program: string, args: readonly string[]): boolean {
+	return spawnSync(program, args, { cwd: folder, stdio: 'ignore' }).status === 0;
 }

@@ -1,9 +1,10 @@
-// mocha's spec reporter, which also leaves the counts where scripts/test.mjs finds them.
+// One of mocha's reporters (MYDOCKER_TEST_REPORTER, Spec by default), which also leaves the counts where
+// scripts/test.mjs finds them.
 'use strict';
 const fs = require('node:fs');
 const Mocha = require('mocha');
 
-module.exports = class extends Mocha.reporters.Spec {
+module.exports = class extends Mocha.reporters[process.env.MYDOCKER_TEST_REPORTER ?? 'Spec'] {
 	constructor(runner, options) {
 		super(runner, options);
 		runner.once('end', () => {

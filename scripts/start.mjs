@@ -74,20 +74,32 @@ async function show({ vsix, registry, fastRegistry, theme }) {
 			keepPicture(folder, theme);
 		}
 		if (!isOnce) {
-			await stay(session, fastRegistry);
+			await stay(session, { vsix, registry: fastRegistry });
 		}
 	} finally {
 		await session.close();
 	}
 }
 
-async function stay(session, registry) {
+/** Until Ctrl-C: the desktop VS Code where there is one, and the server's address in any case. */
+async function stay(session, { vsix, registry }) {
+	const { hasDesktop, openDesktop } = await import('./vscode-desktop.mjs');
+	const { removeStore } = await import('./store.mjs');
 	// The user's own window follows; this one would only be a second client.
 	await session.browser.close();
-	console.log(`\nVS Code is at ${session.server.url}`);
-	console.log(`Pull ${registry}/demo/busybox, or anything else. Ctrl-C here ends VS Code and its containers.`);
-	await new Promise((resolve) => interrupted.addEventListener('abort', resolve));
-	console.log('\nStopping');
+	const { folder, temporary } = session;
+	const desktop = hasDesktop() ? openDesktop({ folder, dataDir: path.join(temporary, 'desktop'), vsix }) : undefined;
+	try {
+		console.log(`\nVS Code is at ${session.server.url}${desktop ? ', and in its own window' : ''}`);
+		console.log(`Pull ${registry}/demo/busybox, or anything else. Ctrl-C here ends VS Code and its containers.`);
+		await new Promise((resolve) => interrupted.addEventListener('abort', resolve));
+		console.log('\nStopping');
+	} finally {
+		await desktop?.stop();
+		if (desktop) {
+			await removeStore(desktop.store);
+		}
+	}
 }
 
 /** The picture of the README: a running container, its log and two names of its image. */

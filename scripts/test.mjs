@@ -36,9 +36,9 @@ const tiers = {
 	'unit-machine': {
 		minutes: 3,
 		counts: true,
-		programs: () => [
-			[machineNode(), ...mochaArguments, '--reporter-option', 'quiet', 'out/test/unit/**/*.test.js'],
-		],
+		// The same tests as in `unit`, so only what fails is worth reading.
+		env: { MYDOCKER_TEST_REPORTER: 'Dot' },
+		programs: () => [[machineNode(), ...mochaArguments, 'out/test/unit/**/*.test.js']],
 	},
 	engine: {
 		minutes: 20,
@@ -118,6 +118,8 @@ async function runTier(name, shared) {
 			PATH: `${path.dirname(packagedNode)}:${process.env.PATH}`,
 			MYDOCKER_TEST_COUNTS: countsFile,
 			MYDOCKER_TEST_VSIX: vsix,
+			...(process.stdout.isTTY ? {} : { FORCE_COLOR: '0' }),
+			...tier.env,
 			...(shared.registry ? { MYDOCKER_TEST_REGISTRY: shared.registry.host } : {}),
 		});
 	} catch (error) {

@@ -175,12 +175,11 @@ function serverEnvironment(env) {
 function workbenchUrl(port, { folder, development, tests }) {
 	const remote = (file) => `vscode-remote://127.0.0.1:${port}${file}`;
 	const payload = [
-		['skipWelcome', 'true'],
 		...(development ? [['extensionDevelopmentPath', remote(development)]] : []),
 		...(tests ? [['extensionTestsPath', remote(tests)]] : []),
 	];
-	const query = new URLSearchParams({ ...(folder ? { folder } : {}), payload: JSON.stringify(payload) });
-	return `http://127.0.0.1:${port}/?${query}`;
+	const query = payload.length > 0 ? `&payload=${encodeURIComponent(JSON.stringify(payload))}` : '';
+	return `http://127.0.0.1:${port}/?folder=${encodeURI(folder)}${query}`;
 }
 
 /** Headless Chromium (Debian's) that reaches 127.0.0.1 and nothing else. The caller closes it. */

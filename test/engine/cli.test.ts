@@ -302,6 +302,7 @@ describe('command line', function () {
 					'1h',
 					'--until',
 					'0s',
+					...['create', 'start', 'die', 'destroy'].flatMap((action) => ['--filter', `event=${action}`]),
 					'--filter',
 					'container=cli3',
 					'--format',

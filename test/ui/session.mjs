@@ -12,7 +12,7 @@ const interrupted = interruption();
 
 /**
  * Opens VS Code with the extension in it. Options: `settings`, `locale`, `viewport`, `vsix` (MYDOCKER_TEST_VSIX by
- * default). Gives { workbench, page, browser, server, store, close() }; close() leaves nothing behind, containers included.
+ * default). Gives { workbench, page, browser, server, store, folder, temporary, close() }; close() leaves nothing behind, containers included.
  */
 export async function openVSCode({
 	settings,
@@ -41,7 +41,7 @@ export async function openVSCode({
 		const page = await browser.newPage({ viewport });
 		await openWorkbench(page, server);
 		const store = server.globalStorage('mydocker.mydocker');
-		return { workbench: new Workbench(page, locale), page, browser, server, store, close };
+		return { workbench: new Workbench(page, locale), page, browser, server, store, folder, temporary, close };
 	} catch (error) {
 		await close();
 		throw error;

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineError, messageOf } from '../errors';
+import { EngineError, messageOf, systemCode } from '../errors';
 import { nowNanoseconds, rfc3339, type Events } from '../events';
 import type { Images } from '../image/images';
 import { overlayMount } from '../storage/overlay';
@@ -17,7 +17,7 @@ import { createLog } from './log-drivers';
 import { checkName, generateName } from './names';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
-import { Run, type Begin, type RunEnd } from './run';
+import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
 import { installShim } from './shim';
 import { signalNumber } from './signals';
@@ -64,6 +64,8 @@ interface Entry {
 	/** Restarts at work: meanwhile an exit ends neither followers of the log nor a container with auto_remove. */
 	restarts: number;
 	isBeingRemoved: boolean;
+	/** The record on the disk is older than ours. */
+	isUnsaved: boolean;
 }
 
 interface Waiter {
@@ -111,12 +113,11 @@ export class Containers {
 				this.add(record);
 			}
 		}
-		for (const name of fs.readdirSync(path.join(root, 'containers'))) {
-			if (!this.entries.has(name)) {
-				fs.rmSync(path.join(root, 'containers', name), { recursive: true, force: true });
-			}
-		}
-		const settled = Promise.all([...this.entries.values()].map((entry) => this.reconcile(entry)));
+		const strays = fs.readdirSync(path.join(root, 'containers')).filter((name) => !this.entries.has(name));
+		const settled = Promise.all([
+			...[...this.entries.values()].map((entry) => this.reconcile(entry)),
+			...strays.map((name) => this.removeStray(name)),
+		]);
 		await Promise.race([settled, delay(SETTLE_WITHIN, undefined, { ref: false })]);
 	}
 
@@ -130,8 +131,14 @@ export class Containers {
 		const image = this.options.images.get(options.image);
 		const { container, warnings } = newContainer(options, image);
 		const record = { ...container, name: name ?? generateName((candidate) => this.names.has(candidate)) };
-		makeContainerFolder(containerFolder(this.options.root, record.id));
-		this.options.store.save(recordKey(record.id), record);
+		const folder = containerFolder(this.options.root, record.id);
+		try {
+			makeContainerFolder(folder);
+			this.options.store.save(recordKey(record.id), record);
+		} catch (error) {
+			fs.rmSync(folder.path, { recursive: true, force: true });
+			throw isDiskFull(error) ? noSpace('create', record.name, error) : error;
+		}
 		const entry = this.add(record);
 		this.emit(entry, 'create');
 		return Promise.resolve({ container: record, warnings });
@@ -212,7 +219,7 @@ export class Containers {
 				);
 			}
 			if (number === SIGKILL || number === signalNumber(record.config.stop_signal)) {
-				this.update(entry, { manual_stop: true });
+				this.note(entry, { manual_stop: true });
 			}
 			this.signal(entry, number);
 		});
@@ -330,7 +337,7 @@ export class Containers {
 		}
 		try {
 			const run = await this.launch(entry);
-			const begin = await this.awaitBegin(run);
+			const begin = await this.awaitBegin(entry, run);
 			if (begin.kind !== 'running') {
 				throw new StartError(failureOf(begin));
 			}
@@ -374,18 +381,28 @@ export class Containers {
 		});
 		entry.run = run;
 		entry.isInputClosed = false;
-		this.safetyNet ??= setInterval(() => {
-			this.checkAll();
-		}, SAFETY_NET_EVERY).unref();
+		this.watchOver();
 		return run;
 	}
 
-	private async awaitBegin(run: Run): Promise<Begin> {
+	private watchOver(): void {
+		this.safetyNet ??= setInterval(() => {
+			this.checkAll();
+		}, SAFETY_NET_EVERY).unref();
+	}
+
+	private async awaitBegin(entry: Entry, run: Run): Promise<Begin> {
 		const timer = new AbortController();
 		const late = delay(START_TIMEOUT, undefined, { ref: false, signal: timer.signal });
 		try {
 			const begin = await Promise.race([run.begin, late]);
-			return begin ?? { kind: 'vanished', reason: `the OCI runtime did not answer in ${START_TIMEOUT / 1000} s` };
+			if (begin !== undefined) {
+				return begin;
+			}
+			run.close();
+			endShim(run.folder);
+			await this.cleanUp(entry);
+			return { kind: 'vanished', reason: `the OCI runtime did not answer in ${START_TIMEOUT / 1000} s` };
 		} finally {
 			timer.abort();
 			late.catch(() => {
@@ -397,7 +414,7 @@ export class Containers {
 	private hasStarted(entry: Entry, run: Run, pid: number): void {
 		const isNew = entry.record.status === 'starting';
 		if (isNew) {
-			this.update(entry, {
+			this.note(entry, {
 				status: 'running',
 				started_at: rfc3339(nowNanoseconds()),
 				finished_at: '',
@@ -421,7 +438,7 @@ export class Containers {
 		entry.run?.close();
 		entry.run = undefined;
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
-		this.update(entry, {
+		this.note(entry, {
 			status: entry.record.started_at === '' ? 'created' : 'exited',
 			// Docker records 128 for what is neither a missing nor a forbidden program.
 			exit_code: exitCode === 125 ? 128 : exitCode,
@@ -437,6 +454,9 @@ export class Containers {
 		}
 		if (error instanceof EngineError) {
 			throw error;
+		}
+		if (isDiskFull(error)) {
+			throw noSpace('start', entry.record.name, error);
 		}
 		throw new EngineError('runtime', message, { cause: error, exitCode });
 	}
@@ -458,7 +478,7 @@ export class Containers {
 		entry.run = undefined;
 		entry.input?.close();
 		entry.input = undefined;
-		this.update(entry, {
+		this.note(entry, {
 			status: 'exited',
 			exit_code: end.exitCode ?? 255,
 			finished_at: rfc3339(BigInt(Math.round(end.finishedAt * 1000)) * 1000n),
@@ -467,7 +487,10 @@ export class Containers {
 			process: null,
 			shim: null,
 		});
-		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
+		// An exit that is not on the disk yet is read from there again by the next engine.
+		if (!entry.isUnsaved) {
+			fs.rmSync(entry.folder.shim, { recursive: true, force: true });
+		}
 		if (entry.restarts > 0) {
 			entry.log.pause();
 		} else {
@@ -513,7 +536,7 @@ export class Containers {
 				throw new EngineError('not-modified', `Container ${entry.record.id} is already stopped`);
 			}
 			// On the disk before the signal: a restart policy must not bring back what a person stopped.
-			this.update(entry, { status: 'stopping', manual_stop: true });
+			this.note(entry, { status: 'stopping', manual_stop: true });
 			this.signal(entry, number);
 		});
 		if (number === SIGKILL || !(await isSettledWithin(ended, timeout < 0 ? undefined : timeout * 1000))) {
@@ -555,14 +578,14 @@ export class Containers {
 			);
 		}
 		const ended = this.exited(entry);
-		this.update(entry, { manual_stop: true });
+		this.note(entry, { manual_stop: true });
 		this.signal(entry, SIGKILL);
 		await this.waitForKilled(entry, ended);
 	}
 
 	private async removeLocked(entry: Entry): Promise<void> {
 		const { id, name } = entry.record;
-		this.update(entry, { status: 'removing' });
+		this.note(entry, { status: 'removing' });
 		for (const attachment of [...entry.attachments]) {
 			attachment.abandon();
 		}
@@ -570,7 +593,7 @@ export class Containers {
 		try {
 			await fs.promises.rm(entry.folder.path, { recursive: true, force: true });
 		} catch (error) {
-			this.update(entry, { status: 'dead', error: messageOf(error) });
+			this.note(entry, { status: 'dead', error: messageOf(error) });
 			throw new EngineError('internal', `Cannot remove container "${name}": ${messageOf(error)}`, {
 				cause: error,
 			});
@@ -599,6 +622,24 @@ export class Containers {
 		}
 	}
 
+	/** A folder without a record: nothing may go on in it. The files stay when the record was set aside as corrupt. */
+	private async removeStray(id: string): Promise<void> {
+		const { root, runtime, warn } = this.options;
+		const folder = containerFolder(root, id);
+		try {
+			endShim(folder.shim);
+			if (runtime.hasState(id)) {
+				await runtime.delete(id);
+			}
+			const records = fs.readdirSync(path.join(root, 'records'));
+			if (!records.some((name) => name.startsWith(recordKey(id)))) {
+				await fs.promises.rm(folder.path, { recursive: true, force: true });
+			}
+		} catch (error) {
+			warn(`Cannot remove "${folder.path}", which belongs to no container: ${messageOf(error)}`);
+		}
+	}
+
 	private async reconcileLive(entry: Entry): Promise<void> {
 		const { record } = entry;
 		if (isOfEarlierBoot(record)) {
@@ -613,7 +654,7 @@ export class Containers {
 		const isStop = record.status === 'stopping';
 		const ended = this.exited(entry);
 		await this.locked(entry, async () => {
-			const begin = await this.awaitBegin(run);
+			const begin = await this.awaitBegin(entry, run);
 			if (begin.kind === 'running') {
 				this.hasStarted(entry, run, begin.pid);
 			} else {
@@ -643,11 +684,14 @@ export class Containers {
 	}
 
 	private checkAll(): void {
-		const live = [...this.entries.values()].filter((entry) => entry.run !== undefined);
-		for (const { run } of live) {
-			run?.check();
+		const watched = [...this.entries.values()].filter((entry) => entry.run !== undefined || entry.isUnsaved);
+		for (const entry of watched) {
+			entry.run?.check();
+			if (entry.isUnsaved) {
+				this.saveAgain(entry);
+			}
 		}
-		if (live.length === 0) {
+		if (watched.length === 0) {
 			clearInterval(this.safetyNet);
 			this.safetyNet = undefined;
 		}
@@ -669,16 +713,42 @@ export class Containers {
 			lock: Promise.resolve(),
 			restarts: 0,
 			isBeingRemoved: false,
+			isUnsaved: false,
 		};
 		this.entries.set(record.id, entry);
 		this.names.set(record.name, record.id);
 		return entry;
 	}
 
+	/** Changes what a person asked to change: it is on the disk, or it has not happened. */
 	private update(entry: Entry, changes: Partial<Container>): void {
 		const record = { ...entry.record, ...changes };
 		this.options.store.save(recordKey(record.id), record);
 		entry.record = record;
+		entry.isUnsaved = false;
+	}
+
+	/** Notes what has happened. A full disk cannot undo it, nor may it keep anybody from stopping what fills it. */
+	private note(entry: Entry, changes: Partial<Container>): void {
+		try {
+			this.update(entry, changes);
+		} catch (error) {
+			entry.record = { ...entry.record, ...changes };
+			entry.isUnsaved = true;
+			this.options.warn(`Cannot save container "${entry.record.name}", trying again: ${messageOf(error)}`);
+			this.watchOver();
+		}
+	}
+
+	private saveAgain(entry: Entry): void {
+		try {
+			this.update(entry, {});
+		} catch (error) {
+			// A full disk was told of when it was first met.
+			if (!isDiskFull(error)) {
+				this.options.warn(`Cannot save container "${entry.record.name}": ${messageOf(error)}`);
+			}
+		}
 	}
 
 	private emit(entry: Entry, action: string, attributes: Readonly<Record<string, string>> = {}): void {
@@ -768,6 +838,15 @@ function failureOf(begin: Exclude<Begin, { kind: 'running' }>): StartFailure {
 	return begin.kind === 'refused'
 		? startFailure(begin.ociLog, begin.mountError)
 		: { message: begin.reason, exitCode: 125 };
+}
+
+function isDiskFull(error: unknown): boolean {
+	const code = systemCode(error);
+	return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+function noSpace(verb: string, name: string, cause: unknown): EngineError {
+	return new EngineError('no-space', `Cannot ${verb} container "${name}": no space left on device`, { cause });
 }
 
 function notFound(nameOrId: string): EngineError {

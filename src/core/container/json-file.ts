@@ -140,6 +140,10 @@ export class JsonFileLog implements LogDriver {
 		const stat = fs.fstatSync(this.descriptor);
 		this.inode = stat.ino;
 		this.size = stat.size;
+		if (!endsWithNewline(this.file, stat.size)) {
+			// Torn by the loss of power: closed off, so that it spoils no record but itself.
+			this.append(Buffer.from('\n'));
+		}
 	}
 
 	/** Shifts only up to the first gap, so that doing it again after a crash in the middle drops nothing. */
@@ -249,6 +253,20 @@ function endAt(queue: FileQueue, until: bigint | undefined): NodeJS.Timeout | un
 
 /** setTimeout's limit, 24 days. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
+
+function endsWithNewline(file: string, size: number): boolean {
+	if (size === 0) {
+		return true;
+	}
+	const descriptor = fs.openSync(file, 'r');
+	try {
+		const last = Buffer.alloc(1);
+		fs.readSync(descriptor, last, 0, 1, size - 1);
+		return last[0] === 10;
+	} finally {
+		fs.closeSync(descriptor);
+	}
+}
 
 function sizeOf(file: string): number | undefined {
 	try {

@@ -158,7 +158,7 @@ export class Run {
 			this.pump.finish();
 			return;
 		}
-		killShimProcesses(this.folder);
+		endShim(this.folder);
 		this.options
 			.cleanUp()
 			.catch((error: unknown) => {
@@ -265,8 +265,11 @@ function parseExit(text: string | undefined): number | undefined {
 	return line === null ? undefined : Number(line[1]);
 }
 
-/** Kills the runtime, the pumps and the keeper that a dead shim left: its session, whose arguments name its folder. */
-function killShimProcesses(folder: string): void {
+/**
+ * Kills a shim and what it runs or has left behind: runtime, pumps, keeper. They are of its session and name its folder
+ * in their arguments; the container itself is not among them.
+ */
+export function endShim(folder: string): void {
 	const session = Number(readText(path.join(folder, 'shim.pid')));
 	for (const pid of session > 0 ? sessionMembers(session) : []) {
 		const identity = identify(pid);

@@ -15,13 +15,14 @@ const INLINE_SIZE = 1024 * 1024;
 const MAX_THREADS = 2;
 const MAX_INLINE = 4;
 
-/**
- * Unpacks layers: small ones in this thread, others in up to two worker threads, which live as long as there is work.
- */
+/** A thread without work waits so long for more before it ends. */
+const IDLE_MILLISECONDS = 2000;
+
+/** Unpacks layers: small ones in this thread, others in up to two worker threads, which end soon after their work. */
 export class LayerThreads {
 	private readonly inline = new Lanes(MAX_INLINE);
 	private readonly threads = new Lanes(MAX_THREADS);
-	private readonly idle: Worker[] = [];
+	private readonly idle = new Map<Worker, NodeJS.Timeout>();
 
 	constructor(
 		/** The bundle of layer-worker.ts. */
@@ -37,19 +38,49 @@ export class LayerThreads {
 	}
 
 	private async runInThread(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
-		const worker = this.idle.pop() ?? new Worker(this.workerFile);
+		const worker = this.takeIdle() ?? this.newWorker();
 		let isHealthy = false;
 		try {
 			const layer = await converse(worker, job, options);
 			isHealthy = true;
 			return layer;
 		} finally {
-			if (isHealthy && this.threads.hasWaiting()) {
-				this.idle.push(worker);
+			if (isHealthy) {
+				this.keepIdle(worker);
 			} else {
 				await worker.terminate();
 			}
 		}
+	}
+
+	private newWorker(): Worker {
+		const worker = new Worker(this.workerFile);
+		// Whoever waits for it hears of the error too (converse); without any listener it would end the engine.
+		worker.on('error', () => {
+			clearTimeout(this.idle.get(worker));
+			this.idle.delete(worker);
+		});
+		return worker;
+	}
+
+	private takeIdle(): Worker | undefined {
+		const [[worker, timer] = []] = this.idle;
+		if (worker) {
+			clearTimeout(timer);
+			this.idle.delete(worker);
+			worker.ref();
+		}
+		return worker;
+	}
+
+	/** Keeps the thread for a while; an engine that has nothing else to do ends nevertheless. */
+	private keepIdle(worker: Worker): void {
+		worker.unref();
+		const timer = setTimeout(() => {
+			this.idle.delete(worker);
+			void worker.terminate();
+		}, IDLE_MILLISECONDS).unref();
+		this.idle.set(worker, timer);
 	}
 }
 
@@ -100,10 +131,6 @@ class Lanes {
 
 	constructor(count: number) {
 		this.free = count;
-	}
-
-	hasWaiting(): boolean {
-		return this.waiting.size > 0;
 	}
 
 	async enter<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {

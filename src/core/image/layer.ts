@@ -36,8 +36,10 @@ export interface AppliedLayer {
 	readonly warnings: readonly string[];
 }
 
-/** Tar headers in one layer; the largest known images have a third of this. */
-const MAX_ENTRIES = 2_000_000;
+/** Entries in one layer; the largest known images have a third of this. */
+const MAX_ENTRIES = 1_000_000;
+/** Folders are kept in memory until the end. */
+const MAX_FOLDERS = 250_000;
 const TURN_BYTES = 1024 * 1024;
 
 /**
@@ -148,6 +150,7 @@ class LayerWriter implements TarSink {
 	private file: OpenFile | undefined;
 	private isBodyForSide = false;
 	private size = 0;
+	private folders = 0;
 
 	constructor(directory: string, sideArchive: string) {
 		this.rootDescriptor = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
@@ -277,6 +280,10 @@ class LayerWriter implements TarSink {
 	}
 
 	private newFolderAt(place: Place): Folder {
+		this.folders++;
+		if (this.folders > MAX_FOLDERS) {
+			throw corrupt(`it has more than ${MAX_FOLDERS} directories`);
+		}
 		const path = this.at(pathOf(place));
 		this.creating(place, () => {
 			fs.mkdirSync(path, 0o700);

@@ -89,8 +89,7 @@ interface Gathering {
  * an archive, and "unsupported" for entry types that cannot be unpacked; the message is the bare reason.
  */
 export class TarReader {
-	/** Headers seen, metadata headers included. */
-	private headers = 0;
+	private entries = 0;
 	private readonly block = Buffer.allocUnsafe(BLOCK);
 	private blockFilled = 0;
 	private gathering: Gathering | undefined;
@@ -104,7 +103,7 @@ export class TarReader {
 
 	constructor(
 		private readonly sink: TarSink,
-		private readonly maxHeaders: number,
+		private readonly maxEntries: number,
 	) {}
 
 	write(chunk: Buffer): void {
@@ -182,10 +181,6 @@ export class TarReader {
 		if (this.zeroBlocks > 0) {
 			throw corrupt('an empty block stands between entries');
 		}
-		this.headers++;
-		if (this.headers > this.maxHeaders) {
-			throw corrupt(`it has more than ${this.maxHeaders} entries`);
-		}
 		checkSum(block, sum);
 		const flag = String.fromCharCode(block[156] ?? 0);
 		switch (flag) {
@@ -224,6 +219,10 @@ export class TarReader {
 	}
 
 	private readEntry(block: Buffer, flag: string): void {
+		this.entries++;
+		if (this.entries > this.maxEntries) {
+			throw corrupt(`it has more than ${this.maxEntries} entries`);
+		}
 		const entry = entryIn(block, flag);
 		entry.name = this.longName || entry.name;
 		entry.linkName = this.longLinkName || entry.linkName;

@@ -257,6 +257,18 @@ describe('containers', () => {
 		assert.deepEqual([containers.list(), fs.readdirSync(path.join(root, 'containers'))], [[], []]);
 	});
 
+	it('engine start, a corrupt record: the container is not there, its files are left alone', async () => {
+		const { id } = await create('web');
+		await containers.close();
+		fs.writeFileSync(path.join(root, 'records', `container-${id}.json`), 'rubbish');
+		for (let start = 0; start < 2; start++) {
+			containers = open();
+			await containers.load();
+			assert.deepEqual(containers.list(), []);
+			assert.deepEqual(fs.readdirSync(path.join(root, 'containers')), [id]);
+		}
+	});
+
 	it('engine start: removes folders that no record knows', async () => {
 		const container = await create('web');
 		fs.mkdirSync(path.join(root, 'containers', 'stray', 'upper'), { recursive: true });

@@ -184,6 +184,15 @@ describe('json-file log', () => {
 		assert.equal(await read(log, { tail: 2 }), 'seed\nb\n');
 	});
 
+	it('a last line that was cut off: spoils nothing but itself', async () => {
+		const log = open();
+		write(log, 'a\n');
+		fs.appendFileSync(file, '{"log":"half a li');
+		log.begin();
+		write(log, 'b\n');
+		assert.equal(await read(log), 'a\nb\n');
+	});
+
 	it('follow: goes on over rotations until the run ends, and misses nothing however slow it reads', async () => {
 		const log = open({ maxSize: 1000, maxFiles: 2 });
 		write(log, lines(1, 5));

@@ -13,7 +13,7 @@ interface Read {
 	readonly body: Buffer;
 }
 
-function read(bytes: Buffer, chunk = bytes.length, maxHeaders = 1000): Read[] {
+function read(bytes: Buffer, chunk = bytes.length, maxEntries = 1000): Read[] {
 	const entries: { entry: TarEntry; body: Buffer }[] = [];
 	const reader = new TarReader(
 		{
@@ -29,7 +29,7 @@ function read(bytes: Buffer, chunk = bytes.length, maxHeaders = 1000): Read[] {
 				assert.equal(entries[entries.length - 1]?.body.length, entries[entries.length - 1]?.entry.size);
 			},
 		},
-		maxHeaders,
+		maxEntries,
 	);
 	for (let start = 0; start < bytes.length; start += chunk) {
 		reader.write(bytes.subarray(start, start + chunk));
