@@ -9,7 +9,7 @@ import type { FirewallNetwork } from './rules';
 
 /** What this machine can do for bridge networks; for Doctor and `info`. */
 export interface NetworkFacts {
-	/** Whether bridge networks work at all (the `ip` program). */
+	/** Whether bridge networks work: the right to make them, the `ip` program and a firewall program are there. */
 	readonly hasBridge: boolean;
 	readonly firewall: 'iptables' | 'nftables' | 'none';
 	/** As the program says it: "iptables v1.8.9 (nf_tables)"; "" without one. */
@@ -26,24 +26,23 @@ export async function probeNetwork(place: NetworkPlace): Promise<NetworkFacts> {
 	const hasIptables = iptables !== '' && (await version(place, ['iptables-save', '-V'])) !== '';
 	const nft = hasIptables ? '' : await version(place, ['nft', '-v']);
 	const firewall = hasIptables ? 'iptables' : nft === '' ? 'none' : 'nftables';
-	const isAllowed = process.getuid?.() === 0 || place.command.length > 0;
+	const isAllowed = place.command.length > 0 || mayChangeNetworks();
 	return {
-		hasBridge: ip !== '' && isAllowed,
+		hasBridge: ip !== '' && isAllowed && firewall !== 'none',
 		firewall,
 		firewallVersion: hasIptables ? iptables.replace('iptables-restore', 'iptables') : nft,
 		isForwarding: isForwarding(),
 		problems: [
 			...(isAllowed
 				? []
-				: ['Without root rights and without a user namespace only the networks host and none work']),
+				: [
+						'Without the right to change networks (root with CAP_NET_ADMIN) only the networks host and none work',
+					]),
 			...(ip === ''
 				? ['The program "ip" is missing, so only the networks host and none work: install iproute2']
 				: []),
 			...(firewall === 'none'
-				? [
-						'Neither iptables nor nft is installed: containers reach each other and published ports work ' +
-							'through a relay, but containers do not reach the outside and networks are not kept apart',
-					]
+				? ['Neither iptables nor nft is installed, so only the networks host and none work: install iptables']
 				: []),
 		],
 	};
@@ -82,6 +81,12 @@ async function version(place: NetworkPlace, argv: readonly [string, ...string[]]
 		}
 		throw error;
 	}
+}
+
+/** capabilities(7): CAP_NET_ADMIN in the effective set; root in a container often lacks it. */
+function mayChangeNetworks(): boolean {
+	const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+	return (BigInt(`0x${effective}`) & (1n << 12n)) !== 0n;
 }
 
 function isForwarding(): boolean {
