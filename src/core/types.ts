@@ -52,15 +52,7 @@ export interface Platform {
 }
 
 export type ContainerStatus =
-	| 'created'
-	| 'starting'
-	| 'running'
-	| 'paused'
-	| 'stopping'
-	| 'restarting'
-	| 'exited'
-	| 'removing'
-	| 'dead';
+	'created' | 'starting' | 'running' | 'paused' | 'stopping' | 'restarting' | 'exited' | 'removing' | 'dead';
 
 export interface Container {
 	/** 64 hex digits. */
