@@ -26,13 +26,14 @@ const REQUEST = 'GET /index.html HTTP/1.0\r\n\r\n';
  */
 export function networkCases(given: () => { readonly images: Images; readonly registries: Registries }): void {
 	describe('networks', () => {
-		const workspace = new Workspace('networks');
+		let workspace: Workspace;
 		let subject: Subject;
 		let holder = 0;
 		let atFirst: string[] = [];
 
 		before(async function () {
 			this.timeout(60_000);
+			workspace = new Workspace('networks');
 			const { images, registries } = given();
 			// The registry is on the machine's loopback, so the image comes before the engine moves away from there.
 			const outside = embeddedEngine(workspace);
