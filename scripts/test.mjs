@@ -41,9 +41,8 @@ const tiers = {
 		programs: () => [[machineNode(), ...mochaArguments, 'out/test/unit/**/*.test.js']],
 	},
 	engine: {
-		minutes: 20,
+		minutes: 25,
 		counts: true,
-		needsRegistry: true,
 		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '60000', 'out/test/engine/**/*.test.js']],
 	},
 	host: { minutes: 8, counts: true, needsRegistry: true, programs: () => [[packagedNode, 'test/runTest.mjs']] },

@@ -15,6 +15,7 @@ import { Ownership, ownerIsReady } from './api/election';
 import { EngineLog } from './api/engine-log';
 import { ApiServer } from './api/server';
 import { openStoreFolder } from './api/store-folder';
+import { containerFolder } from './core/container/bundle';
 import { Containers } from './core/container/containers';
 import { identify, isAlive } from './core/container/process';
 import { isLive } from './core/container/record';
@@ -22,9 +23,13 @@ import { Runtime } from './core/container/runtime';
 import { EngineError, messageOf, systemCode } from './core/errors';
 import { Events } from './core/events';
 import { Images } from './core/image/images';
+import { probeNetwork } from './core/network/firewall';
+import { Networks } from './core/network/networks';
+import { HOST } from './core/network/place';
 import { Store, writeAtomically } from './core/store';
 import { engineFacts } from './core/system/info';
 import type { ProcessIdentity } from './core/types';
+import { Volumes } from './core/volume/volumes';
 
 /** Milliseconds for a quicker engine to become ready. */
 const OWNER_READY_WITHIN = 30_000;
@@ -142,6 +147,7 @@ class Engine {
 			this.ownership.leaving();
 			await this.server.close(GRACE);
 			await this.core.containers.close();
+			await this.core.networks.close();
 			await this.core.images.close();
 			fs.rmSync(this.socketPath, { force: true });
 			fs.rmSync(recordFile(this.options.root), { force: true });
@@ -160,6 +166,8 @@ class Engine {
 interface OpenCore {
 	readonly images: Images;
 	readonly containers: Containers;
+	readonly networks: Networks;
+	readonly volumes: Volumes;
 	readonly events: Events;
 	readonly facts: Awaited<ReturnType<typeof engineFacts>>;
 }
@@ -185,11 +193,28 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 				isRunning: isLive(status),
 			}));
 	const images = new Images({ root, store, events, warn, users });
-	const containers: Containers = new Containers({ root, store, events, images, runtime, warn });
-	// Images ask which of them are in use, so the containers come first.
+	const mounted = (name: string) =>
+		containers
+			.list()
+			.filter(({ config }) => config.mounts.some((mount) => mount.type === 'volume' && mount.source === name))
+			.map(({ id }) => id);
+	const volumes = new Volumes({ root, store, events, warn, users: mounted, prefix: [] });
+	const networkFacts = await probeNetwork(HOST);
+	const networks = new Networks({
+		...{ store, events, warn, place: HOST, facts: networkFacts },
+		hostsFile: (id) => path.join(containerFolder(root, id).etc, 'hosts'),
+	});
+	const containers: Containers = new Containers({
+		...{ root, store, events, images, runtime, networks, volumes, warn },
+		bridgeProblem: networkFacts.hasBridge ? undefined : networkFacts.problems[0],
+	});
+	await volumes.load();
+	// Images and networks ask which of them are in use, so the containers come first.
 	await containers.load();
+	const live = containers.list().filter(({ status }) => isLive(status));
+	await networks.load(new Set(live.map(({ id }) => id)));
 	await images.load();
-	return { images, containers, events, facts: await engineFacts(runtime) };
+	return { images, containers, networks, volumes, events, facts: await engineFacts(runtime, networkFacts) };
 }
 
 async function main(): Promise<void> {

@@ -8,14 +8,19 @@ import type {
 	ContainerSummary,
 	CreateContainerBody,
 	CreatedContainer,
+	CreateNetworkBody,
+	CreateVolumeBody,
+	EndpointJson,
 	EventMessage,
 	ImageDeleteItem,
 	ImageInspect,
 	ImageSummary,
 	Info,
+	NetworkJson,
 	ProgressMessage,
 	RegistryAuth,
 	Version,
+	VolumeJson,
 } from './types';
 
 export { ApiError } from './transport';
@@ -113,6 +118,32 @@ export interface Client {
 			},
 		): Promise<Attachment>;
 	};
+
+	readonly networks: {
+		list(options?: Cancel & { readonly filters?: Filters }): Promise<NetworkJson[]>;
+		inspect(name: string, options?: Cancel): Promise<NetworkJson>;
+		create(body: CreateNetworkBody, options?: Cancel): Promise<{ readonly Id: string; readonly Warning: string }>;
+		remove(name: string, options?: Cancel): Promise<void>;
+		/** Gives the names of the networks that were removed. */
+		prune(options?: Cancel & { readonly filters?: Filters }): Promise<readonly string[]>;
+		connect(
+			name: string,
+			container: string,
+			options?: Cancel & { readonly endpoint?: EndpointJson },
+		): Promise<void>;
+		disconnect(name: string, container: string, options?: Cancel & { readonly force?: boolean }): Promise<void>;
+	};
+
+	readonly volumes: {
+		list(options?: Cancel & { readonly filters?: Filters }): Promise<VolumeJson[]>;
+		inspect(name: string, options?: Cancel): Promise<VolumeJson>;
+		/** Gives the volume that is there when the name is taken. */
+		create(body: CreateVolumeBody, options?: Cancel): Promise<VolumeJson>;
+		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<void>;
+		prune(
+			options?: Cancel & { readonly filters?: Filters },
+		): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+	};
 }
 
 /** Makes a client; see the interface. */
@@ -124,6 +155,8 @@ export function createClient(connect: (signal?: AbortSignal) => Promise<string>)
 		events: (options) => events(transport, options),
 		images: imageCalls(transport),
 		containers: containerCalls(transport),
+		networks: networkCalls(transport),
+		volumes: volumeCalls(transport),
 	};
 }
 
@@ -280,6 +313,96 @@ function containerCalls(transport: Transport): Client['containers'] {
 		wait: (id, options) => wait(transport, container(id, '/wait'), options),
 		logs: (id, options) => logs(transport, container(id), options),
 		attach: (id, options) => attach(transport, container(id), options),
+	};
+}
+
+function networkCalls(transport: Transport): Client['networks'] {
+	const network = (name: string, verb = '') => `/networks/${encodeURIComponent(name)}${verb}`;
+	return {
+		list: (options) =>
+			transport.json<NetworkJson[]>({
+				method: 'GET',
+				path: '/networks',
+				query: { filters: filtersOf(options?.filters) },
+				signal: options?.signal,
+			}),
+		inspect: (name, options) =>
+			transport.json<NetworkJson>({ method: 'GET', path: network(name), signal: options?.signal }),
+		create: (body, options) =>
+			transport.json({
+				method: 'POST',
+				path: '/networks/create',
+				// Engines before API 1.44 would make a second network of the same name.
+				body: { CheckDuplicate: true, ...body },
+				signal: options?.signal,
+			}),
+		remove: (name, options) => transport.done({ method: 'DELETE', path: network(name), signal: options?.signal }),
+		prune: async (options) => {
+			const pruned = await transport.json<{ readonly NetworksDeleted: readonly string[] | null }>({
+				method: 'POST',
+				path: '/networks/prune',
+				query: { filters: filtersOf(options?.filters) },
+				signal: options?.signal,
+			});
+			return pruned.NetworksDeleted ?? [];
+		},
+		connect: (name, container, options) =>
+			transport.done({
+				method: 'POST',
+				path: network(name, '/connect'),
+				body: { Container: container, EndpointConfig: options?.endpoint ?? {} },
+				signal: options?.signal,
+			}),
+		disconnect: (name, container, options) =>
+			transport.done({
+				method: 'POST',
+				path: network(name, '/disconnect'),
+				body: { Container: container, Force: options?.force ?? false },
+				signal: options?.signal,
+			}),
+	};
+}
+
+function volumeCalls(transport: Transport): Client['volumes'] {
+	const volume = (name: string) => `/volumes/${encodeURIComponent(name)}`;
+	return {
+		list: async (options) => {
+			const list = await transport.json<{ readonly Volumes: VolumeJson[] | null }>({
+				method: 'GET',
+				path: '/volumes',
+				query: { filters: filtersOf(options?.filters) },
+				signal: options?.signal,
+			});
+			return list.Volumes ?? [];
+		},
+		inspect: (name, options) =>
+			transport.json<VolumeJson>({ method: 'GET', path: volume(name), signal: options?.signal }),
+		create: (body, options) =>
+			transport.json<VolumeJson>({
+				method: 'POST',
+				path: '/volumes/create',
+				body,
+				signal: options?.signal,
+			}),
+		remove: (name, options) =>
+			transport.done({
+				method: 'DELETE',
+				path: volume(name),
+				query: { force: options?.force },
+				signal: options?.signal,
+			}),
+		prune: async (options) => {
+			const pruned = await transport.json<{
+				readonly VolumesDeleted: readonly string[] | null;
+				readonly SpaceReclaimed: number;
+			}>({
+				method: 'POST',
+				path: '/volumes/prune',
+				query: { filters: filtersOf(options?.filters) },
+				signal: options?.signal,
+			});
+			return { VolumesDeleted: pruned.VolumesDeleted ?? [], SpaceReclaimed: pruned.SpaceReclaimed };
+		},
 	};
 }
 

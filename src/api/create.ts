@@ -1,7 +1,13 @@
 import * as fs from 'node:fs';
 import { EngineError } from '../core/errors';
 import type { CreateOptions } from '../core/container/containers';
+import type { EndpointConfig } from '../core/network/network';
+import { parseNetworkMode } from '../core/network/network';
+import type { PortMap } from '../core/network/ports';
+import { parsePortMap } from '../core/network/ports';
 import type { Mount } from '../core/types';
+import { checkVolumeName } from '../core/volume/volume';
+import type { CreateVolumeOptions } from '../core/volume/volumes';
 
 export interface CreateRequest {
 	readonly options: CreateOptions;
@@ -27,9 +33,8 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 		throw new EngineError('invalid', 'Config.Image: an image is required');
 	}
 	const warnings: string[] = [];
-	const network = networkMode(config, host);
-	if (Object.keys(host.object('PortBindings') ?? {}).length > 0) {
-		checkPublish(network);
+	const network = networkConfig(config, host);
+	if (network.mode === 'host' && network.ports.length > 0) {
 		warnings.push('Published ports are discarded when using host network mode');
 	}
 	const stopTimeout = config.optionalInteger('StopTimeout');
@@ -43,6 +48,7 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 			image,
 			labels: config.record('Labels'),
 			annotations,
+			volumes: volumes(host),
 			config: {
 				...(command === undefined ? {} : { command }),
 				// docker's --entrypoint "" sends [""]: no entrypoint, not even the image's.
@@ -61,9 +67,9 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 					memory: host.integer('Memory'),
 					pids: Math.max(host.integer('PidsLimit'), 0),
 				},
-				...(network === undefined ? {} : { network: { mode: network } }),
+				network,
 				log_config: logConfig(host),
-				mounts: [...binds(host), ...mounts(host), ...tmpfs(host)],
+				mounts: [...binds(host), ...mounts(host), ...tmpfs(host), ...anonymousVolumes(config)],
 				read_only: host.flag('ReadonlyRootfs'),
 				privileged: host.flag('Privileged'),
 				cap_add: host.words('CapAdd') ?? [],
@@ -82,7 +88,6 @@ const UNSUPPORTED: Defaults = {
 	Domainname: [],
 	MacAddress: [],
 	Shell: [],
-	Volumes: [],
 };
 
 const UNSUPPORTED_HOST: Defaults = {
@@ -103,9 +108,6 @@ const UNSUPPORTED_HOST: Defaults = {
 	DeviceCgroupRules: [],
 	DeviceRequests: [],
 	Devices: [],
-	Dns: [],
-	DnsOptions: [],
-	DnsSearch: [],
 	GroupAdd: [],
 	Init: [],
 	IpcMode: ['private', 'shareable'],
@@ -118,7 +120,6 @@ const UNSUPPORTED_HOST: Defaults = {
 	OomKillDisable: [],
 	OomScoreAdj: [],
 	PidMode: ['private'],
-	PublishAllPorts: [],
 	Runtime: ['runc'],
 	SecurityOpt: [],
 	ShmSize: [67_108_864],
@@ -147,23 +148,60 @@ function refuseRestart(host: Fields): void {
 	}
 }
 
-/** Undefined when the client leaves the choice to the engine. */
-function networkMode(config: Fields, host: Fields): string | undefined {
-	const mode = host.string('NetworkMode');
-	if (config.flag('NetworkDisabled')) {
-		return 'none';
-	}
-	return mode === '' || mode === 'default' ? undefined : mode;
+function networkConfig(config: Fields, host: Fields): Required<NonNullable<CreateOptions['config']['network']>> {
+	const mode = config.flag('NetworkDisabled') ? 'none' : host.string('NetworkMode');
+	return {
+		mode,
+		endpoints: endpoints(config.fields('NetworkingConfig'), mode),
+		ports: parsePortMap(portMap(host)),
+		publish_all: host.flag('PublishAllPorts'),
+		exposed_ports: Object.keys(config.object('ExposedPorts') ?? {}),
+		dns: {
+			servers: host.words('Dns') ?? [],
+			search: host.words('DnsSearch') ?? [],
+			options: host.words('DnsOptions') ?? [],
+		},
+	};
 }
 
-/** In the host's network every port is there anyway: docker warns. Anywhere else it would be missed. */
-function checkPublish(network: string | undefined): void {
-	if (network !== 'host') {
-		throw new EngineError(
-			'unsupported',
-			'Cannot publish ports: this engine has no bridge network yet; use the host network (--network host)',
-		);
+/** Newer clients name the mode's own network here again, with nothing said about it. */
+function endpoints(networking: Fields, mode: string): EndpointConfig[] {
+	const names = Object.keys(networking.object('EndpointsConfig') ?? {});
+	if (parseNetworkMode(mode).kind !== 'network') {
+		return [];
 	}
+	const all = networking.fields('EndpointsConfig');
+	const list = names.map((name) => endpointConfig(name === 'default' ? 'bridge' : name, all.fields(name)));
+	const isPlain = ({ network, aliases, address, mac_address }: EndpointConfig): boolean =>
+		network === 'bridge' && `${address}${mac_address}${aliases.join('')}` === '';
+	return ['', 'default'].includes(mode) && list.every(isPlain) ? [] : list;
+}
+
+/** EndpointSettings of the API. */
+export function endpointConfig(network: string, fields: Fields): EndpointConfig {
+	fields.refuse({ Links: [] });
+	const ipam = fields.fields('IPAMConfig');
+	ipam.refuse({ IPv6Address: [], LinkLocalIPs: [] });
+	return {
+		network,
+		aliases: fields.words('Aliases') ?? [],
+		address: ipam.string('IPv4Address'),
+		mac_address: fields.string('MacAddress'),
+	};
+}
+
+/** {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]} */
+function portMap(host: Fields): PortMap {
+	const ports = host.fields('PortBindings');
+	return Object.fromEntries(
+		Object.keys(host.object('PortBindings') ?? {}).map((port) => [
+			port,
+			ports.objects(port).map((binding) => ({
+				HostIp: binding.string('HostIp'),
+				HostPort: binding.string('HostPort'),
+			})),
+		]),
+	);
 }
 
 /** --cpus, or the quota and period that older clients send instead. */
@@ -188,7 +226,7 @@ function binds(host: Fields): Mount[] {
 			throw new EngineError('invalid', `invalid volume specification: '${bind}'`);
 		}
 		if (!source.startsWith('/')) {
-			throw new EngineError('unsupported', `Cannot use volume "${source}": this engine has no named volumes yet`);
+			return volumeMount(checkVolumeName(source), destination, modeText);
 		}
 		const modes = modeText === '' ? [] : modeText.split(',');
 		// Labels of SELinux (z, Z), and what happens anyway, may be given.
@@ -197,6 +235,40 @@ function binds(host: Fields): Mount[] {
 			throw new EngineError('invalid', `invalid mode: ${modeText}`);
 		}
 		return bindMount(source, destination, modes.includes('ro'), options);
+	});
+}
+
+/** Modes of "name:destination:mode". */
+function volumeMount(source: string, destination: string, modeText: string): Mount {
+	const modes = modeText === '' ? [] : modeText.split(',');
+	if (!modes.every((mode) => ['ro', 'rw', 'z', 'Z', 'nocopy'].includes(mode))) {
+		throw new EngineError('invalid', `invalid mode: ${modeText}`);
+	}
+	return {
+		type: 'volume',
+		source,
+		destination,
+		read_only: modes.includes('ro'),
+		...(modes.includes('nocopy') ? { options: ['nocopy'] } : {}),
+	};
+}
+
+/** {"/data": {}}; one that is also mounted with a name is that mount. */
+function anonymousVolumes(config: Fields): Mount[] {
+	return Object.keys(config.object('Volumes') ?? {}).map((destination) => volumeMount('', destination, ''));
+}
+
+/** Volumes of HostConfig.Mounts that shall be made with a driver, labels or options. */
+function volumes(host: Fields): CreateVolumeOptions[] {
+	return host.objects('Mounts').flatMap((fields) => {
+		const name = fields.string('Source');
+		if (fields.string('Type') !== 'volume' || name === '') {
+			return [];
+		}
+		const options = fields.fields('VolumeOptions');
+		const driver = options.fields('DriverConfig');
+		const labels = options.record('Labels');
+		return [{ name, driver: driver.string('Name'), labels, options: driver.record('Options') }];
 	});
 }
 
@@ -228,6 +300,13 @@ function mounts(host: Fields): Mount[] {
 			}
 			const propagation = fields.fields('BindOptions').string('Propagation');
 			return bindMount(source, destination, fields.flag('ReadOnly'), propagation === '' ? [] : [propagation]);
+		}
+		if (type === 'volume') {
+			const modes = [
+				...(fields.flag('ReadOnly') ? ['ro'] : []),
+				...(fields.fields('VolumeOptions').flag('NoCopy') ? ['nocopy'] : []),
+			];
+			return volumeMount(source === '' ? '' : checkVolumeName(source), destination, modes.join(','));
 		}
 		if (type === 'tmpfs') {
 			return tmpfsMount(destination, fields.flag('ReadOnly'), tmpfsOptions(fields.fields('TmpfsOptions')));
@@ -272,7 +351,7 @@ function unsupported(option: string): EngineError {
 }
 
 /** Members of a JSON object, read with a type; a member of another type is refused by its name. */
-class Fields {
+export class Fields {
 	constructor(
 		private readonly value: object,
 		private readonly prefix: string,
@@ -366,7 +445,7 @@ class Fields {
 	}
 }
 
-function object(value: unknown, name: string): object {
+export function object(value: unknown, name: string): object {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		throw new EngineError('invalid', `Cannot read "${name}": an object is expected`);
 	}

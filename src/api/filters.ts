@@ -1,4 +1,5 @@
 import { EngineError } from '../core/errors';
+import { parseTime } from './time';
 
 /** Wanted values by filter name: a thing passes when, for every name, it matches one of the values. */
 export type FilterValues = ReadonlyMap<string, readonly string[]>;
@@ -28,12 +29,27 @@ export function matches(filters: FilterValues, name: string, test: (value: strin
 	return values === undefined || values.length === 0 || values.some(test);
 }
 
-/** Label filters "key" and "key=value"; all of them must be there. */
+/** Label filters "key" and "key=value": all of "label" must be there, and none of "label!". */
 export function hasLabels(filters: FilterValues, labels: Readonly<Record<string, string>>): boolean {
-	return (filters.get('label') ?? []).every((wanted) => {
+	const isThere = (wanted: string): boolean => {
 		const equals = wanted.indexOf('=');
 		const key = equals < 0 ? wanted : wanted.slice(0, equals);
 		return Object.hasOwn(labels, key) && (equals < 0 || labels[key] === wanted.slice(equals + 1));
+	};
+	return (filters.get('label') ?? []).every(isThere) && !(filters.get('label!') ?? []).some(isThere);
+}
+
+/** The filter "until" of a prune: an RFC 3339 time, Unix seconds, or a duration before now. */
+export function isBefore(filters: FilterValues, created: string): boolean {
+	return (filters.get('until') ?? []).every((text) => {
+		try {
+			return Date.parse(created) < Number(parseTime(text)) * 1000;
+		} catch (error) {
+			if (error instanceof RangeError) {
+				throw new EngineError('invalid', `invalid filter 'until=${text}'`, { cause: error });
+			}
+			throw error;
+		}
 	});
 }
 

@@ -5,7 +5,9 @@ import { EngineError } from '../core/errors';
 import type { Containers } from '../core/container/containers';
 import type { Events } from '../core/events';
 import type { Images } from '../core/image/images';
+import type { Networks } from '../core/network/networks';
 import type { EngineFacts } from '../core/system/info';
+import type { Volumes } from '../core/volume/volumes';
 import { parseFilters } from './filters';
 import type { FilterValues } from './filters';
 import { parseUnixTime } from './time';
@@ -16,6 +18,8 @@ export interface Core {
 	readonly root: string;
 	readonly images: Images;
 	readonly containers: Containers;
+	readonly networks: Networks;
+	readonly volumes: Volumes;
 	readonly events: Events;
 	readonly facts: EngineFacts;
 	/** Asks the process to leave; containers go on. */

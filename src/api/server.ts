@@ -9,12 +9,21 @@ import { API_VERSION, findRoute, MINIMUM_API_VERSION, splitVersion } from './rou
 import type { Route } from './route';
 import { containerRoutes } from './routes/containers';
 import { imageRoutes } from './routes/images';
+import { networkRoutes } from './routes/networks';
 import { swarmRoutes } from './routes/swarm';
 import { systemRoutes } from './routes/system';
+import { volumeRoutes } from './routes/volumes';
 import { exchange, isOlderVersion } from './transport';
 import { listenOnSocket } from './unix-socket';
 
-const ROUTES: readonly Route[] = [...systemRoutes, ...imageRoutes, ...containerRoutes, ...swarmRoutes];
+const ROUTES: readonly Route[] = [
+	...systemRoutes,
+	...imageRoutes,
+	...containerRoutes,
+	...networkRoutes,
+	...volumeRoutes,
+	...swarmRoutes,
+];
 
 /** dockerode repeats a container's whole body in the query string. */
 const LONGEST_HEAD = 512 * 1024;

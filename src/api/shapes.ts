@@ -1,8 +1,18 @@
 import * as path from 'node:path';
 import type { EngineEvent } from '../core/events';
 import { familiarName } from '../core/image/reference';
+import { DEFAULT_NETWORK } from '../core/network/network';
 import type { Container, Image, ImageConfig, Mount } from '../core/types';
 import type { Core } from './request';
+import {
+	addressOf,
+	exposedPorts,
+	inspectPorts,
+	networks,
+	NO_ADDRESS,
+	portBindings,
+	summaryPorts,
+} from './network-shapes';
 import { statusText } from './status';
 import { isOlderVersion } from './transport';
 import type {
@@ -104,7 +114,7 @@ function familiarDigest(reference: string): string {
 }
 
 /** One row of GET /containers/json. `now` is Unix milliseconds. */
-export function containerSummary(container: Container, image: string, now: number): ContainerSummary {
+export function containerSummary(container: Container, image: string, now: number, core: Core): ContainerSummary {
 	const [program = '', ...args] = commandLine(container);
 	const quoted = args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg));
 	return {
@@ -114,13 +124,13 @@ export function containerSummary(container: Container, image: string, now: numbe
 		ImageID: container.image_id,
 		Command: [program, ...quoted].join(' '),
 		Created: unixSeconds(container.created_at),
-		Ports: [],
+		Ports: summaryPorts(container, core),
 		Labels: { ...container.labels },
 		State: stateWord(container),
 		Status: statusText(container, now),
 		HostConfig: { NetworkMode: container.config.network.mode },
-		NetworkSettings: { Networks: networks(container) },
-		Mounts: container.config.mounts.map(mountPoint),
+		NetworkSettings: { Networks: networks(container, core) },
+		Mounts: container.config.mounts.map((mount) => mountPoint(mount, core)),
 	};
 }
 
@@ -150,8 +160,8 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 		ExecIDs: null,
 		HostConfig: hostConfig(container, core.facts),
 		GraphDriver: { Data: null, Name: core.facts.storageDriver },
-		Mounts: container.config.mounts.map(mountPoint),
-		Config: containerConfig(container, core.images.names(container.image_id)[0]?.config.exposed_ports ?? {}),
+		Mounts: container.config.mounts.map((mount) => mountPoint(mount, core)),
+		Config: containerConfig(container),
 		NetworkSettings: {
 			Bridge: '',
 			SandboxID: '',
@@ -161,9 +171,9 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 			LinkLocalIPv6PrefixLen: 0,
 			SecondaryIPAddresses: null,
 			SecondaryIPv6Addresses: null,
-			...NO_ADDRESS,
-			Ports: {},
-			Networks: networks(container),
+			...defaultAddress(container, core),
+			Ports: inspectPorts(container, core),
+			Networks: networks(container, core),
 		},
 	};
 	return inspect;
@@ -191,9 +201,6 @@ const UNSET_HOST_CONFIG = {
 	DeviceCgroupRules: null,
 	DeviceRequests: null,
 	Devices: null,
-	Dns: null,
-	DnsOptions: null,
-	DnsSearch: null,
 	GroupAdd: null,
 	IpcMode: 'private',
 	Isolation: '',
@@ -204,7 +211,6 @@ const UNSET_HOST_CONFIG = {
 	OomKillDisable: false,
 	OomScoreAdj: 0,
 	PidMode: '',
-	PublishAllPorts: false,
 	SecurityOpt: null,
 	ShmSize: 67_108_864,
 	UTSMode: '',
@@ -212,18 +218,6 @@ const UNSET_HOST_CONFIG = {
 	UsernsMode: '',
 	VolumeDriver: '',
 	VolumesFrom: null,
-} as const;
-
-/** The address of a network that has none; docker's older top-level fields say the same again. */
-const NO_ADDRESS = {
-	EndpointID: '',
-	Gateway: '',
-	GlobalIPv6Address: '',
-	GlobalIPv6PrefixLen: 0,
-	IPAddress: '',
-	IPPrefixLen: 0,
-	IPv6Gateway: '',
-	MacAddress: '',
 } as const;
 
 function containerState(container: Container): ContainerState {
@@ -248,10 +242,9 @@ export function stateWord({ status, finished_at }: Container): string {
 	return status === 'starting' ? (finished_at === '' ? 'created' : 'exited') : status;
 }
 
-function containerConfig(
-	{ config, labels }: Container,
-	exposedPorts: ImageConfig['exposed_ports'],
-): ContainerConfigJson {
+function containerConfig({ config, labels }: Container): ContainerConfigJson {
+	const exposed = exposedPorts(config.network);
+	const volumes = config.mounts.filter(({ type }) => type === 'volume');
 	return {
 		Hostname: config.hostname,
 		Domainname: '',
@@ -262,11 +255,11 @@ function containerConfig(
 		Tty: config.tty,
 		OpenStdin: config.open_stdin,
 		StdinOnce: config.stdin_once,
-		...(isEmpty(exposedPorts) ? {} : { ExposedPorts: exposedPorts }),
 		Env: config.env,
 		Cmd: orNull(config.command),
+		...(exposed.length === 0 ? {} : { ExposedPorts: Object.fromEntries(exposed.map((port) => [port, {}])) }),
 		Image: config.image,
-		Volumes: null,
+		Volumes: volumes.length === 0 ? null : Object.fromEntries(volumes.map((mount) => [mount.destination, {}])),
 		WorkingDir: config.working_dir,
 		Entrypoint: orNull(config.entrypoint),
 		OnBuild: null,
@@ -277,7 +270,10 @@ function containerConfig(
 }
 
 function hostConfig({ config, annotations }: Container, facts: Core['facts']): HostConfigJson {
-	const binds = config.mounts.filter(({ type }) => type === 'bind');
+	// Docker names anonymous volumes among the mounts only.
+	const binds = config.mounts.filter(
+		({ type, source }) => type === 'bind' || (type === 'volume' && !/^[0-9a-f]{64}$/.test(source)),
+	);
 	const tmpfs = config.mounts.filter(({ type }) => type === 'tmpfs');
 	return {
 		...UNSET_HOST_CONFIG,
@@ -286,7 +282,11 @@ function hostConfig({ config, annotations }: Container, facts: Core['facts']): H
 		Binds: orNull(binds.map((mount) => `${mount.source}:${mount.destination}${mount.read_only ? ':ro' : ''}`)),
 		LogConfig: { Type: config.log_config.type, Config: { ...config.log_config.options } },
 		NetworkMode: config.network.mode,
-		PortBindings: {},
+		PortBindings: portBindings(config.network),
+		PublishAllPorts: config.network.publish_all,
+		Dns: config.network.dns.servers,
+		DnsOptions: config.network.dns.options,
+		DnsSearch: config.network.dns.search,
 		RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
 		AutoRemove: config.auto_remove,
 		CapAdd: orNull(config.cap_add),
@@ -310,7 +310,19 @@ function tmpfsEntry({ destination, read_only, options = [] }: Mount): [string, s
 	return [destination, [...(read_only ? ['ro'] : []), ...options].join(',')];
 }
 
-function mountPoint(mount: Mount): object {
+function mountPoint(mount: Mount, { volumes }: Core): object {
+	if (mount.type === 'volume') {
+		return {
+			Type: 'volume',
+			Name: mount.source,
+			Source: volumes.find(mount.source) === undefined ? '' : volumes.mountpoint(mount.source),
+			Destination: mount.destination,
+			Driver: 'local',
+			Mode: mount.read_only ? 'ro' : 'z',
+			RW: !mount.read_only,
+			Propagation: '',
+		};
+	}
 	return {
 		Type: mount.type,
 		Source: mount.source,
@@ -321,17 +333,10 @@ function mountPoint(mount: Mount): object {
 	};
 }
 
-function networks({ config: { network } }: Container): Record<string, object> {
-	const endpoint = {
-		...NO_ADDRESS,
-		IPAMConfig: null,
-		Links: null,
-		Aliases: null,
-		DriverOpts: null,
-		NetworkID: '',
-		DNSNames: null,
-	};
-	return { [network.mode]: endpoint };
+/** Docker's older top-level fields: the address on the default network. */
+function defaultAddress({ id }: Container, core: Core): object {
+	const connection = core.networks.connectionsOf(id).find(([network]) => network.name === DEFAULT_NETWORK);
+	return connection === undefined ? NO_ADDRESS : addressOf(connection);
 }
 
 function commandLine({ config }: Container): string[] {

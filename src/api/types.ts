@@ -46,6 +46,7 @@ export interface Info {
 	readonly DefaultRuntime: string;
 	readonly Runtimes?: Record<string, { readonly path: string }>;
 	readonly SecurityOptions?: readonly string[];
+	readonly Plugins?: { readonly Network?: readonly string[] | null; readonly Volume?: readonly string[] | null };
 	readonly Warnings?: readonly string[] | null;
 }
 
@@ -227,7 +228,82 @@ export interface HostConfigJson {
 
 export interface CreateContainerBody extends ContainerConfigJson {
 	readonly HostConfig?: HostConfigJson;
-	readonly NetworkingConfig?: object;
+	readonly NetworkingConfig?: { readonly EndpointsConfig?: Readonly<Record<string, EndpointJson>> | null };
+}
+
+/** GET /networks/{id} */
+export interface NetworkJson {
+	readonly Name: string;
+	readonly Id: string;
+	readonly Created: string;
+	readonly Scope: string;
+	readonly Driver: string;
+	readonly EnableIPv4?: boolean;
+	readonly EnableIPv6: boolean;
+	readonly IPAM: {
+		readonly Driver: string;
+		readonly Options?: Record<string, string> | null;
+		readonly Config:
+			readonly { readonly Subnet?: string; readonly IPRange?: string; readonly Gateway?: string }[] | null;
+	};
+	readonly Internal: boolean;
+	readonly Attachable?: boolean;
+	readonly Ingress?: boolean;
+	readonly ConfigFrom?: { readonly Network: string };
+	readonly ConfigOnly?: boolean;
+	/** By container id; only containers that run. A list leaves them out. */
+	readonly Containers?: Record<
+		string,
+		{
+			readonly Name: string;
+			readonly EndpointID: string;
+			readonly MacAddress: string;
+			/** With the prefix length: "10.86.0.2/24". */
+			readonly IPv4Address: string;
+			readonly IPv6Address: string;
+		}
+	>;
+	readonly Options: Readonly<Record<string, string>> | null;
+	readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+/** Body of POST /networks/create. */
+export interface CreateNetworkBody {
+	readonly Name: string;
+	readonly Driver?: string;
+	readonly Internal?: boolean;
+	readonly IPAM?: {
+		readonly Config?: readonly { readonly Subnet?: string; readonly IPRange?: string; readonly Gateway?: string }[];
+	};
+	readonly Options?: Readonly<Record<string, string>>;
+	readonly Labels?: Readonly<Record<string, string>>;
+}
+
+/** A member of NetworkingConfig.EndpointsConfig, and of POST /networks/{id}/connect. */
+export interface EndpointJson {
+	readonly Aliases?: readonly string[] | null;
+	readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
+	readonly MacAddress?: string;
+	readonly [other: string]: unknown;
+}
+
+/** GET /volumes/{name} */
+export interface VolumeJson {
+	readonly Name: string;
+	readonly Driver: string;
+	readonly CreatedAt?: string;
+	readonly Mountpoint: string;
+	readonly Labels: Readonly<Record<string, string>> | null;
+	readonly Options: Readonly<Record<string, string>> | null;
+	readonly Scope: string;
+}
+
+/** Body of POST /volumes/create. */
+export interface CreateVolumeBody {
+	readonly Name?: string;
+	readonly Driver?: string;
+	readonly DriverOpts?: Readonly<Record<string, string>>;
+	readonly Labels?: Readonly<Record<string, string>>;
 }
 
 export interface CreatedContainer {

@@ -1,11 +1,13 @@
-import { filters, integer, text, toggle } from './flags';
+import { filters, integer, list, text, toggle } from './flags';
 import { createFlags, runFlags } from './run-flags';
 import { exactly, none, oneOrMore, row } from './row';
 
 export const nouns = {
 	container: 'Manage containers',
 	image: 'Manage images',
+	network: 'Manage networks',
 	system: 'Manage MyDocker',
+	volume: 'Manage volumes',
 };
 
 /** Flags that come before the command. */
@@ -228,6 +230,141 @@ export const rows = [
 			sigProxy: toggle('--sig-proxy', 'Proxy all received signals to the process (default true)', true),
 		},
 		load: async () => (await import('./foreground')).attach,
+	}),
+	row({
+		names: ['container port', 'port'],
+		usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
+		summary: 'List port mappings or a specific mapping for the container',
+		operands: { least: 1, most: 2 },
+		flags: {},
+		load: async () => (await import('./ports')).port,
+	}),
+	row({
+		names: ['network create'],
+		usage: '[OPTIONS] NETWORK',
+		summary: 'Create a network',
+		operands: exactly(1),
+		flags: {
+			driver: text('-d, --driver', 'string', 'Driver to manage the network (default "bridge")'),
+			gateway: text('--gateway', 'string', 'IPv4 gateway of the subnet'),
+			internal: toggle('--internal', 'Restrict external access to the network'),
+			ipRange: text('--ip-range', 'string', 'Allocate container addresses from a sub-range'),
+			label: list('--label', 'list', 'Set metadata on a network'),
+			opt: list('-o, --opt', 'list', 'Set driver specific options'),
+			subnet: text('--subnet', 'string', 'Subnet in CIDR format'),
+		},
+		load: async () => (await import('./networks')).create,
+	}),
+	row({
+		names: ['network list', 'network ls'],
+		usage: '[OPTIONS]',
+		summary: 'List networks',
+		operands: none,
+		flags: {
+			filter: filters('Provide filter values (such as "driver=bridge")'),
+			format,
+			noTrunc: toggle('--no-trunc', "Don't truncate output"),
+			quiet: toggle('-q, --quiet', 'Only display network IDs'),
+		},
+		load: async () => (await import('./networks')).list,
+	}),
+	row({
+		names: ['network inspect'],
+		usage: '[OPTIONS] NETWORK [NETWORK...]',
+		summary: 'Display detailed information on one or more networks',
+		operands: oneOrMore,
+		flags: { format: objectFormat },
+		load: async () => (await import('./inspect')).inspectNetworks,
+	}),
+	row({
+		names: ['network remove', 'network rm'],
+		usage: 'NETWORK [NETWORK...]',
+		summary: 'Remove one or more networks',
+		operands: oneOrMore,
+		flags: {},
+		load: async () => (await import('./networks')).remove,
+	}),
+	row({
+		names: ['network prune'],
+		usage: '[OPTIONS]',
+		summary: 'Remove all unused networks',
+		operands: none,
+		flags: {
+			filter: { ...filters('Provide filter values (such as "until=24h")'), spelling: '--filter' },
+			force: toggle('-f, --force', 'Accepted for compatibility: nothing is asked'),
+		},
+		load: async () => (await import('./networks')).prune,
+	}),
+	row({
+		names: ['network connect'],
+		usage: '[OPTIONS] NETWORK CONTAINER',
+		summary: 'Connect a container to a network',
+		operands: exactly(2),
+		flags: {
+			alias: list('--alias', 'list', 'Add network-scoped alias for the container'),
+			ip: text('--ip', 'string', 'IPv4 address (such as 172.30.100.104)'),
+		},
+		load: async () => (await import('./networks')).connect,
+	}),
+	row({
+		names: ['network disconnect'],
+		usage: '[OPTIONS] NETWORK CONTAINER',
+		summary: 'Disconnect a container from a network',
+		operands: exactly(2),
+		flags: { force: toggle('-f, --force', 'Force the container to disconnect from a network') },
+		load: async () => (await import('./networks')).disconnect,
+	}),
+	row({
+		names: ['volume create'],
+		usage: '[OPTIONS] [VOLUME]',
+		summary: 'Create a volume',
+		operands: { least: 0, most: 1 },
+		flags: {
+			driver: text('-d, --driver', 'string', 'Volume driver (default "local")'),
+			label: list('--label', 'list', 'Set metadata for a volume'),
+			opt: list('-o, --opt', 'list', 'Set driver specific options'),
+		},
+		load: async () => (await import('./volumes')).create,
+	}),
+	row({
+		names: ['volume list', 'volume ls'],
+		usage: '[OPTIONS]',
+		summary: 'List volumes',
+		operands: none,
+		flags: {
+			filter: filters('Provide filter values (such as "dangling=true")'),
+			format,
+			quiet: toggle('-q, --quiet', 'Only display volume names'),
+		},
+		load: async () => (await import('./volumes')).list,
+	}),
+	row({
+		names: ['volume inspect'],
+		usage: '[OPTIONS] VOLUME [VOLUME...]',
+		summary: 'Display detailed information on one or more volumes',
+		operands: oneOrMore,
+		flags: { format: objectFormat },
+		load: async () => (await import('./inspect')).inspectVolumes,
+	}),
+	row({
+		names: ['volume remove', 'volume rm'],
+		usage: '[OPTIONS] VOLUME [VOLUME...]',
+		summary: 'Remove one or more volumes',
+		operands: oneOrMore,
+		flags: { force: toggle('-f, --force', 'Force the removal of one or more volumes') },
+		load: async () => (await import('./volumes')).remove,
+	}),
+	row({
+		names: ['volume prune'],
+		usage: '[OPTIONS]',
+		summary: 'Remove unused local volumes',
+		operands: none,
+		flags: {
+			all: toggle('-a, --all', 'Remove all unused volumes, not just anonymous ones'),
+			filter: { ...filters('Provide filter values (such as "label=<label>")'), spelling: '--filter' },
+			force: toggle('-f, --force', 'Accepted for compatibility: nothing is asked'),
+		},
+		load: async () => (await import('./volumes')).prune,
 	}),
 	row({
 		names: ['inspect'],

@@ -11,6 +11,9 @@ type Find = (session: Session, name: string) => Promise<object>;
 const findContainer: Find = (session, name) => session.client.containers.inspect(name, { signal: session.signal });
 const findImage: Find = (session, name) => session.client.images.inspect(name, { signal: session.signal });
 
+const findNetwork: Find = (session, name) => session.client.networks.inspect(name, { signal: session.signal });
+const findVolume: Find = (session, name) => session.client.volumes.inspect(name, { signal: session.signal });
+
 /** A container, else an image of that name. */
 const findAny: Find = async (session, name) => {
 	for (const find of [findContainer, findImage]) {
@@ -47,6 +50,14 @@ export const inspectContainers: Action<{ readonly format: string | undefined }> 
 /** `mydocker image inspect` */
 export const inspectImages: Action<{ readonly format: string | undefined }> = (session, names, flags) =>
 	inspectAll(session, names, flags.format, findImage);
+
+/** `mydocker network inspect` */
+export const inspectNetworks: Action<{ readonly format: string | undefined }> = (session, names, flags) =>
+	inspectAll(session, names, flags.format, findNetwork);
+
+/** `mydocker volume inspect` */
+export const inspectVolumes: Action<{ readonly format: string | undefined }> = (session, names, flags) =>
+	inspectAll(session, names, flags.format, findVolume);
 
 /** Prints what was found, `[]` when nothing was, and then what failed. */
 async function inspectAll(

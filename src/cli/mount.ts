@@ -11,6 +11,7 @@ export interface MountJson {
 	ReadOnly?: boolean;
 	BindOptions?: { Propagation?: string };
 	TmpfsOptions?: { SizeBytes?: number; Mode?: number };
+	VolumeOptions?: { NoCopy?: boolean };
 }
 
 /**
@@ -25,7 +26,7 @@ export function parseMount(value: string, cwd: string): MountJson {
 	for (const field of splitFields(value)) {
 		const equals = field.indexOf('=');
 		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-		if (equals < 0 && key !== 'readonly' && key !== 'ro') {
+		if (equals < 0 && !['readonly', 'ro', 'volume-nocopy'].includes(key)) {
 			refuse(`invalid field '${field}' must be a key=value pair`);
 		}
 		const set = keys.get(key) ?? refuse(`unexpected key '${key}' in '${field}'`);
@@ -34,9 +35,9 @@ export function parseMount(value: string, cwd: string): MountJson {
 			refuse(`invalid value for ${key}: ${text}`);
 		}
 	}
-	const mixed = Object.entries({ bind: mount.BindOptions, tmpfs: mount.TmpfsOptions }).find(
-		([type, options]) => options !== undefined && type !== mount.Type,
-	);
+	const mixed = Object.entries({
+		...{ bind: mount.BindOptions, tmpfs: mount.TmpfsOptions, volume: mount.VolumeOptions },
+	}).find(([type, options]) => options !== undefined && type !== mount.Type);
 	if (mixed !== undefined) {
 		refuse(`cannot mix '${mixed[0]}-*' options with mount type '${mount.Type}'`);
 	}
@@ -79,6 +80,10 @@ const keys: ReadonlyMap<string, Setter> = new Map(
 		destination: target,
 		readonly: readOnly,
 		ro: readOnly,
+		'volume-nocopy': (mount, text) => {
+			mount.VolumeOptions = { NoCopy: ['1', 'true'].includes(text.toLowerCase()) };
+			return ['0', '1', 'false', 'true'].includes(text.toLowerCase());
+		},
 		'bind-propagation': (mount, text) => {
 			mount.BindOptions = { Propagation: text.toLowerCase() };
 			return true;

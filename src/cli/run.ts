@@ -36,7 +36,20 @@ export function createBody(
 		...streams(flags),
 		...config(flags, surroundings),
 		HostConfig: hostConfig(flags, surroundings),
+		...networking(flags),
 	};
+}
+
+/** What is said about the container's place on its network. */
+function networking(flags: CreateFlags): Pick<CreateContainerBody, 'NetworkingConfig'> {
+	if (flags.ip === undefined && flags.networkAlias.length === 0) {
+		return {};
+	}
+	const endpoint = {
+		...(flags.networkAlias.length > 0 && { Aliases: flags.networkAlias }),
+		...(flags.ip !== undefined && { IPAMConfig: { IPv4Address: flags.ip } }),
+	};
+	return { NetworkingConfig: { EndpointsConfig: { [flags.network ?? 'default']: endpoint } } };
 }
 
 function streams(flags: CreateFlags & { readonly detach?: boolean }): Partial<ContainerConfigJson> {
@@ -56,7 +69,8 @@ function streams(flags: CreateFlags & { readonly detach?: boolean }): Partial<Co
 function config(flags: CreateFlags, surroundings: Surroundings): Partial<ContainerConfigJson> {
 	const env = environment(flags, surroundings);
 	const labels = labelsOf(flags, surroundings);
-	const ports = flags.publish.flatMap(parsePort).map(({ port }) => [port, {}]);
+	const exposed = flags.expose.map((port) => (port.includes('/') ? port : `${port}/tcp`));
+	const ports = [...flags.publish.flatMap(parsePort).map(({ port }) => port), ...exposed].map((port) => [port, {}]);
 	const volumes = flags.volume.filter((volume) => !splitVolume(volume)[1]).map((volume) => [volume, {}]);
 	return {
 		...(flags.hostname !== undefined && { Hostname: flags.hostname }),
@@ -92,6 +106,10 @@ function hostConfig(flags: CreateFlags, surroundings: Surroundings): HostConfigJ
 		...(flags.cpus !== undefined && { NanoCpus: nanoCpus(flags.cpus) }),
 		...(flags.pidsLimit !== undefined && { PidsLimit: flags.pidsLimit }),
 		...(flags.publish.length > 0 && { PortBindings: portBindings(flags.publish) }),
+		...(flags.publishAll && { PublishAllPorts: true }),
+		...(flags.dns.length > 0 && { Dns: flags.dns }),
+		...(flags.dnsOption.length > 0 && { DnsOptions: flags.dnsOption }),
+		...(flags.dnsSearch.length > 0 && { DnsSearch: flags.dnsSearch }),
 		...(flags.addHost.length > 0 && { ExtraHosts: flags.addHost.map(extraHost) }),
 		...(flags.annotation.length > 0 && {
 			Annotations: Object.fromEntries(flags.annotation.map((text) => cut(text, '='))),

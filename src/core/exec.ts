@@ -67,5 +67,9 @@ export function toolEnvironment(): NodeJS.ProcessEnv {
 	const keep = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'XDG_RUNTIME_DIR', 'TMPDIR'];
 	const kept = Object.fromEntries(keep.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 	// Debian's ordinary users have no sbin in PATH, where runc, ip and the like live.
-	return { ...kept, PATH: `${kept['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`, LC_ALL: 'C' };
+	return {
+		...kept,
+		PATH: `${kept['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`,
+		LC_ALL: 'C',
+	};
 }

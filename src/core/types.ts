@@ -1,3 +1,7 @@
+import type { EndpointConfig } from './network/network';
+import type { PortBinding } from './network/publish';
+import type { DnsConfig } from './network/resolvconf';
+
 /**
  * The records on disk. Field names are the seed's JSON names (../shared/spec), so a reader of the tutorial finds them
  * again; ids are real digests and 64-hex container ids. Sizes are bytes, times RFC 3339 with nanoseconds in UTC.
@@ -48,15 +52,7 @@ export interface Platform {
 }
 
 export type ContainerStatus =
-	| 'created'
-	| 'starting'
-	| 'running'
-	| 'paused'
-	| 'stopping'
-	| 'restarting'
-	| 'exited'
-	| 'removing'
-	| 'dead';
+	'created' | 'starting' | 'running' | 'paused' | 'stopping' | 'restarting' | 'exited' | 'removing' | 'dead';
 
 export interface Container {
 	/** 64 hex digits. */
@@ -138,8 +134,16 @@ export interface ResourceConfig {
 }
 
 export interface NetworkConfig {
-	/** "host" or "none". */
+	/** "host", "none", "container:<id>", or the network that the container is made on, "bridge" by default. */
 	readonly mode: string;
+	/** The networks it is put on at each start, the default route's first; none in the other modes. */
+	readonly endpoints: readonly EndpointConfig[];
+	readonly ports: readonly PortBinding[];
+	/** Every exposed port that has no binding gets a free host port at each start. */
+	readonly publish_all: boolean;
+	/** The image's and the container's own: "80/tcp". */
+	readonly exposed_ports: readonly string[];
+	readonly dns: DnsConfig;
 }
 
 /** The seed's LogConfig; `options` keeps every --log-opt in docker's spelling. */
@@ -148,14 +152,13 @@ export interface LogConfig {
 	readonly options: Readonly<Record<string, string>>;
 }
 
-/** A bind mount; named volumes come with the volumes module. */
 export interface Mount {
-	readonly type: 'bind' | 'tmpfs';
-	/** Absolute path on the host; "" for tmpfs. */
+	readonly type: 'bind' | 'tmpfs' | 'volume';
+	/** Absolute path on the host, the volume's name, or "" for tmpfs. */
 	readonly source: string;
 	/** Absolute path in the container. */
 	readonly destination: string;
 	readonly read_only: boolean;
-	/** More options of mount(8), such as "size=64m" for tmpfs or a bind's propagation; none by default. */
+	/** More options of mount(8), such as "size=64m" for tmpfs or a bind's propagation, and a volume's "nocopy". */
 	readonly options?: readonly string[];
 }

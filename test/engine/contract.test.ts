@@ -3,6 +3,7 @@ import { containerCases } from './containers';
 import { apiCases } from './api';
 import { imageCases } from './images';
 import { logCases } from './logs';
+import { networkCases } from './networks';
 import { hasDocker } from './setup';
 import {
 	dockerEngine,
@@ -16,6 +17,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
+import { volumeCases } from './volumes';
 import { Workspace } from './workspace';
 import { pull, remove } from './run';
 
@@ -76,8 +78,15 @@ describe('engine contract', () => {
 			imageCases(() => subject);
 			containerCases(() => subject);
 			logCases(() => subject);
+			volumeCases(() => subject);
 			apiCases(() => subject);
 		});
+	}
+
+	if (process.getuid?.() === 0) {
+		networkCases(() => ({ images, registries }));
+	} else {
+		it('networks: not tried, since this is not root');
 	}
 
 	if (!hasDocker) {

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Attachment } from '../../core/container/containers';
 import { EngineError } from '../../core/errors';
 import { rfc3339 } from '../../core/events';
+import { parseExposed } from '../../core/network/ports';
 import type { Container } from '../../core/types';
 import { createOptions } from '../create';
 import { hasLabels, matches, nameExpression } from '../filters';
@@ -10,6 +11,7 @@ import { writeTo } from '../request';
 import type { ApiRequest, Core } from '../request';
 import { route } from '../route';
 import type { Route } from '../route';
+import { exposedPorts, portKey } from '../network-shapes';
 import { containerInspect, containerSummary, stateWord } from '../shapes';
 import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from '../stream';
 import type { OutputChunk } from '../stream';
@@ -58,7 +60,7 @@ function list(request: ApiRequest): void {
 	);
 	const shown = limit > 0 ? passing.slice(0, limit) : passing;
 	const now = Date.now();
-	request.json(shown.map((container) => containerSummary(container, imageName(container, core), now)));
+	request.json(shown.map((container) => containerSummary(container, imageName(container, core), now, core)));
 }
 
 function isRunning({ status }: Container): boolean {
@@ -86,16 +88,31 @@ function containerPasses(container: Container, filters: FilterValues, core: Core
 			(wanted) => !isRunning(container) && container.started_at !== '' && isExact(wanted),
 		) &&
 		matches(filters, 'ancestor', (wanted) => core.images.find(wanted)?.id === container.image_id) &&
-		matches(filters, 'network', (wanted) => wanted === container.config.network.mode) &&
+		matches(filters, 'network', (wanted) => isOnNetwork(container, wanted, core)) &&
 		matches(filters, 'volume', (wanted) =>
 			container.config.mounts.some((mount) => mount.destination === wanted || mount.source === wanted),
 		) &&
 		matches(filters, 'health', (wanted) => wanted === 'none') &&
 		matches(filters, 'is-task', (wanted) => wanted === 'false' || wanted === '0') &&
-		matches(filters, 'publish', () => false) &&
-		matches(filters, 'expose', () => false) &&
+		matches(filters, 'publish', (wanted) => hasPort(container.config.network.ports.map(portKey), wanted)) &&
+		matches(filters, 'expose', (wanted) => hasPort(exposedPorts(container.config.network), wanted)) &&
 		hasLabels(filters, container.labels)
 	);
+}
+
+/** By name or id. */
+function isOnNetwork({ config }: Container, wanted: string, { networks }: Core): boolean {
+	const network = networks.find(wanted);
+	const { mode, endpoints } = config.network;
+	return (
+		network !== undefined &&
+		[mode, ...endpoints.map((endpoint) => endpoint.network)].some((name) => networks.find(name)?.id === network.id)
+	);
+}
+
+/** "80", "80/udp" and "8000-8080/tcp" mean any of these ports. */
+function hasPort(ports: readonly string[], wanted: string): boolean {
+	return parseExposed(wanted).some(({ port, protocol }) => ports.includes(`${port}/${protocol}`));
 }
 
 /** Docker matches the name with and without its leading slash. */

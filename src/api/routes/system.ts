@@ -93,7 +93,7 @@ function info({ core }: ApiRequest): Info {
 		Images: images.size,
 		Driver: facts.storageDriver,
 		DriverStatus: [],
-		Plugins: { Volume: [], Network: ['host', 'none'], Authorization: null, Log: ['json-file'] },
+		Plugins: { Volume: ['local'], Network: facts.networkDrivers, Authorization: null, Log: ['json-file'] },
 		MemoryLimit: true,
 		SwapLimit: false,
 		CpuCfsPeriod: true,

@@ -3,7 +3,9 @@ import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
 import type { Container } from '../types';
 import { readRootFile, resolveRootPath } from './rootfs';
-import { containerSpec, machine } from './spec';
+import type { HostEntry } from '../network/hosts';
+import { parseExtraHost } from '../network/hosts';
+import { containerSpec, machine, type SpecNetwork } from './spec';
 import { resolveUser } from './user';
 
 /** Where a container keeps its work files: `<root>/containers/<id>`. */
@@ -45,12 +47,24 @@ export function makeContainerFolder(folder: ContainerFolder): void {
 	fs.chmodSync(folder.upper, 0o755);
 }
 
+/** What a start knows of a container's network. */
+export type BundleNetwork = SpecNetwork & {
+	/** Content of the files in /etc; by default made from the host's. */
+	readonly files?: { readonly hosts: string; readonly resolvConf: string };
+	/** Folder of the files of the container whose network is shared; by default the container's own. */
+	readonly etc?: string;
+};
+
 /**
  * Writes what the runtime starts from: the spec, the files bound over /etc, and missing folders of bind mounts as docker
- * makes them. `lower` are the image's folders, top first. Throws EngineError "invalid" for a user, group or working
+ * makes them. `lower` are the image's folders, top first; volumes are bind mounts by now. Throws EngineError "invalid" for a user, group or working
  * directory that the image does not bear.
  */
-export function writeBundle(container: Container, folder: ContainerFolder, lower: readonly string[]): void {
+export function writeBundle(
+	container: Container,
+	folder: ContainerFolder,
+	{ lower, network }: { readonly lower: readonly string[]; readonly network: BundleNetwork },
+): void {
 	const { config } = container;
 	const layers = [folder.upper, ...lower];
 	const user = resolveUser(
@@ -60,15 +74,18 @@ export function writeBundle(container: Container, folder: ContainerFolder, lower
 	);
 	checkWorkingDir(config.working_dir, layers);
 	makeBindSources(container);
-	writeEtc(container, folder.etc);
+	if (network.etc === undefined) {
+		writeEtc(container, folder.etc, network);
+	}
 	const spec = containerSpec({
 		id: container.id,
 		config,
 		annotations: container.annotations,
 		merged: folder.merged,
-		etc: folder.etc,
+		etc: network.etc ?? folder.etc,
 		user,
 		machine: machine(),
+		network,
 	});
 	fs.writeFileSync(path.join(folder.bundle, 'config.json'), JSON.stringify(spec));
 }
@@ -103,18 +120,23 @@ const LOCALHOST = [
 	'ff02::2\tip6-allrouters',
 ];
 
-function writeEtc({ config }: Container, etc: string): void {
-	const extra = config.extra_hosts.map((entry) => {
-		const [name = '', ...address] = entry.split(':');
-		return `${address.join(':')}\t${name}`;
-	});
-	const shared = config.network.mode === 'host' ? readIfThere('/etc/hosts') : undefined;
+function writeEtc({ config }: Container, etc: string, network: BundleNetwork): void {
+	writePublic(path.join(etc, 'hosts'), network.files?.hosts ?? hostsWithoutNetwork(config, network));
+	writePublic(path.join(etc, 'hostname'), `${config.hostname}\n`);
+	writePublic(path.join(etc, 'resolv.conf'), network.files?.resolvConf ?? readIfThere('/etc/resolv.conf') ?? '');
+}
+
+function hostsWithoutNetwork(config: Container['config'], network: BundleNetwork): string {
+	// Without a bridge the host is where the container is.
+	const extra = config.extra_hosts.map((entry) => formatHost(parseExtraHost(entry, '127.0.0.1')));
+	const shared = network.kind === 'host' ? readIfThere('/etc/hosts') : undefined;
 	// Programs look their own name up; 127.0.1.1 is where Debian puts it.
 	const own = shared?.includes(config.hostname) === true ? [] : [`127.0.1.1\t${config.hostname}`];
-	const hosts = [...(shared?.trimEnd().split('\n') ?? LOCALHOST), ...own, ...extra].join('\n') + '\n';
-	writePublic(path.join(etc, 'hosts'), hosts);
-	writePublic(path.join(etc, 'hostname'), `${config.hostname}\n`);
-	writePublic(path.join(etc, 'resolv.conf'), readIfThere('/etc/resolv.conf') ?? '');
+	return [...(shared?.trimEnd().split('\n') ?? LOCALHOST), ...own, ...extra].join('\n') + '\n';
+}
+
+function formatHost({ address, names }: HostEntry): string {
+	return `${address}\t${names.join(' ')}`;
 }
 
 /** Overwrites in place, and readable for every user of the container. */

@@ -5,10 +5,15 @@ import { EngineError, messageOf, systemCode } from '../errors';
 import { nowNanoseconds, rfc3339, type Events } from '../events';
 import type { Images } from '../image/images';
 import { overlayMount } from '../storage/overlay';
+import type { EndpointConfig } from '../network/network';
+import { parseNetworkMode } from '../network/network';
+import type { Networks } from '../network/networks';
+import { publishAll } from '../network/ports';
 import type { Store } from '../store';
-import type { Container } from '../types';
+import type { Container, Mount } from '../types';
+import type { Volumes } from '../volume/volumes';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
-import { containerFolder, makeContainerFolder, writeBundle, type ContainerFolder } from './bundle';
+import { containerFolder, makeContainerFolder, writeBundle, type BundleNetwork, type ContainerFolder } from './bundle';
 import { wasOomKilled } from './cgroup';
 import { newContainer, type CreateOptions, type CreateResult } from './create';
 import { Input } from './input';
@@ -19,8 +24,9 @@ import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
 import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
-import { installShim } from './shim';
+import { installShim, type Launch } from './shim';
 import { signalNumber } from './signals';
+import { copyImageFolder } from './volume-content';
 
 export type { Attachment, AttachOptions } from './attachment';
 export type { CreateOptions, CreateResult } from './create';
@@ -47,7 +53,18 @@ export interface ContainersOptions {
 	readonly events: Events;
 	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories'>;
 	readonly runtime: Runtime;
+	readonly networks: Networks;
+	readonly volumes: Volumes;
+	/** Why bridge networks do not work on this machine. */
+	readonly bridgeProblem: string | undefined;
 	readonly warn: (message: string) => void;
+}
+
+/** A container's network while it starts: for the bundle, and for the shim when the namespace is to be made. */
+interface StartNetwork {
+	readonly bundle: BundleNetwork;
+	readonly hostname?: string;
+	readonly batches?: Launch['network'];
 }
 
 interface Entry {
@@ -129,8 +146,16 @@ export class Containers {
 			this.checkFree(name);
 		}
 		const image = this.options.images.get(options.image);
-		const { container, warnings } = newContainer(options, image);
-		const record = { ...container, name: name ?? generateName((candidate) => this.names.has(candidate)) };
+		const { container, warnings } = newContainer(options, image, this.options.bridgeProblem);
+		for (const volume of options.volumes ?? []) {
+			this.options.volumes.create(volume);
+		}
+		const config = {
+			...container.config,
+			network: { ...container.config.network, mode: this.wholeMode(container.config.network.mode) },
+			mounts: container.config.mounts.map((mount) => this.withVolume(mount)),
+		};
+		const record = { ...container, config, name: name ?? generateName((candidate) => this.names.has(candidate)) };
 		const folder = containerFolder(this.options.root, record.id);
 		try {
 			makeContainerFolder(folder);
@@ -240,10 +265,49 @@ export class Containers {
 		this.update(entry, { name });
 		this.names.delete(oldName);
 		this.names.set(name, entry.record.id);
+		this.options.networks.rename(entry.record.id, name);
 		this.emit(entry, 'rename', { oldName: `/${oldName}` });
 	}
 
-	/** Removes a container and its files; a running one only with `force`. Named volumes are not there yet. */
+	/** Puts the container on another network, now when it runs and at each start. Errors are docker's. */
+	async connect(nameOrId: string, config: EndpointConfig): Promise<void> {
+		const entry = this.entry(nameOrId);
+		await this.locked(entry, async () => {
+			const network = this.options.networks.get(config.network);
+			const { endpoints } = entry.record.config.network;
+			this.checkMembership(entry, network.driver === 'bridge' ? undefined : network.name);
+			if (endpoints.some((endpoint) => this.options.networks.find(endpoint.network)?.id === network.id)) {
+				const reason = `endpoint with name ${entry.record.name} already exists in network ${network.name}`;
+				throw new EngineError('denied', reason);
+			}
+			const { id, name, process } = entry.record;
+			if (process !== null) {
+				await this.options.networks.connect({ id, name, pid: process.pid }, { ...config, network: network.id });
+			}
+			this.updateEndpoints(entry, [...endpoints, { ...config, network: network.name }]);
+		});
+	}
+
+	/** Takes the container off a network, now when it runs and at each start. */
+	async disconnect(nameOrId: string, networkName: string): Promise<void> {
+		const entry = this.entry(nameOrId);
+		await this.locked(entry, async () => {
+			const network = this.options.networks.get(networkName);
+			const { id, name, process, config } = entry.record;
+			const isOther = (endpoint: EndpointConfig): boolean =>
+				this.options.networks.find(endpoint.network)?.id !== network.id;
+			const others = config.network.endpoints.filter(isOther);
+			if (others.length === config.network.endpoints.length) {
+				throw new EngineError('denied', `container ${id} is not connected to network ${network.name}`);
+			}
+			if (process !== null && network.endpoints[id] !== undefined) {
+				await this.options.networks.disconnect(network.id, { id, name, pid: process.pid });
+			}
+			this.updateEndpoints(entry, others);
+		});
+	}
+
+	/** Removes a container and its files; a running one only with `force`. `volumes` removes its anonymous ones. */
 	async remove(nameOrId: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
 		const entry = this.entry(nameOrId);
 		this.claimRemoval(entry);
@@ -252,7 +316,7 @@ export class Containers {
 				if (isLive(entry.record.status)) {
 					await this.killForRemoval(entry, options.force);
 				}
-				await this.removeLocked(entry);
+				await this.removeLocked(entry, options);
 			});
 		} finally {
 			entry.isBeingRemoved = false;
@@ -360,18 +424,76 @@ export class Containers {
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
-		writeBundle(record, folder, lower);
+		const overlay = overlayMount({ lowers: lower, upper: folder.upper, work: folder.work });
+		const mounts = await this.volumeMounts(entry, lower, overlay);
+		const network = await this.startNetwork(entry);
+		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
+		writeBundle({ ...record, config }, folder, { lower, network: network.bundle });
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
 		this.update(entry, { status: 'starting', manual_stop: false, error: '', exit_code: 0, oom_killed: false });
 		const run = this.newRun(entry);
 		run.launch(this.shimScript, {
-			overlay: overlayMount({ lowers: lower, upper: folder.upper, work: folder.work }),
+			overlay,
+			network: network.batches,
 			merged: folder.merged,
 			hasStdin: record.config.open_stdin,
 			command,
 		});
 		return run;
+	}
+
+	/** Volumes become bind mounts; a new one first gets what the image has in its place. */
+	private async volumeMounts(entry: Entry, lower: readonly string[], overlay: Launch['overlay']): Promise<Mount[]> {
+		const { volumes } = this.options;
+		const mounts: Mount[] = [];
+		for (const mount of entry.record.config.mounts) {
+			if (mount.type !== 'volume') {
+				mounts.push(mount);
+				continue;
+			}
+			if (mount.options?.includes('nocopy') !== true) {
+				await volumes.populate(mount.source, (target) =>
+					copyImageFolder({ folder: entry.folder, lower, overlay }, mount.destination, target),
+				);
+			}
+			const { path: source, read_only } = volumes.source(mount.source);
+			const { destination } = mount;
+			mounts.push({ type: 'bind', source, destination, read_only: mount.read_only || read_only });
+		}
+		return mounts;
+	}
+
+	private async startNetwork(entry: Entry): Promise<StartNetwork> {
+		const { id, name, config } = entry.record;
+		const mode = parseNetworkMode(config.network.mode);
+		if (mode.kind === 'host' || mode.kind === 'none') {
+			return { bundle: { kind: mode.kind } };
+		}
+		if (mode.kind === 'container') {
+			return this.sharedNetwork(mode.container);
+		}
+		const { ports, publish_all, exposed_ports, endpoints, dns } = config.network;
+		const attachment = await this.options.networks.attach({
+			container: { id, name, hostname: config.hostname },
+			endpoints,
+			bindings: [...ports, ...(publish_all ? publishAll(exposed_ports, ports) : [])],
+			extraHosts: config.extra_hosts,
+			dns,
+		});
+		const { outside, inside, hosts, resolvConf } = attachment;
+		const namespace = path.join(entry.folder.shim, 'netns');
+		return { bundle: { kind: 'own', namespace, files: { hosts, resolvConf } }, batches: { outside, inside } };
+	}
+
+	private sharedNetwork(nameOrId: string): StartNetwork {
+		const other = this.entry(nameOrId);
+		const { process, id, config } = other.record;
+		if (process === null) {
+			throw new EngineError('conflict', `cannot join network of a non running container: ${id}`);
+		}
+		const namespace = `/proc/${process.pid}/ns/net`;
+		return { bundle: { kind: 'shared', namespace, etc: other.folder.etc }, hostname: config.hostname };
 	}
 
 	private newRun(entry: Entry): Run {
@@ -438,6 +560,7 @@ export class Containers {
 		entry.run?.close();
 		entry.run = undefined;
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
+		await this.leaveNetworks(entry);
 		this.note(entry, {
 			status: entry.record.started_at === '' ? 'created' : 'exited',
 			// Docker records 128 for what is neither a missing nor a forbidden program.
@@ -450,7 +573,7 @@ export class Containers {
 			attachment.abandon();
 		}
 		if (entry.record.config.auto_remove && !entry.isBeingRemoved) {
-			await this.removeLocked(entry);
+			await this.removeLocked(entry, { volumes: true });
 		}
 		if (error instanceof EngineError) {
 			throw error;
@@ -475,6 +598,8 @@ export class Containers {
 				this.options.warn(messageOf(error));
 			});
 		}
+		// Before anybody learns of the exit: the next start, here or of another container, may want the same ports.
+		await this.leaveNetworks(entry);
 		entry.run = undefined;
 		entry.input?.close();
 		entry.input = undefined;
@@ -507,11 +632,19 @@ export class Containers {
 		}
 		entry.isBeingRemoved = true;
 		try {
-			await this.locked(entry, () => this.removeLocked(entry));
+			await this.locked(entry, () => this.removeLocked(entry, { volumes: true }));
 		} catch (error) {
 			this.options.warn(messageOf(error));
 		} finally {
 			entry.isBeingRemoved = false;
+		}
+	}
+
+	private async leaveNetworks(entry: Entry): Promise<void> {
+		try {
+			await this.options.networks.detach(entry.record.id);
+		} catch (error) {
+			this.options.warn(`Cannot take container "${entry.record.name}" off its networks: ${messageOf(error)}`);
 		}
 	}
 
@@ -583,8 +716,8 @@ export class Containers {
 		await this.waitForKilled(entry, ended);
 	}
 
-	private async removeLocked(entry: Entry): Promise<void> {
-		const { id, name } = entry.record;
+	private async removeLocked(entry: Entry, options: { readonly volumes: boolean }): Promise<void> {
+		const { id, name, config } = entry.record;
 		this.note(entry, { status: 'removing' });
 		for (const attachment of [...entry.attachments]) {
 			attachment.abandon();
@@ -601,8 +734,26 @@ export class Containers {
 		this.options.store.remove(recordKey(id));
 		this.entries.delete(id);
 		this.names.delete(name);
+		if (options.volumes) {
+			await this.removeAnonymousVolumes(config.mounts);
+		}
 		this.emit(entry, 'destroy');
 		this.settle(entry, ['not-running', 'next-exit', 'removed']);
+	}
+
+	/** Those that nobody else uses by now. */
+	private async removeAnonymousVolumes(mounts: readonly Mount[]): Promise<void> {
+		const { volumes, warn } = this.options;
+		const names = mounts.filter(({ type }) => type === 'volume').map(({ source }) => source);
+		for (const name of new Set(names)) {
+			try {
+				if (volumes.find(name)?.is_anonymous === true && volumes.usersOf(name).length === 0) {
+					await volumes.remove(name, { force: true });
+				}
+			} catch (error) {
+				warn(messageOf(error));
+			}
+		}
 	}
 
 	// Engine start
@@ -611,7 +762,7 @@ export class Containers {
 		const { record } = entry;
 		try {
 			if (record.status === 'removing') {
-				await this.removeLocked(entry);
+				await this.removeLocked(entry, { volumes: record.config.auto_remove });
 			} else if (isLive(record.status)) {
 				await this.reconcileLive(entry);
 			} else if (record.config.auto_remove && (record.status === 'exited' || record.error !== '')) {
@@ -718,6 +869,44 @@ export class Containers {
 		this.entries.set(record.id, entry);
 		this.names.set(record.name, record.id);
 		return entry;
+	}
+
+	/** A mount of a volume with the volume's name, which is made when it is not there. */
+	private withVolume(mount: Mount): Mount {
+		if (mount.type !== 'volume') {
+			return mount;
+		}
+		const { name } = this.options.volumes.create({ name: mount.source, driver: '', labels: {}, options: {} });
+		return { ...mount, source: name };
+	}
+
+	/** "container:NAME" with the id, which stays the same container after a rename. */
+	private wholeMode(text: string): string {
+		const mode = parseNetworkMode(text);
+		return mode.kind === 'container' ? `container:${this.get(mode.container).id}` : text;
+	}
+
+	/** Docker's refusals for a container without bridges of its own, and for a network that is none. */
+	private checkMembership(entry: Entry, network: string | undefined): void {
+		const { kind } = parseNetworkMode(entry.record.config.network.mode);
+		if (kind === 'none') {
+			const reason =
+				'container cannot be connected to multiple networks with one of the networks in private (none) mode';
+			throw new EngineError('denied', reason);
+		}
+		if (kind !== 'network') {
+			const reason =
+				'container sharing network namespace with another container or host cannot be connected to any other network';
+			throw new EngineError('denied', reason);
+		}
+		if (network !== undefined) {
+			throw new EngineError('denied', `container cannot be connected to the network ${network} after its start`);
+		}
+	}
+
+	private updateEndpoints(entry: Entry, endpoints: readonly EndpointConfig[]): void {
+		const { config } = entry.record;
+		this.update(entry, { config: { ...config, network: { ...config.network, endpoints } } });
 	}
 
 	/** Changes what a person asked to change: it is on the disk, or it has not happened. */
@@ -835,9 +1024,7 @@ class StartError extends Error {
 }
 
 function failureOf(begin: Exclude<Begin, { kind: 'running' }>): StartFailure {
-	return begin.kind === 'refused'
-		? startFailure(begin.ociLog, begin.mountError)
-		: { message: begin.reason, exitCode: 125 };
+	return begin.kind === 'refused' ? startFailure(begin) : { message: begin.reason, exitCode: 125 };
 }
 
 function isDiskFull(error: unknown): boolean {

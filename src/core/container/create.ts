@@ -3,7 +3,12 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
+import { parseExtraHost } from '../network/hosts';
+import { DEFAULT_NETWORK, parseNetworkMode, type EndpointConfig } from '../network/network';
+import { parseExposed } from '../network/ports';
+import { checkDnsConfig } from '../network/resolvconf';
 import type { Container, ContainerConfig, Image, Mount, NetworkConfig, ResourceConfig } from '../types';
+import type { CreateVolumeOptions } from '../volume/volumes';
 import { containerCapabilities } from './capabilities';
 import { parseLogConfig } from './log-drivers';
 import { signalNumber } from './signals';
@@ -19,10 +24,14 @@ export interface CreateOptions {
 	readonly labels?: Readonly<Record<string, string>>;
 	readonly annotations?: Readonly<Record<string, string>>;
 	/**
-	 * `entrypoint` takes the place of the image's and drops its command; [] means none. `network` left out, or mode
-	 * "default", shares the host's network with a warning, as long as there are no bridges.
+	 * `entrypoint` takes the place of the image's and drops its command; [] means none. `network.mode` left out, "" or
+	 * "default", is the network "bridge", or with a warning the host's where bridges do not work and no port is asked for.
 	 */
-	readonly config: Partial<Omit<ContainerConfig, 'image'>>;
+	readonly config: Partial<Omit<ContainerConfig, 'image' | 'network'>> & {
+		readonly network?: Partial<NetworkConfig>;
+	};
+	/** Volumes that are mounted and shall have a driver, labels or options when they are made for it. */
+	readonly volumes?: readonly CreateVolumeOptions[];
 }
 
 export interface CreateResult {
@@ -31,23 +40,27 @@ export interface CreateResult {
 	readonly warnings: readonly string[];
 }
 
-export const BRIDGE_WARNING = "Bridge networks are not there yet: the container shares the host's network";
-
 const MEBIBYTE = 1024 * 1024;
 const MIN_MEMORY = 6 * MEBIBYTE;
 const TMPFS_OPTION =
 	/^(?:ro|rw|(?:no)?(?:exec|suid|dev|atime|diratime)|relatime|strictatime|sync|(?:size|mode|uid|gid|nr_inodes|nr_blocks)=[0-9a-zA-Z%]+)$/;
-const BIND_OPTION = /^r?(?:private|slave|shared)$/;
+const MOUNT_OPTIONS: Readonly<Record<Mount['type'], RegExp>> = {
+	bind: /^r?(?:private|slave|shared)$/,
+	tmpfs: TMPFS_OPTION,
+	volume: /^nocopy$/,
+};
 const HOSTNAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,62})$/;
 
 /**
- * Makes the record of a new container; its `name` is for the caller to fill in. Throws EngineError "invalid" and
+ * Makes the record of a new container; its `name` and the names of anonymous volumes are for the caller to fill in.
+ * `bridgeProblem` says why bridge networks do not work on this machine. Throws EngineError "invalid" and
  * "unsupported", with docker's texts where docker has one.
  */
-export function newContainer(options: CreateOptions, image: Image): CreateResult {
+export function newContainer(options: CreateOptions, image: Image, bridgeProblem: string | undefined): CreateResult {
 	const id = newId();
 	const warnings: string[] = [];
-	const config = containerConfig(options, image, id, warnings);
+	const network = networkConfig(options.config.network ?? {}, image, { warnings, bridgeProblem });
+	const config = containerConfig(options, image, { id, network });
 	return {
 		warnings,
 		container: {
@@ -72,10 +85,13 @@ export function newContainer(options: CreateOptions, image: Image): CreateResult
 	};
 }
 
-function containerConfig(options: CreateOptions, image: Image, id: string, warnings: string[]): ContainerConfig {
+function containerConfig(
+	options: CreateOptions,
+	image: Image,
+	{ id, network }: { readonly id: string; readonly network: NetworkConfig },
+): ContainerConfig {
 	const { config: asked, image: name } = options;
-	const network = networkConfig(asked.network, warnings);
-	const hostname = asked.hostname || (asked.network?.mode === 'host' ? os.hostname() : id.slice(0, 12));
+	const hostname = asked.hostname || (network.mode === 'host' ? os.hostname() : id.slice(0, 12));
 	if (!HOSTNAME.test(hostname)) {
 		throw new EngineError('invalid', `invalid hostname format: ${hostname}`);
 	}
@@ -94,7 +110,7 @@ function containerConfig(options: CreateOptions, image: Image, id: string, warni
 		resources: resourceConfig(asked.resources),
 		network,
 		log_config: parseLogConfig(asked.log_config ?? { type: 'json-file', options: {} }),
-		mounts: mounts(asked.mounts ?? []),
+		mounts: mounts(asked.mounts ?? [], Object.keys(image.config.volumes)),
 		read_only: asked.read_only ?? false,
 		privileged: asked.privileged ?? false,
 		cap_add: asked.cap_add ?? [],
@@ -144,19 +160,54 @@ function workingDir(folder: string): string {
 	return path.posix.normalize(folder);
 }
 
-function networkConfig(asked: NetworkConfig | undefined, warnings: string[]): NetworkConfig {
-	const mode = asked?.mode ?? 'default';
-	if (mode === 'host' || mode === 'none') {
-		return { mode };
+function networkConfig(
+	asked: Partial<NetworkConfig>,
+	image: Image,
+	{ warnings, bridgeProblem }: { readonly warnings: string[]; readonly bridgeProblem: string | undefined },
+): NetworkConfig {
+	const endpoints = asked.endpoints ?? [];
+	const exposed = [...new Set([...Object.keys(image.config.exposed_ports), ...(asked.exposed_ports ?? [])])];
+	const config = {
+		ports: asked.ports ?? [],
+		publish_all: asked.publish_all ?? false,
+		exposed_ports: exposed.flatMap(exposedPorts),
+		dns: checkDnsConfig(asked.dns ?? { servers: [], search: [], options: [] }),
+	};
+	const isLeftOpen = ['', 'default'].includes(asked.mode ?? '') && endpoints.length === 0;
+	const mode = parseNetworkMode(asked.mode ?? '');
+	if (mode.kind !== 'network') {
+		checkSharing(mode.kind, config);
+		return { ...config, mode: asked.mode ?? '', endpoints: [] };
 	}
-	if (mode === '' || mode === 'default') {
-		warnings.push(BRIDGE_WARNING);
-		return { mode: 'host' };
+	if (bridgeProblem !== undefined) {
+		if (!isLeftOpen || config.ports.length > 0 || config.publish_all) {
+			throw new EngineError('unsupported', `Cannot create container: ${bridgeProblem}`);
+		}
+		warnings.push(`${bridgeProblem}; the container shares the host's network`);
+		return { ...config, mode: 'host', endpoints: [] };
 	}
-	throw new EngineError(
-		'unsupported',
-		`Cannot create container: network "${mode}" is not supported yet; use "host" or "none"`,
-	);
+	return { ...config, mode: mode.network, endpoints: endpointsOf(mode.network, endpoints, isLeftOpen) };
+}
+
+/** "8000-8001" is "8000/tcp" and "8001/tcp". What cannot be published may be exposed all the same. */
+function exposedPorts(text: string): string[] {
+	return /\/sctp$/i.test(text) ? [text] : parseExposed(text).map(({ port, protocol }) => `${port}/${protocol}`);
+}
+
+/** Ports and names belong to the namespace, so whoever shares another's cannot have their own. */
+function checkSharing(kind: string, config: Pick<NetworkConfig, 'ports' | 'publish_all'>): void {
+	if (kind === 'container' && (config.ports.length > 0 || config.publish_all)) {
+		throw new EngineError('invalid', 'conflicting options: port publishing and the container type network mode');
+	}
+}
+
+/** The network of the mode first: it has the default route. Docker leaves the default one out when others are named. */
+function endpointsOf(network: string, asked: readonly EndpointConfig[], isLeftOpen: boolean): EndpointConfig[] {
+	const named = asked.filter((endpoint) => endpoint.network === network);
+	const others = asked.filter((endpoint) => endpoint.network !== network);
+	const plain = { network, aliases: [], address: '', mac_address: '' };
+	const needsOwn = named.length === 0 && (isLeftOpen || others.length === 0 || network !== DEFAULT_NETWORK);
+	return [...(needsOwn ? [plain] : named), ...others];
 }
 
 function resourceConfig(asked: ResourceConfig | undefined): ResourceConfig {
@@ -174,10 +225,11 @@ function resourceConfig(asked: ResourceConfig | undefined): ResourceConfig {
 	return { cpu, memory, pids: Math.max(0, pids) };
 }
 
-function mounts(asked: readonly Mount[]): Mount[] {
+/** The mounts asked for, and an anonymous volume for each of the image's that has none. */
+function mounts(asked: readonly Mount[], imageVolumes: readonly string[]): Mount[] {
 	const taken = new Set<string>();
-	return asked.map((item) => {
-		const destination = path.posix.normalize(item.destination).replace(/(?<=.)\/$/, '');
+	const own = asked.map((item) => {
+		const destination = mountPath(item.destination);
 		if (!destination.startsWith('/')) {
 			throw new EngineError('invalid', `invalid mount path: '${item.destination}' mount path must be absolute`);
 		}
@@ -191,21 +243,27 @@ function mounts(asked: readonly Mount[]): Mount[] {
 			throw new EngineError('invalid', `Duplicate mount point: ${destination}`);
 		}
 		taken.add(destination);
-		const form = item.type === 'bind' ? BIND_OPTION : TMPFS_OPTION;
-		const unknown = item.options?.find((option) => !form.test(option));
+		const unknown = item.options?.find((option) => !MOUNT_OPTIONS[item.type].test(option));
 		if (unknown !== undefined) {
 			throw new EngineError('invalid', `invalid ${item.type} option ["${unknown}"]`);
 		}
 		return { ...item, destination };
 	});
+	const others = imageVolumes.map(mountPath).filter((destination) => !taken.has(destination) && destination !== '/');
+	return [
+		...own,
+		...others.map((destination) => ({ type: 'volume' as const, source: '', destination, read_only: false })),
+	];
+}
+
+function mountPath(text: string): string {
+	return path.posix.normalize(text).replace(/(?<=.)\/$/, '');
 }
 
 /** "name:address" */
 function extraHosts(asked: readonly string[]): readonly string[] {
 	for (const entry of asked) {
-		if (!/^[^\s:]+:[0-9a-fA-F.:]+$/.test(entry)) {
-			throw new EngineError('invalid', `bad format for add-host: "${entry}"`);
-		}
+		parseExtraHost(entry, '127.0.0.1');
 	}
 	return asked;
 }

@@ -39,11 +39,28 @@ const schema = v.object({
 		stop_signal: v.string(),
 		stop_timeout: v.number(),
 		resources: v.object({ cpu: v.number(), memory: v.number(), pids: v.number() }),
-		network: v.object({ mode: v.string() }),
+		network: v.object({
+			mode: v.string(),
+			endpoints: v.array(
+				v.object({ network: v.string(), aliases: strings, address: v.string(), mac_address: v.string() }),
+			),
+			ports: v.array(
+				v.object({
+					container_port: v.number(),
+					protocol: v.picklist(['tcp', 'udp']),
+					host_ip: v.string(),
+					host_port: v.number(),
+					host_port_end: v.number(),
+				}),
+			),
+			publish_all: v.boolean(),
+			exposed_ports: strings,
+			dns: v.object({ servers: strings, search: strings, options: strings }),
+		}),
 		log_config: v.object({ type: v.string(), options: labels }),
 		mounts: v.array(
 			v.object({
-				type: v.picklist(['bind', 'tmpfs']),
+				type: v.picklist(['bind', 'tmpfs', 'volume']),
 				source: v.string(),
 				destination: v.string(),
 				read_only: v.boolean(),

@@ -12,7 +12,7 @@ import { launchShim, readText, type Launch } from './shim';
 /** How a start went: it runs (`pid` may be gone again by now), the runtime refused, or the shim died. */
 export type Begin =
 	| { readonly kind: 'running'; readonly pid: number }
-	| { readonly kind: 'refused'; readonly ociLog: string; readonly mountError: string }
+	| { readonly kind: 'refused'; readonly ociLog: string; readonly mountError: string; readonly networkError: string }
 	| { readonly kind: 'vanished'; readonly reason: string };
 
 export interface RunEnd {
@@ -69,6 +69,10 @@ export class Run {
 	launch(script: string, launch: Omit<Launch, 'folder'>): void {
 		fs.rmSync(this.folder, { recursive: true, force: true });
 		fs.mkdirSync(this.folder, { mode: 0o700 });
+		if (launch.network !== undefined) {
+			fs.writeFileSync(path.join(this.folder, 'network'), launch.network.outside);
+			fs.writeFileSync(path.join(this.folder, 'network.inside'), launch.network.inside);
+		}
 		this.watch();
 		const child = launchShim(script, { ...launch, folder: this.folder });
 		this.shim = child.pid === undefined ? undefined : identify(child.pid);
@@ -129,11 +133,15 @@ export class Run {
 			this.pump.start();
 			this.resolveBegin({ kind: 'running', pid });
 		} else if (hasExit) {
-			const [ociLog, mountError] = ['oci.log', 'mount.err'].map(
-				(name) => readText(path.join(this.folder, name)) ?? '',
-			);
+			const read = (name: string): string => readText(path.join(this.folder, name)) ?? '';
+			const begin = {
+				kind: 'refused',
+				ociLog: read('oci.log'),
+				mountError: read('mount.err'),
+				networkError: read('network.err'),
+			} as const;
 			this.close();
-			this.resolveBegin({ kind: 'refused', ociLog: ociLog ?? '', mountError: mountError ?? '' });
+			this.resolveBegin(begin);
 		} else if (!lives) {
 			this.vanishBeforeBegin('the container monitor ended before the container ran');
 		}

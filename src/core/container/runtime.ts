@@ -173,11 +173,22 @@ function parseCache(text: string | undefined, key: string): string | undefined {
 	return value.key === key && typeof value.version === 'string' ? value.version : undefined;
 }
 
+/** What the programs that start a container said; "" is nothing. */
+export interface StartErrors {
+	readonly ociLog: string;
+	/** Of mount(8) and ip(8). */
+	readonly mountError: string;
+	readonly networkError: string;
+}
+
 /**
  * Reads why a start failed out of the runtime's JSON log and of mount(8)'s words. This is the one place that must read
  * another program's text: runc gives exit status 1 for everything.
  */
-export function startFailure(ociLog: string, mountError: string): StartFailure {
+export function startFailure({ ociLog, mountError, networkError }: StartErrors): StartFailure {
+	if (networkError.trim() !== '') {
+		return { message: `Cannot set up the network: ${networkError.trim()}`, exitCode: 125 };
+	}
 	if (mountError.trim() !== '') {
 		return { message: `error creating overlay mount: ${mountError.trim()}`, exitCode: 125 };
 	}

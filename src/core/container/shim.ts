@@ -17,6 +17,9 @@ import { writeAtomically } from '../store';
  *   stdin, stdin.close   FIFOs, only with an open stdin
  *   oci.log         the runtime's own log, JSON lines
  *   mount.err       what mount(8) said when the overlay could not be mounted
+ *   network, network.inside   input of `ip -batch` outside and inside of the container's network namespace; only with one
+ *   netns           that namespace, mounted in the shim's own mount namespace, so it goes with the shim
+ *   network.err     what ip(8) said when the network could not be set up
  *   exit            first line: the exit code. Appears by rename after the last byte of output is in a segment
  *   journal         the engine's own, see pump.ts
  *
@@ -71,9 +74,17 @@ pump() {
 	done
 }
 
+network() {
+	[ -e "$d/network" ] || return 0
+	(
+		cd "$d" && : >netns && unshare --net=./netns true && ip -batch network &&
+			nsenter --net=./netns ip -batch network.inside
+	) >/dev/null </dev/null
+}
+
 container() {
 	trap : HUP INT TERM
-	if (cd "$at" && exec mount -t overlay overlay -o "$options" "$merged") 2>"$d/mount.err" 3>&- 4>&-; then
+	if network 2>"$d/network.err" 3>&- 4>&- && (cd "$at" && exec mount -t overlay overlay -o "$options" "$merged") 2>"$d/mount.err" 3>&- 4>&-; then
 		"$@" <"$in" 3>&- 4>&-
 		echo $? >&4
 	else
@@ -94,6 +105,8 @@ export interface Launch {
 	readonly overlay: { readonly options: string; readonly cwd: string };
 	readonly merged: string;
 	readonly hasStdin: boolean;
+	/** Input of `ip -batch` for a network namespace of the container's own, to be made in the folder. */
+	readonly network?: { readonly outside: string; readonly inside: string } | undefined;
 	/** Program and arguments that run the container in the foreground. */
 	readonly command: readonly string[];
 }

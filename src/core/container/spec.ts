@@ -51,7 +51,12 @@ export interface SpecOptions {
 	readonly etc: string;
 	readonly user: User;
 	readonly machine: Machine;
+	readonly network: SpecNetwork;
 }
+
+/** The network namespace: the host's, a new empty one, one that the shim makes, or that of another container. */
+export type SpecNetwork =
+	{ readonly kind: 'host' | 'none' } | { readonly kind: 'own' | 'shared'; readonly namespace: string };
 
 /** What the spec needs to know of this machine. */
 export interface Machine {
@@ -110,7 +115,7 @@ export function containerSpec(options: SpecOptions): Spec {
 		mounts: mounts(config, options.etc),
 		annotations: options.annotations,
 		linux: {
-			namespaces: namespaces(config, machine),
+			namespaces: namespaces(config, options),
 			resources: resources(config, machine),
 			cgroupsPath: cgroupPath(options.id),
 			rootfsPropagation: 'rprivate',
@@ -118,7 +123,7 @@ export function containerSpec(options: SpecOptions): Spec {
 			readonlyPaths: config.privileged ? [] : READONLY_PATHS,
 			// A network namespace of its own can let everybody ping and bind low ports, as docker does.
 			sysctl:
-				config.network.mode === 'host'
+				options.network.kind === 'host' || options.network.kind === 'shared'
 					? {}
 					: { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' },
 			...(config.privileged ? {} : { seccomp: defaultSeccomp(capabilities) }),
@@ -206,16 +211,20 @@ function depth(destination: string): number {
 	return destination.split('/').filter((name) => name !== '').length;
 }
 
-function namespaces(config: ContainerConfig, machine: Machine): { type: string }[] {
+function namespaces(
+	config: ContainerConfig,
+	{ machine, network }: Pick<SpecOptions, 'machine' | 'network'>,
+): { type: string; path?: string }[] {
 	const types = ['mount', 'uts', 'pid', 'ipc'];
-	if (config.network.mode !== 'host') {
-		types.push('network');
-	}
 	// Docker's default: a private cgroup namespace on version 2, the host's on version 1.
 	if (machine.cgroupVersion === 2 && !config.privileged) {
 		types.push('cgroup');
 	}
-	return types.map((type) => ({ type }));
+	const own =
+		network.kind === 'host'
+			? []
+			: [{ type: 'network', ...('namespace' in network ? { path: network.namespace } : {}) }];
+	return [...types.map((type) => ({ type })), ...own];
 }
 
 function resources(config: ContainerConfig, machine: Machine): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { EngineError } from '../errors';
+import type { NetworkFacts } from '../network/firewall';
 import type { Runtime, RuntimeInfo } from '../container/runtime';
 
 /** What GET /info and /version tell of machine and engine; does not change while the engine runs. */
@@ -23,6 +24,8 @@ export interface EngineFacts {
 	readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
 	/** Docker's form: "name=seccomp,profile=builtin". */
 	readonly securityOptions: readonly string[];
+	/** Drivers that work here. */
+	readonly networkDrivers: readonly string[];
 	readonly warnings: readonly string[];
 }
 
@@ -38,8 +41,11 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
 };
 
 /** Gathers the facts from the system's files; the runtime is probed at its first use on a machine. */
-export async function engineFacts(runtime: Pick<Runtime, 'info'>): Promise<EngineFacts> {
-	const warnings: string[] = [];
+export async function engineFacts(
+	runtime: Pick<Runtime, 'info'>,
+	network: Pick<NetworkFacts, 'hasBridge' | 'problems'>,
+): Promise<EngineFacts> {
+	const warnings: string[] = [...network.problems];
 	return {
 		hostname: os.hostname(),
 		kernelVersion: os.release(),
@@ -53,6 +59,7 @@ export async function engineFacts(runtime: Pick<Runtime, 'info'>): Promise<Engin
 		storageDriver: 'overlay',
 		runtime: await runtimeFacts(runtime, warnings),
 		securityOptions: fs.existsSync('/proc/sys/kernel/seccomp') ? ['name=seccomp,profile=builtin'] : [],
+		networkDrivers: [...(network.hasBridge ? ['bridge'] : []), 'host', 'null'],
 		warnings,
 	};
 }

@@ -340,6 +340,8 @@ class StandIn {
 			shutdown: () => undefined,
 			images: this.images(),
 			containers: this.containers(),
+			networks: { find: () => undefined, connectionsOf: () => [], portsOf: () => [] },
+			volumes: { list: () => [] },
 		};
 		// The stand-in has the few methods that these tests reach.
 		return core as unknown as Core;

@@ -1,6 +1,12 @@
 import * as assert from 'node:assert/strict';
 import { containerSummary, eventJson, imageInspect, imageSummary, stateWord } from '../../../src/api/shapes';
 import { container, image, IMAGE_ID } from './records';
+import type { Core } from '../../../src/api/request';
+
+// A row asks the core for nothing but the networks of its container.
+const WITHOUT_NETWORKS = {
+	networks: { find: () => undefined, connectionsOf: () => [], portsOf: () => [] },
+} as unknown as Core;
 
 const DIGEST = `sha256:${'d'.repeat(64)}`;
 
@@ -40,7 +46,7 @@ describe('image row', () => {
 describe('container row', () => {
 	it("command: docker quotes arguments with spaces, not the program's name", () => {
 		const command = (words: string[]) =>
-			containerSummary(container({ config: { command: words } }), 'i', 0).Command;
+			containerSummary(container({ config: { command: words } }), 'i', 0, WITHOUT_NETWORKS).Command;
 		assert.deepEqual(
 			[command(['sh', '-c', 'echo hi']), command(['a b']), command(['a', ''])],
 			["sh -c 'echo hi'", 'a b', 'a '],
@@ -48,7 +54,7 @@ describe('container row', () => {
 	});
 
 	it('names, times, states', () => {
-		const { Names, Created, State } = containerSummary(container({ status: 'stopping' }), 'i', 0);
+		const { Names, Created, State } = containerSummary(container({ status: 'stopping' }), 'i', 0, WITHOUT_NETWORKS);
 		assert.deepEqual([Names, Created, State], [['/web'], 1767225600, 'stopping']);
 	});
 

@@ -7,6 +7,9 @@ import { Runtime } from '../../../src/core/container/runtime';
 import { EngineError } from '../../../src/core/errors';
 import { Events } from '../../../src/core/events';
 import { Store } from '../../../src/core/store';
+import { Networks } from '../../../src/core/network/networks';
+import { HOST } from '../../../src/core/network/place';
+import { Volumes } from '../../../src/core/volume/volumes';
 import type { Container, Image } from '../../../src/core/types';
 
 const IMAGE: Image = {
@@ -62,7 +65,17 @@ describe('containers', () => {
 			lowerDirectories: () => [],
 		};
 		const runtime = new Runtime(path.join(root, 'run'));
-		return new Containers({ root, store, events: announced, images, runtime, warn: () => undefined });
+		const common = { root, store, events: announced, warn: () => undefined };
+		const facts = {
+			hasBridge: false,
+			firewall: 'none',
+			firewallVersion: '',
+			isForwarding: false,
+			problems: [],
+		} as const;
+		const networks = new Networks({ ...common, place: HOST, facts, hostsFile: () => path.join(root, 'hosts') });
+		const volumes = new Volumes({ ...common, users: () => [], prefix: [] });
+		return new Containers({ ...common, images, runtime, networks, volumes, bridgeProblem: undefined });
 	}
 
 	async function create(name: string): Promise<Container> {

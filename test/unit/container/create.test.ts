@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as os from 'node:os';
 import { containerCapabilities } from '../../../src/core/container/capabilities';
-import { BRIDGE_WARNING, newContainer, type CreateOptions } from '../../../src/core/container/create';
+import { newContainer, type CreateOptions } from '../../../src/core/container/create';
 import { generateName, checkName } from '../../../src/core/container/names';
 import { isContainer } from '../../../src/core/container/record';
 import { startFailure } from '../../../src/core/container/runtime';
@@ -37,16 +37,16 @@ function image(config: Partial<ImageConfig> = {}): Image {
 }
 
 function create(config: CreateOptions['config'] = {}, from = image(), rest: Partial<CreateOptions> = {}) {
-	return newContainer({ image: 'busybox', config, ...rest }, from);
+	return newContainer({ image: 'busybox', config, ...rest }, from, undefined);
 }
 
 describe('a new container', () => {
-	it('nothing asked: is what the image says, with docker defaults and a warning about the network', () => {
+	it('nothing asked: is what the image says, with docker defaults', () => {
 		const { container, warnings } = create({}, image(), { name: 'web' });
 		const { id, created_at: created, ...rest } = container;
 		assert.match(id, /^[0-9a-f]{64}$/);
 		assert.match(created, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
-		assert.deepEqual(warnings, [BRIDGE_WARNING]);
+		assert.deepEqual(warnings, []);
 		assert.deepEqual(rest, {
 			name: 'web',
 			image_id: `sha256:${'a'.repeat(64)}`,
@@ -67,7 +67,14 @@ describe('a new container', () => {
 				stop_signal: 'SIGQUIT',
 				stop_timeout: 10,
 				resources: { cpu: 0, memory: 0, pids: 0 },
-				network: { mode: 'host' },
+				network: {
+					mode: 'bridge',
+					endpoints: [{ network: 'bridge', aliases: [], address: '', mac_address: '' }],
+					ports: [],
+					publish_all: false,
+					exposed_ports: [],
+					dns: { servers: [], search: [], options: [] },
+				},
 				log_config: { type: 'json-file', options: {} },
 				mounts: [],
 				read_only: false,
@@ -138,6 +145,17 @@ describe('a new container', () => {
 		);
 	});
 
+	it('no bridges on this machine: shares the network of the host and says why, unless a network was asked for', () => {
+		const without = (config: CreateOptions['config']) =>
+			newContainer({ image: 'busybox', config }, image(), 'No iptables; install the package "iptables"');
+		const { container, warnings } = without({});
+		assert.deepEqual(
+			[container.config.network.mode, warnings],
+			['host', [`No iptables; install the package "iptables"; the container shares the host's network`]],
+		);
+		assert.throws(() => without({ network: { mode: 'db' } }), { code: 'unsupported' });
+	});
+
 	it('log options: the spelling of the seed means that of docker', () => {
 		const { log_config: log } = create({ log_config: { type: '', options: { max_size: '2k', max_files: '5' } } })
 			.container.config;
@@ -166,11 +184,6 @@ describe('a new container', () => {
 		],
 		[{ mounts: [{ ...bind, destination: 'b' }] }, 'invalid', "invalid mount path: 'b' mount path must be absolute"],
 		[{ mounts: [{ ...bind, options: ['x,y'] }] }, 'invalid', 'invalid bind option ["x,y"]'],
-		[
-			{ network: { mode: 'bridge' } },
-			'unsupported',
-			'Cannot create container: network "bridge" is not supported yet; use "host" or "none"',
-		],
 		[{ tty: true }, 'unsupported', 'Cannot create container: a terminal (Tty) is not supported yet'],
 		[
 			{ log_config: { type: 'gelf', options: {} } },
@@ -296,7 +309,7 @@ describe('a start that failed', () => {
 	];
 	for (const [message, exitCode] of cases) {
 		it(`${message}: gives ${exitCode}`, () => {
-			assert.deepEqual(startFailure(log(message), ''), {
+			assert.deepEqual(startFailure({ ociLog: log(message), mountError: '', networkError: '' }), {
 				message: `failed to create task for container: failed to create shim task: OCI runtime create failed: runc run failed: ${message}: unknown`,
 				exitCode,
 			});
@@ -304,13 +317,13 @@ describe('a start that failed', () => {
 	}
 
 	it('a mount that failed: says so', () => {
-		assert.deepEqual(startFailure('', 'mount: /m: wrong fs type\n'), {
+		assert.deepEqual(startFailure({ ociLog: '', mountError: 'mount: /m: wrong fs type\n', networkError: '' }), {
 			message: 'error creating overlay mount: mount: /m: wrong fs type',
 			exitCode: 125,
 		});
 	});
 
 	it('a runtime that said nothing: gives 125', () => {
-		assert.equal(startFailure('rubbish', '').exitCode, 125);
+		assert.equal(startFailure({ ociLog: 'rubbish', mountError: '', networkError: '' }).exitCode, 125);
 	});
 });

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { containerEnvironment, containerSpec, mergeEnvironment, type Machine } from '../../../src/core/container/spec';
+import {
+	containerEnvironment,
+	containerSpec,
+	mergeEnvironment,
+	type Machine,
+	type SpecNetwork,
+} from '../../../src/core/container/spec';
 import type { ContainerConfig } from '../../../src/core/types';
 
 const CONFIG: ContainerConfig = {
@@ -16,7 +22,14 @@ const CONFIG: ContainerConfig = {
 	stop_signal: 'SIGTERM',
 	stop_timeout: 10,
 	resources: { cpu: 0, memory: 0, pids: 0 },
-	network: { mode: 'none' },
+	network: {
+		mode: 'none',
+		endpoints: [],
+		ports: [],
+		publish_all: false,
+		exposed_ports: [],
+		dns: { servers: [], search: [], options: [] },
+	},
 	log_config: { type: 'json-file', options: {} },
 	mounts: [],
 	read_only: false,
@@ -45,6 +58,7 @@ function spec(
 	changes: Partial<ContainerConfig> = {},
 	machine: Machine = { cgroupVersion: 1, canLimitSwap: true },
 	uid = 0,
+	network: SpecNetwork = { kind: 'none' },
 ) {
 	return containerSpec({
 		id: 'f'.repeat(64),
@@ -52,6 +66,7 @@ function spec(
 		annotations: { note: 'x' },
 		merged: '/store/containers/f/merged',
 		etc: '/store/containers/f/etc',
+		network,
 		user: { uid, gid: uid, additionalGids: [uid], home: '/root' },
 		machine,
 	});
@@ -181,8 +196,13 @@ describe('container spec', () => {
 	});
 
 	it("network host: shares the host's network namespace and leaves its settings alone", () => {
-		const { namespaces, sysctl } = spec({ network: { mode: 'host' } }).linux;
+		const { namespaces, sysctl } = spec({}, undefined, 0, { kind: 'host' }).linux;
 		assert.deepEqual([namespaces.map(({ type }) => type), sysctl], [['mount', 'uts', 'pid', 'ipc'], {}]);
+	});
+
+	it("another container's network: joins its namespace and leaves its settings alone", () => {
+		const { namespaces, sysctl } = spec({}, undefined, 0, { kind: 'shared', namespace: '/proc/7/ns/net' }).linux;
+		assert.deepEqual([namespaces.at(-1), sysctl], [{ type: 'network', path: '/proc/7/ns/net' }, {}]);
 	});
 
 	it('cgroup version 2: has a cgroup namespace of its own', () => {

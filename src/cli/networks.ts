@@ -1,0 +1,118 @@
+import type { Session } from './session';
+import { eachInTurn } from './in-turn';
+import { shortId } from './format';
+import type { Action } from './row';
+import { renderList } from './table';
+
+interface ListFlags {
+	readonly filter: Readonly<Record<string, readonly string[]>>;
+	readonly format: string | undefined;
+	readonly noTrunc: boolean;
+	readonly quiet: boolean;
+}
+
+const LISTING = {
+	headers: { Driver: 'DRIVER', ID: 'NETWORK ID', Internal: 'INTERNAL', Name: 'NAME', Scope: 'SCOPE' },
+	columns: ['ID', 'Name', 'Driver', 'Scope'],
+};
+
+/** `mydocker network list` */
+export const list: Action<ListFlags> = async (session, _operands, flags) => {
+	const networks = await session.client.networks.list({ signal: session.signal, filters: flags.filter });
+	const items = networks.map((network) => ({
+		Driver: network.Driver,
+		ID: flags.noTrunc ? network.Id : shortId(network.Id),
+		Internal: String(network.Internal),
+		Name: network.Name,
+		Scope: network.Scope,
+	}));
+	session.output.stdout.write(
+		flags.quiet ? items.map(({ ID }) => `${ID}\n`).join('') : renderList(flags.format, items, LISTING),
+	);
+	return 0;
+};
+
+interface CreateFlags {
+	readonly driver: string | undefined;
+	readonly gateway: string | undefined;
+	readonly internal: boolean;
+	readonly ipRange: string | undefined;
+	readonly label: readonly string[];
+	readonly opt: readonly string[];
+	readonly subnet: string | undefined;
+}
+
+/** `mydocker network create`: prints the id. */
+export const create: Action<CreateFlags> = async (session, [name = ''], flags) => {
+	const pool = {
+		...(flags.subnet !== undefined && { Subnet: flags.subnet }),
+		...(flags.gateway !== undefined && { Gateway: flags.gateway }),
+		...(flags.ipRange !== undefined && { IPRange: flags.ipRange }),
+	};
+	const body = {
+		Name: name,
+		Driver: flags.driver ?? 'bridge',
+		Internal: flags.internal,
+		IPAM: { Config: Object.keys(pool).length === 0 ? [] : [pool] },
+		Labels: keyValues(flags.label),
+		Options: keyValues(flags.opt),
+	};
+	const { Id: id } = await session.client.networks.create(body, { signal: session.signal });
+	session.output.line(id);
+	return 0;
+};
+
+/** "key=value" words as an object; a word without "=" has the value "". */
+export function keyValues(words: readonly string[]): Record<string, string> {
+	return Object.fromEntries(
+		words.map((word) => {
+			const equals = word.indexOf('=');
+			return equals < 0 ? [word, ''] : [word.slice(0, equals), word.slice(equals + 1)];
+		}),
+	);
+}
+
+/** `mydocker network remove` */
+export const remove: Action<object> = (session, names) =>
+	eachInTurn(session, names, async (name) => {
+		await session.client.networks.remove(name, { signal: session.signal });
+		return name;
+	});
+
+interface PruneFlags {
+	readonly filter: Readonly<Record<string, readonly string[]>>;
+}
+
+/** `mydocker network prune`; removes at once, as a script wants it. */
+export const prune: Action<PruneFlags> = async (session: Session, _operands, flags) => {
+	const removed = await session.client.networks.prune({ signal: session.signal, filters: flags.filter });
+	if (removed.length > 0) {
+		session.output.line(['Deleted Networks:', ...removed, ''].join('\n'));
+	}
+	return 0;
+};
+
+interface ConnectFlags {
+	readonly alias: readonly string[];
+	readonly ip: string | undefined;
+}
+
+/** `mydocker network connect NETWORK CONTAINER` */
+export const connect: Action<ConnectFlags> = async (session, [network = '', container = ''], flags) => {
+	const endpoint = {
+		...(flags.alias.length > 0 && { Aliases: flags.alias }),
+		...(flags.ip !== undefined && { IPAMConfig: { IPv4Address: flags.ip } }),
+	};
+	await session.client.networks.connect(network, container, { signal: session.signal, endpoint });
+	return 0;
+};
+
+/** `mydocker network disconnect NETWORK CONTAINER` */
+export const disconnect: Action<{ readonly force: boolean }> = async (
+	session,
+	[network = '', container = ''],
+	flags,
+) => {
+	await session.client.networks.disconnect(network, container, { signal: session.signal, force: flags.force });
+	return 0;
+};

@@ -1,0 +1,40 @@
+import { EngineError } from '../errors';
+import { run, toolEnvironment } from '../exec';
+import type { ContainerFolder } from './bundle';
+import { resolveRootPath } from './rootfs';
+import type { Launch } from './shim';
+
+/** Arguments: <folder for mount> <overlay options> <merged> <path in it> <target>. */
+const SCRIPT = `cd "$1"
+mount -t overlay overlay -o "$2" "$3"
+[ -d "$3$4" ] || exit 0
+cp -a --reflink=auto "$3$4/." "$5"
+chown --reference="$3$4" "$5"
+chmod --reference="$3$4" "$5"`;
+
+export interface ImageRoot {
+	readonly folder: ContainerFolder;
+	/** The image's folders, top first. */
+	readonly lower: readonly string[];
+	readonly overlay: Launch['overlay'];
+}
+
+/**
+ * Copies what a container that does not run has at `destination` into `target`, with owners, modes and attributes; no
+ * folder there is no error. The root is mounted in a mount namespace that ends with the copy. Links on the way to
+ * `destination` are followed inside the root only, and nothing else writes there meanwhile.
+ */
+export async function copyImageFolder(
+	{ folder, lower, overlay }: ImageRoot,
+	destination: string,
+	target: string,
+): Promise<void> {
+	const inside = resolveRootPath([folder.upper, ...lower], destination);
+	const shell = ['sh', '-e', '-c', SCRIPT, 'copy', overlay.cwd, overlay.options, folder.merged, inside, target];
+	const result = await run('unshare', ['--mount', '--propagation', 'slave', ...shell], {
+		env: { ...toolEnvironment(), LIBMOUNT_FORCE_MOUNT2: 'always' },
+	});
+	if (result.code !== 0) {
+		throw new EngineError('internal', `Cannot fill volume for "${destination}": ${result.stderr.trim()}`);
+	}
+}

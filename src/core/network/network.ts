@@ -1,0 +1,156 @@
+import { isIP } from 'node:net';
+import { parseAddress, parseSubnet } from './address';
+import type { PublishedPort } from './ports';
+
+export type NetworkDriver = 'bridge' | 'host' | 'null';
+
+/** The record `network-<id>.json`. */
+export interface Network {
+	/** 64 hex digits. */
+	readonly id: string;
+	readonly name: string;
+	readonly driver: NetworkDriver;
+	readonly created: string;
+	/** Reaches nothing outside itself, and nothing outside reaches it. */
+	readonly internal: boolean;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly options: Readonly<Record<string, string>>;
+	/** "10.86.0.0/24"; "" until the default network is first used, and for host and none. */
+	readonly subnet: string;
+	readonly gateway: string;
+	/** Part of the subnet that addresses are taken from; "" is all of it. */
+	readonly ip_range: string;
+	/** Whether a person chose the subnet; docker allows static addresses only then. */
+	readonly has_user_subnet: boolean;
+	/** The bridge device, "md-<8 hex>"; "" for host and none. It exists while a container is on the network. */
+	readonly bridge: string;
+	/** By container id; only containers that run (or start) have one. */
+	readonly endpoints: Readonly<Record<string, Endpoint>>;
+}
+
+/** A running container's place on a network. */
+export interface Endpoint {
+	/** 64 hex digits. */
+	readonly id: string;
+	readonly container_id: string;
+	readonly container_name: string;
+	readonly address: string;
+	readonly mac_address: string;
+	/** In the container: "eth0". */
+	readonly interface: string;
+	/** The other end, on the host. */
+	readonly veth: string;
+	/** Other names on this network, as asked for. */
+	readonly aliases: readonly string[];
+	/** Where this container's questions for names outside go; empty is the host's resolvers. */
+	readonly dns: readonly string[];
+	/** Only on the network that the container's published ports lead through. */
+	readonly ports: readonly PublishedPort[];
+}
+
+/** What a container's configuration says about one network it is on; kept in the container's record. */
+export interface EndpointConfig {
+	/** Name or id of the network. */
+	readonly network: string;
+	readonly aliases: readonly string[];
+	/** A static address, or "". */
+	readonly address: string;
+	/** "" derives it from the address. */
+	readonly mac_address: string;
+}
+
+/** docker's default network: no name resolution, subnet chosen at first use. */
+export const DEFAULT_NETWORK = 'bridge';
+export const PREDEFINED: readonly string[] = ['bridge', 'host', 'none'];
+
+/** Names by which the members of a network know a container: its name, its aliases, its short id. */
+export function namesOf(endpoint: Endpoint): string[] {
+	return [...new Set([endpoint.container_name, ...endpoint.aliases, endpoint.container_id.slice(0, 12)])];
+}
+
+/** Whether a record on disk can be used; the store sets aside what cannot. What gets into commands is checked closely. */
+export function isNetwork(value: unknown): value is Network {
+	return (
+		isObject(value) &&
+		hasStrings(value, ['id', 'name', 'driver', 'created', 'subnet', 'gateway', 'ip_range', 'bridge']) &&
+		/^[0-9a-f]{64}$/.test(value['id']) &&
+		/^(md-[0-9a-f]{8})?$/.test(value['bridge']) &&
+		(value['subnet'] === '' || parseSubnet(value['subnet']) !== undefined) &&
+		(value['gateway'] === '' || parseAddress(value['gateway']) !== undefined) &&
+		(value['ip_range'] === '' || parseSubnet(value['ip_range']) !== undefined) &&
+		['bridge', 'host', 'null'].includes(value['driver']) &&
+		typeof value['internal'] === 'boolean' &&
+		typeof value['has_user_subnet'] === 'boolean' &&
+		isStringMap(value['labels']) &&
+		isStringMap(value['options']) &&
+		isObject(value['endpoints']) &&
+		Object.values(value['endpoints']).every(isEndpoint)
+	);
+}
+
+function isEndpoint(value: unknown): value is Endpoint {
+	return (
+		isObject(value) &&
+		hasStrings(value, ['id', 'container_id', 'container_name', 'address', 'mac_address', 'interface', 'veth']) &&
+		parseAddress(value['address']) !== undefined &&
+		/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(value['mac_address']) &&
+		/^eth\d{1,3}$/.test(value['interface']) &&
+		/^mv-[0-9a-f]{10}$/.test(value['veth']) &&
+		isStringList(value['aliases']) &&
+		isStringList(value['dns']) &&
+		Array.isArray(value['ports']) &&
+		value['ports'].every(isPublishedPort)
+	);
+}
+
+function isPublishedPort(value: unknown): value is PublishedPort {
+	return (
+		isObject(value) &&
+		hasStrings(value, ['host_ip', 'protocol']) &&
+		isIP(value['host_ip']) !== 0 &&
+		['tcp', 'udp'].includes(value['protocol']) &&
+		isPort(value['host_port']) &&
+		isPort(value['container_port'])
+	);
+}
+
+function isPort(value: unknown): boolean {
+	return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535;
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Plain {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function hasStrings<Name extends string>(value: Plain, names: readonly Name[]): value is Plain & Record<Name, string> {
+	return names.every((name) => typeof value[name] === 'string');
+}
+
+function isStringList(value: unknown): value is string[] {
+	return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isStringMap(value: unknown): value is Record<string, string> {
+	return isObject(value) && Object.values(value).every((item) => typeof item === 'string');
+}
+
+/** HostConfig.NetworkMode. */
+export type NetworkMode =
+	| { readonly kind: 'host' }
+	| { readonly kind: 'none' }
+	/** Shares the namespace of another container, by name or id. */
+	| { readonly kind: 'container'; readonly container: string }
+	| { readonly kind: 'network'; readonly network: string };
+
+/** "" and "default" are the default bridge. */
+export function parseNetworkMode(text: string): NetworkMode {
+	if (text === 'host' || text === 'none') {
+		return { kind: text };
+	}
+	if (text.startsWith('container:')) {
+		return { kind: 'container', container: text.slice('container:'.length) };
+	}
+	return { kind: 'network', network: text === '' || text === 'default' ? DEFAULT_NETWORK : text };
+}

@@ -1,0 +1,28 @@
+import { EngineError } from '../errors';
+import type { RunOptions, RunResult } from '../exec';
+import { run } from '../exec';
+
+/** Where network commands run: on the host, or (rootless) in the holder's namespaces through nsenter. */
+export interface NetworkPlace {
+	/** Put before every command: [] or ["nsenter", "-t", PID, "-U", "-m", "-n", "--preserve-credentials", "--"]. */
+	readonly command: readonly string[];
+	/** The process in /proc whose view of the network is meant: "self", or the holder's pid. */
+	readonly process: string;
+}
+
+export const HOST: NetworkPlace = { command: [], process: 'self' };
+
+/** Runs a network program in its place; its failure is EngineError "internal" with what it printed. */
+export async function runIn(
+	place: NetworkPlace,
+	argv: readonly [string, ...string[]],
+	options: RunOptions = {},
+): Promise<RunResult> {
+	const [program, ...args] = [...place.command, ...argv];
+	const result = await run(program ?? argv[0], args, { timeout: 30_000, ...options });
+	if (result.code !== 0) {
+		const reason = result.stderr.trim() || `exit code ${result.code}`;
+		throw new EngineError('internal', `Cannot run "${argv.join(' ')}": ${reason}`);
+	}
+	return result;
+}

@@ -1,0 +1,229 @@
+import * as dgram from 'node:dgram';
+import * as net from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { systemCode } from '../errors';
+import type { PublishedPort } from './ports';
+import type { PortBinding } from './publish';
+
+/** Where connections go at this moment: a container's address, or undefined while it has none. */
+export type Target = () => string | undefined;
+
+/** A host port held open. It reserves the port; what the firewall does not translate (IPv6, no iptables) it relays. */
+export interface Relay {
+	readonly port: PublishedPort;
+	/** Stops listening and ends its connections. */
+	readonly close: () => void;
+}
+
+/** A port that could not be bound: `code` is the system's (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
+export class PortError extends Error {
+	override readonly name = 'PortError';
+
+	constructor(
+		readonly port: PublishedPort,
+		readonly code: string,
+		options: { cause: unknown },
+	) {
+		super(`Cannot listen on ${formatHostPort(port)}: ${code}`, options);
+	}
+}
+
+/** "0.0.0.0:80", "[::]:80". */
+export function formatHostPort({ host_ip, host_port }: Pick<PublishedPort, 'host_ip' | 'host_port'>): string {
+	return net.isIPv6(host_ip) ? `[${host_ip}]:${host_port}` : `${host_ip}:${host_port}`;
+}
+
+/**
+ * Holds a host port for each binding: of a range the first that is free, of 0 one that the kernel chooses, the same for
+ * IPv4 and IPv6. Throws PortError and holds nothing when one cannot be had.
+ */
+export async function openRelays(bindings: readonly PortBinding[], target: Target): Promise<Relay[]> {
+	const relays: Relay[] = [];
+	try {
+		for (const binding of bindings) {
+			relays.push(...(await openBinding(binding, target)));
+		}
+		return relays;
+	} catch (error) {
+		closeRelays(relays);
+		throw error;
+	}
+}
+
+export function closeRelays(relays: readonly Relay[]): void {
+	for (const relay of relays) {
+		relay.close();
+	}
+}
+
+/** Kernel-chosen ports that are free for IPv4 may be taken for IPv6; each try asks for another. */
+const RANDOM_TRIES = 20;
+
+async function openBinding(binding: PortBinding, target: Target): Promise<Relay[]> {
+	const isRandom = binding.host_port === 0;
+	const candidates = isRandom
+		? Array.from({ length: RANDOM_TRIES }, () => 0)
+		: Array.from(
+				{ length: binding.host_port_end - binding.host_port + 1 },
+				(_, index) => binding.host_port + index,
+			);
+	let failure: unknown;
+	for (const host_port of candidates) {
+		try {
+			return await openFamilies(binding, host_port, target);
+		} catch (error) {
+			if (!(error instanceof PortError) || error.code !== 'EADDRINUSE') {
+				throw error;
+			}
+			// The first failure names the port that the person asked for.
+			failure ??= error;
+		}
+	}
+	throw failure;
+}
+
+async function openFamilies(binding: PortBinding, host_port: number, target: Target): Promise<Relay[]> {
+	const { container_port, protocol } = binding;
+	const host_ip = binding.host_ip === '' ? '0.0.0.0' : binding.host_ip;
+	const first = await openRelay({ host_ip, host_port, container_port, protocol }, target);
+	if (binding.host_ip !== '') {
+		return [first];
+	}
+	try {
+		return [first, await openRelay({ ...first.port, host_ip: '::' }, target)];
+	} catch (error) {
+		if (error instanceof PortError && ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(error.code)) {
+			// A machine without IPv6 publishes on IPv4 alone.
+			return [first];
+		}
+		first.close();
+		throw error;
+	}
+}
+
+/** Holds exactly this port; throws PortError. */
+export async function openRelay(port: PublishedPort, target: Target): Promise<Relay> {
+	try {
+		return await (port.protocol === 'tcp' ? openTcp(port, target) : openUdp(port, target));
+	} catch (error) {
+		const code = systemCode(error);
+		if (code === undefined) {
+			throw error;
+		}
+		throw new PortError(port, code, { cause: error });
+	}
+}
+
+async function openTcp(port: PublishedPort, target: Target): Promise<Relay> {
+	const sockets = new Set<net.Socket>();
+	// allowHalfOpen: "end of input" passes through while the answer is still coming.
+	const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+		const host = target();
+		if (host === undefined) {
+			client.destroy();
+			return;
+		}
+		const container = net.connect({ host, port: port.container_port, allowHalfOpen: true, noDelay: true });
+		for (const socket of [client, container]) {
+			sockets.add(socket);
+			socket.once('close', () => sockets.delete(socket));
+		}
+		const stop = (): void => {
+			client.destroy();
+			container.destroy();
+		};
+		// A reset or a refusal at either end ends both; the peers see it, there is nobody else to tell.
+		pipeline(client, container).catch(stop);
+		pipeline(container, client).catch(stop);
+	});
+	await new Promise<void>((resolve, reject) => {
+		server.once('error', reject);
+		server.listen({ host: port.host_ip, port: port.host_port, ipv6Only: true, exclusive: true }, () => {
+			server.off('error', reject);
+			resolve();
+		});
+	});
+	// EMFILE on accept is the only error left: the connection fails, the port stays.
+	server.on('error', () => undefined);
+	const address = server.address();
+	return {
+		port: { ...port, host_port: address !== null && typeof address === 'object' ? address.port : port.host_port },
+		close: () => {
+			server.close();
+			for (const socket of sockets) {
+				socket.destroy();
+			}
+		},
+	};
+}
+
+/** docker's idle time of a UDP conversation. */
+const UDP_IDLE = 90_000;
+const MAX_CONVERSATIONS = 1024;
+
+interface Conversation {
+	readonly socket: dgram.Socket;
+	readonly timer: NodeJS.Timeout;
+}
+
+/** Each client gets a socket of its own towards the container, so that answers find their way back. */
+async function openUdp(port: PublishedPort, target: Target): Promise<Relay> {
+	const conversations = new Map<string, Conversation>();
+	const isIpv6 = net.isIPv6(port.host_ip);
+	const server = dgram.createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6 });
+	const end = (key: string): void => {
+		const conversation = conversations.get(key);
+		if (conversation !== undefined) {
+			conversations.delete(key);
+			clearTimeout(conversation.timer);
+			conversation.socket.close();
+		}
+	};
+	const begin = (key: string, peer: dgram.RemoteInfo): Conversation => {
+		const socket = dgram.createSocket('udp4');
+		const timer = setTimeout(end, UDP_IDLE, key);
+		// Port unreachable, or the container is gone: the next datagram begins anew.
+		socket.on('error', () => {
+			end(key);
+		});
+		socket.on('message', (answer) => {
+			timer.refresh();
+			server.send(answer, peer.port, peer.address);
+		});
+		const conversation = { socket, timer };
+		conversations.set(key, conversation);
+		return conversation;
+	};
+	server.on('message', (data, peer) => {
+		const host = target();
+		const key = `${peer.address} ${peer.port}`;
+		const known = conversations.get(key);
+		if (host === undefined || (known === undefined && conversations.size >= MAX_CONVERSATIONS)) {
+			return;
+		}
+		const { socket, timer } = known ?? begin(key, peer);
+		timer.refresh();
+		socket.send(data, port.container_port, host);
+	});
+	await new Promise<void>((resolve, reject) => {
+		server.once('error', (error) => {
+			server.close();
+			reject(error);
+		});
+		server.bind({ address: port.host_ip, port: port.host_port, exclusive: true }, () => {
+			server.removeAllListeners('error');
+			resolve();
+		});
+	});
+	// An answer that cannot be sent (client gone, message too long) is lost, as UDP may.
+	server.on('error', () => undefined);
+	return {
+		port: { ...port, host_port: server.address().port },
+		close: () => {
+			for (const key of [...conversations.keys()]) {
+				end(key);
+			}
+			server.close();
+		},
+	};
+}

@@ -1,0 +1,122 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { EngineError, systemCode } from '../errors';
+import { run, toolEnvironment } from '../exec';
+
+/**
+ * Work on a volume's files. Done by programs of the system, which keep owners, hard links and attributes and are safe
+ * against a container that changes the tree meanwhile. `prefix` enters the rootless holder, whose uids own the files.
+ */
+export interface TreeOptions {
+	readonly prefix: readonly string[];
+	readonly signal?: AbortSignal | undefined;
+}
+
+/** Bytes on disk, each hard-linked file once, other file systems left out; like `du`. */
+export async function treeSize(directory: string, { prefix, signal }: TreeOptions): Promise<number> {
+	const [program, ...args] = [...prefix, 'du', '-skx', directory];
+	const result = await run(program, args, signal === undefined ? {} : { signal });
+	const kibibytes = /^(\d+)\s/.exec(result.stdout)?.[1];
+	// A file that vanished meanwhile makes du complain, and still print the sum.
+	if (kibibytes === undefined) {
+		throw new EngineError('internal', `Cannot measure folder "${directory}": ${result.stderr.trim()}`);
+	}
+	return Number(kibibytes) * 1024;
+}
+
+/** Copies what is in `source` into the empty folder `target`, sharing blocks where the file system can. */
+export async function copyTree(source: string, target: string, { prefix, signal }: TreeOptions): Promise<void> {
+	const [program, ...args] = [...prefix, 'cp', '-a', '--reflink=auto', `${source}/.`, target];
+	const result = await run(program, args, signal === undefined ? {} : { signal });
+	if (result.code !== 0) {
+		throw new EngineError('internal', `Cannot copy folder "${source}": ${result.stderr.trim()}`);
+	}
+}
+
+/** Removes a folder with all that is in it; one that is gone is no error. */
+export async function removeTree(directory: string, { prefix }: TreeOptions): Promise<void> {
+	const [program, ...args] = [...prefix, 'rm', '-rf', directory];
+	const result = await run(program, args);
+	if (result.code !== 0) {
+		throw new EngineError('internal', `Cannot remove folder "${directory}": ${result.stderr.trim()}`);
+	}
+}
+
+/** posix keeps extended attributes and nanoseconds. */
+const TAR = ['--format=posix', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
+
+/** A tar stream of the folder's content; reading it fails when tar does. */
+export function packTree(directory: string, { prefix, signal }: TreeOptions): Readable {
+	const [program, ...args] = [...prefix, 'tar', '-C', directory, ...TAR, '--sparse', '-cf', '-', '.'];
+	return Readable.from(tarOutput(program, args, signal), { objectMode: false });
+}
+
+async function* tarOutput(program: string, args: string[], signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+	const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: toolEnvironment(), signal });
+	const end = endOf(child);
+	// Whoever reads may stop before the end is waited for.
+	end.catch(() => undefined);
+	try {
+		yield* child.stdout as AsyncIterable<Buffer>;
+		await end;
+	} finally {
+		child.kill('SIGKILL');
+	}
+}
+
+/**
+ * Unpacks a tar stream into a folder that must be new and empty: GNU tar leaves out a leading "/", refuses ".." and
+ * does not go through links of the archive itself, but it would follow a link that was there before.
+ */
+export async function unpackTree(directory: string, archive: Readable, { prefix, signal }: TreeOptions): Promise<void> {
+	await checkTar(prefix);
+	const [program, ...args] = [...prefix, 'tar', '-C', directory, ...TAR, '-xpf', '-'];
+	const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'], env: toolEnvironment(), signal });
+	const end = endOf(child);
+	try {
+		await Promise.all([end, pipeline(archive, child.stdin).catch((error: unknown) => blame(error, end))]);
+	} finally {
+		child.kill('SIGKILL');
+	}
+}
+
+/** A closed pipe only says that tar has ended: why, its exit tells. Anything else is the archive's own failure. */
+async function blame(error: unknown, end: Promise<void>): Promise<void> {
+	if (systemCode(error) !== 'EPIPE') {
+		throw error;
+	}
+	await end;
+}
+
+/** Resolves on exit code 0; else an error with what the program printed. */
+async function endOf(child: ChildProcess): Promise<void> {
+	let complaint = '';
+	child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+		complaint = (complaint + text).slice(0, 4096);
+	});
+	return new Promise((resolve, reject) => {
+		child.once('error', reject);
+		child.once('close', (code) => {
+			if (code === 0) {
+				resolve();
+			} else {
+				const reason =
+					complaint.split('\n').find((line) => line !== '' && !line.includes('Removing leading')) ?? '';
+				reject(
+					new EngineError('corrupt', `Cannot process archive: ${reason === '' ? 'tar was stopped' : reason}`),
+				);
+			}
+		});
+	});
+}
+
+/** Other tars (busybox) follow links of the archive. */
+async function checkTar(prefix: readonly string[]): Promise<void> {
+	const [program, ...args] = [...prefix, 'tar', '--version'];
+	const result = await run(program, args);
+	if (!result.stdout.includes('GNU tar')) {
+		throw new EngineError('unsupported', 'Cannot unpack an archive: GNU tar is not installed');
+	}
+}

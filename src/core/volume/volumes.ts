@@ -1,0 +1,323 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { Readable } from 'node:stream';
+import { randomBytes } from 'node:crypto';
+import { EngineError } from '../errors';
+import type { Events } from '../events';
+import { nowNanoseconds, rfc3339 } from '../events';
+import type { Store } from '../store';
+import { copyTree, packTree, removeTree, treeSize, unpackTree } from './tree';
+import type { TreeOptions } from './tree';
+import type { Volume, VolumeSource } from './volume';
+import { checkVolumeName, checkVolumeOptions, isVolume, sourceOf, volumeKey } from './volume';
+
+export interface VolumesOptions {
+	/** The store's folder; volumes lie in `<root>/volumes`. */
+	readonly root: string;
+	readonly store: Store;
+	readonly events: Events;
+	readonly warn: (message: string) => void;
+	/** Ids of all containers, running or not, that mount a volume. */
+	readonly users: (name: string) => readonly string[];
+	/** Put before programs that touch the files: [] or the way into the rootless holder. */
+	readonly prefix: readonly string[];
+}
+
+export interface CreateVolumeOptions {
+	/** "" makes an anonymous volume. */
+	readonly name: string;
+	/** "local"; "" is that too. */
+	readonly driver: string;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly options: Readonly<Record<string, string>>;
+}
+
+export interface PrunedVolumes {
+	readonly removed: readonly string[];
+	/** Bytes. */
+	readonly reclaimed: number;
+}
+
+const TEMPORARY = '.tmp-';
+const FORMER = '.tmp-former';
+
+/** The volumes of a store. Memory is the truth, records are written through. */
+export class Volumes {
+	private readonly volumes = new Map<string, Volume>();
+	/** By name: the last piece of work on a volume's files; the next waits for it. */
+	private readonly work = new Map<string, Promise<unknown>>();
+
+	constructor(private readonly options: VolumesOptions) {}
+
+	/** Reads the records and removes what a crash has left half made. */
+	async load(): Promise<void> {
+		fs.mkdirSync(this.directory(), { recursive: true, mode: 0o700 });
+		for (const key of this.options.store.list('volume-')) {
+			const volume = this.options.store.get(key, isVolume);
+			if (volume !== undefined) {
+				this.volumes.set(volume.name, volume);
+				this.recover(this.data(volume.name));
+			}
+		}
+		const half = [this.directory(), ...this.list().map((volume) => path.dirname(this.data(volume.name)))];
+		for (const directory of half) {
+			for (const name of fs.readdirSync(directory).filter((entry) => entry.startsWith(TEMPORARY))) {
+				await this.discard(path.join(directory, name));
+			}
+		}
+	}
+
+	/** Sorted by name. */
+	list(): readonly Volume[] {
+		return [...this.volumes.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+	}
+
+	find(name: string): Volume | undefined {
+		return this.volumes.get(name);
+	}
+
+	get(name: string): Volume {
+		const volume = this.volumes.get(name);
+		if (volume === undefined) {
+			throw new EngineError('not-found', `get ${name}: no such volume`);
+		}
+		return volume;
+	}
+
+	/** docker's Mountpoint: where the volume's own data lies on the host. */
+	mountpoint(name: string): string {
+		return this.data(this.get(name).name);
+	}
+
+	/** What to mount into a container. Throws "invalid" when a bind volume's folder is not there. */
+	source(name: string): VolumeSource {
+		const source = sourceOf(this.get(name), this.data(name));
+		if (!fs.existsSync(source.path)) {
+			throw new EngineError(
+				'invalid',
+				`failed to mount local volume: mount ${source.path}: no such file or directory`,
+			);
+		}
+		return source;
+	}
+
+	usersOf(name: string): readonly string[] {
+		return this.options.users(this.get(name).name);
+	}
+
+	/** Makes the volume, or gives the one that is there already, as docker does. */
+	create(options: CreateVolumeOptions): Volume {
+		const name = options.name === '' ? randomBytes(32).toString('hex') : checkVolumeName(options.name);
+		if (options.driver !== '' && options.driver !== 'local') {
+			throw new EngineError('not-found', `create ${name}: plugin "${options.driver}" not found`);
+		}
+		checkVolumeOptions(name, options.options);
+		const existing = this.volumes.get(name);
+		if (existing !== undefined) {
+			return existing;
+		}
+		makeData(this.data(name));
+		const volume: Volume = {
+			name,
+			created: rfc3339(nowNanoseconds()),
+			labels: options.labels,
+			options: options.options,
+			is_anonymous: options.name === '',
+			is_new: true,
+		};
+		this.save(volume);
+		this.announce('create', name);
+		return volume;
+	}
+
+	/** Throws "conflict" with docker's text when a container, running or not, mounts it. */
+	async remove(name: string, options: { readonly force: boolean }): Promise<void> {
+		if (options.force && !this.volumes.has(name)) {
+			return;
+		}
+		await this.alone(this.get(name).name, () => this.removeNow(name));
+	}
+
+	/** Removes volumes without users that `isWanted` (the API's filters) chooses. */
+	async prune(isWanted: (volume: Volume) => boolean, signal?: AbortSignal): Promise<PrunedVolumes> {
+		const removed: string[] = [];
+		let reclaimed = 0;
+		for (const volume of this.list().filter(isWanted)) {
+			signal?.throwIfAborted();
+			await this.alone(volume.name, async () => {
+				// Asked last: a container may have been made while others were measured.
+				if (this.volumes.has(volume.name) && this.options.users(volume.name).length === 0) {
+					reclaimed += await treeSize(this.data(volume.name), this.tree(signal));
+					await this.removeNow(volume.name);
+					removed.push(volume.name);
+				}
+			});
+		}
+		this.options.events.emit('volume', 'prune', '', { reclaimed: String(reclaimed) });
+		return { removed, reclaimed };
+	}
+
+	/**
+	 * Before a container's first use of a volume: `copy` fills a new folder with what the image has at the mount's
+	 * place, once in a volume's life and only while it is empty (never over data: CVE-2020-1726). The folder becomes
+	 * the volume's data with one rename; after a failure the volume is as new as before.
+	 */
+	async populate(name: string, copy: (directory: string) => Promise<void>): Promise<void> {
+		await this.alone(name, async () => {
+			const volume = this.get(name);
+			if (!volume.is_new) {
+				return;
+			}
+			const isOwn = Object.keys(volume.options).length === 0;
+			if (isOwn && fs.readdirSync(this.data(name)).length === 0) {
+				await this.replace(name, copy);
+			}
+			this.save({ ...volume, is_new: false });
+		});
+	}
+
+	/** Bytes on disk; -1 for a bind volume, whose folder is not ours to measure. */
+	async size(name: string, signal?: AbortSignal): Promise<number> {
+		const isOwn = Object.keys(this.get(name).options).length === 0;
+		return isOwn ? treeSize(this.data(name), this.tree(signal)) : -1;
+	}
+
+	/** A tar of the volume's content. Containers may go on writing; then it is what tar happened to see. */
+	backup(name: string, signal?: AbortSignal): Readable {
+		return packTree(this.source(name).path, this.tree(signal));
+	}
+
+	/** Replaces the content of a volume that no container uses by a tar's; all or nothing. */
+	async restore(name: string, archive: Readable, signal?: AbortSignal): Promise<void> {
+		await this.alone(name, async () => {
+			const volume = this.get(name);
+			if (Object.keys(volume.options).length > 0) {
+				throw new EngineError(
+					'unsupported',
+					`Cannot restore volume "${name}": its data is a folder of the host`,
+				);
+			}
+			const users = this.options.users(name);
+			if (users.length > 0) {
+				throw new EngineError(
+					'conflict',
+					`Cannot restore volume "${name}": it is in use - [${users.join(', ')}]`,
+				);
+			}
+			await this.replace(name, (directory) => unpackTree(directory, archive, this.tree(signal)));
+			this.save({ ...volume, is_new: false });
+		});
+	}
+
+	/** A new volume with a copy of another's content and its labels. */
+	async clone(name: string, target: string, signal?: AbortSignal): Promise<Volume> {
+		const volume = this.get(name);
+		const source = this.source(name).path;
+		if (this.volumes.has(checkVolumeName(target))) {
+			throw new EngineError('conflict', `Cannot clone volume "${name}": a volume named "${target}" exists`);
+		}
+		this.create({ name: target, driver: 'local', labels: volume.labels, options: {} });
+		return this.alone(target, async () => {
+			try {
+				await this.replace(target, (directory) => copyTree(source, directory, this.tree(signal)));
+			} catch (error) {
+				await this.removeNow(target);
+				throw error;
+			}
+			const clone = { ...this.get(target), is_new: false };
+			this.save(clone);
+			return clone;
+		});
+	}
+
+	private async removeNow(name: string): Promise<void> {
+		const users = this.options.users(name);
+		if (users.length > 0) {
+			throw new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
+		}
+		const aside = path.join(this.directory(), TEMPORARY + randomBytes(8).toString('hex'));
+		// The data first: a crash before the record goes leaves an empty volume, never data that a new one would inherit.
+		fs.renameSync(path.dirname(this.data(name)), aside);
+		this.options.store.remove(volumeKey(name));
+		this.volumes.delete(name);
+		this.announce('destroy', name);
+		await this.discard(aside);
+	}
+
+	/** Fills a folder beside the data, then lets it take the data's place. */
+	private async replace(name: string, fill: (directory: string) => Promise<void>): Promise<void> {
+		const data = this.data(name);
+		const filled = path.join(path.dirname(data), TEMPORARY + randomBytes(8).toString('hex'));
+		const former = path.join(path.dirname(data), FORMER);
+		makeData(filled);
+		try {
+			await fill(filled);
+		} catch (error) {
+			await this.discard(filled);
+			throw error;
+		}
+		fs.renameSync(data, former);
+		// A crash here leaves no data folder, and load puts the former one back.
+		fs.renameSync(filled, data);
+		await this.discard(former);
+	}
+
+	/** Finishes backwards what `replace` had begun. */
+	private recover(data: string): void {
+		const former = path.join(path.dirname(data), FORMER);
+		if (!fs.existsSync(data) && fs.existsSync(former)) {
+			fs.renameSync(former, data);
+		}
+		if (!fs.existsSync(data)) {
+			makeData(data);
+		}
+	}
+
+	/** Files of containers belong to uids that, without root rights, only the holder may remove. */
+	private async discard(directory: string): Promise<void> {
+		await removeTree(directory, this.tree());
+	}
+
+	private async alone<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+		const result = (this.work.get(name) ?? Promise.resolve()).then(work);
+		const settled = result.then(
+			() => undefined,
+			() => undefined,
+		);
+		this.work.set(name, settled);
+		try {
+			return await result;
+		} finally {
+			if (this.work.get(name) === settled) {
+				this.work.delete(name);
+			}
+		}
+	}
+
+	private save(volume: Volume): void {
+		this.options.store.save(volumeKey(volume.name), volume);
+		this.volumes.set(volume.name, volume);
+	}
+
+	private announce(action: string, name: string): void {
+		this.options.events.emit('volume', action, name, { driver: 'local' });
+	}
+
+	private tree(signal?: AbortSignal): TreeOptions {
+		return { prefix: this.options.prefix, signal };
+	}
+
+	private directory(): string {
+		return path.join(this.options.root, 'volumes');
+	}
+
+	private data(name: string): string {
+		return path.join(this.directory(), name, '_data');
+	}
+}
+
+/** Any user of a container may enter; said in so many words, since the engine's umask is strict. */
+function makeData(directory: string): void {
+	fs.mkdirSync(directory, { recursive: true });
+	fs.chmodSync(directory, 0o755);
+}

@@ -1,0 +1,305 @@
+import * as assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { createClient } from '../../src/api/client';
+import type { CreateContainerBody } from '../../src/api/types';
+import { launch, logsOf, pull, refused, remove, run, shell } from './run';
+import {
+	embeddedEngine,
+	enginePid,
+	leaksOf,
+	removeContainers,
+	type Images,
+	type Registries,
+	type Subject,
+} from './subject';
+import { dist, endProcess, until, Workspace } from './workspace';
+
+/** Every answer of busybox's web server in `web`. */
+const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
+const REQUEST = 'GET /index.html HTTP/1.0\r\n\r\n';
+
+/**
+ * Bridges, rules and published ports, in a network namespace that belongs to the suite: nothing of the machine's own
+ * network is touched. Only our engine runs these: the dockerd of the suite has no bridge (see differences.ts).
+ */
+export function networkCases(given: () => { readonly images: Images; readonly registries: Registries }): void {
+	describe('networks', () => {
+		let workspace: Workspace;
+		let subject: Subject;
+		let holder = 0;
+		let atFirst: string[] = [];
+
+		before(async function () {
+			this.timeout(60_000);
+			workspace = new Workspace('networks');
+			const { images, registries } = given();
+			// The registry is on the machine's loopback, so the image comes before the engine moves away from there.
+			const outside = embeddedEngine(workspace);
+			subject = { ...outside, name: 'embedded', images, registries, ids: new Set() };
+			await pull(subject, images.busybox.reference);
+			await endProcess(enginePid(outside.root) ?? 0);
+			holder = await holdNamespace(workspace);
+			const { root, socket } = outside;
+			const client = createClient(() => Promise.resolve(socket));
+			subject = { ...subject, client };
+			await startEngine(subject, holder);
+			workspace.defer('end the engine in its namespace', async () => {
+				await removeContainers(client);
+				await endProcess(enginePid(root) ?? 0);
+			});
+			atFirst = traces(holder);
+		});
+
+		afterEach('nothing is left', async () => {
+			await removeContainers(subject.client);
+			await subject.client.networks.prune();
+			assert.deepEqual(traces(holder), atFirst);
+			assert.deepEqual(leaksOf(path.join(subject.root, 'containers'), subject.ids), []);
+		});
+
+		after(() => workspace.dispose());
+
+		const web = (name: string, body: Partial<CreateContainerBody>): Promise<string> =>
+			launch(subject, { Cmd: ['sh', '-c', SERVE, name], ...body }, { name });
+		const fetchIn = async (network: string, host: string): Promise<string> => {
+			const script = `for i in 1 2 3 4 5 6 7 8 9 10; do printf '${REQUEST}' | nc ${host} 80 && exit; sleep 0.2; done`;
+			return (await shell(subject, script, { NetworkMode: network })).stdout;
+		};
+
+		it('default network: an address, a gateway, a way to neighbours, and no names', async () => {
+			const id = await web('web', { HostConfig: { NetworkMode: 'default' } });
+			const { NetworkSettings: settings, HostConfig: host } = await subject.client.containers.inspect(id);
+			const address = String(settings['IPAddress']);
+			assert.match(address, /^\d+\.\d+\.\d+\.\d+$/);
+			assert.equal(host.NetworkMode, 'bridge');
+			assert.deepEqual(Object.keys(settings.Networks), ['bridge']);
+			assert.match(await fetchIn('bridge', address), /hello from web/);
+			const { stdout } = await shell(subject, 'ip route 2>/dev/null || cat /proc/net/route; nc -w 1 web 80', {
+				NetworkMode: 'bridge',
+			});
+			assert.ok(!stdout.includes('hello'), stdout);
+		});
+
+		it('user network: containers reach each other by name, alias, id and new name', async () => {
+			await subject.client.networks.create({ Name: 'app' });
+			const id = await web('web', {
+				HostConfig: { NetworkMode: 'app' },
+				NetworkingConfig: { EndpointsConfig: { app: { Aliases: ['www'] } } },
+			});
+			for (const name of ['web', 'www', id.slice(0, 12), 'web.app']) {
+				assert.match(await fetchIn('app', name), /hello from web/, name);
+			}
+			await subject.client.containers.rename(id, 'site');
+			assert.match(await fetchIn('app', 'site'), /hello from web/);
+			const inspected = await subject.client.networks.inspect('app');
+			assert.deepEqual(
+				Object.values(inspected.Containers ?? {}).map(({ Name }) => Name),
+				['site'],
+			);
+			await refused(subject.client.networks.remove('app'), 403, /has active endpoints$/);
+		});
+
+		it('published port: the host reaches it by 127.0.0.1, and not after the stop', async () => {
+			const id = await web('web', {
+				ExposedPorts: { '80/tcp': {}, '443/tcp': {} },
+				HostConfig: { NetworkMode: 'bridge', PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] } },
+			});
+			assert.match(fetchFromHost(holder, '127.0.0.1', 8080), /hello from web/);
+			const [row] = await subject.client.containers.list();
+			assert.deepEqual(row?.Ports, [
+				{ PrivatePort: 443, Type: 'tcp' },
+				{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+				{ IP: '::', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+			]);
+			await subject.client.containers.stop(id, { timeout: 0 });
+			assert.equal(fetchFromHost(holder, '127.0.0.1', 8080, 1), '');
+		});
+
+		it('published port: a busy one fails the start with 125, leaves the container startable', async () => {
+			const host = {
+				NetworkMode: 'bridge',
+				PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8081' }] },
+			};
+			const first = await web('first', { HostConfig: host });
+			await refused(
+				web('second', { HostConfig: host }),
+				500,
+				/Bind for 127\.0\.0\.1:8081 failed: port is already allocated$/,
+			);
+			const { State: state } = await subject.client.containers.inspect('second');
+			assert.equal(state.Status, 'created');
+			await remove(subject, first);
+			await subject.client.containers.start('second');
+			assert.match(fetchFromHost(holder, '127.0.0.1', 8081), /hello from second/);
+		});
+
+		it('publish all: every exposed port gets a free host port', async () => {
+			const id = await web('web', {
+				ExposedPorts: { '80/tcp': {} },
+				HostConfig: { NetworkMode: 'bridge', PublishAllPorts: true },
+			});
+			const [row] = await subject.client.containers.list({ filters: { id: [id] } });
+			const port = row?.Ports.find(({ IP }) => IP === '0.0.0.0')?.PublicPort ?? 0;
+			assert.ok(port > 0);
+			assert.match(fetchFromHost(holder, '127.0.0.1', port), /hello from web/);
+		});
+
+		it('engine killed: a published port works again after the next start, and names do', async function () {
+			this.timeout(60_000);
+			await subject.client.networks.create({ Name: 'app' });
+			await web('web', {
+				HostConfig: { NetworkMode: 'app', PortBindings: { '80/tcp': [{ HostPort: '8082' }] } },
+			});
+			assert.match(fetchFromHost(holder, '127.0.0.1', 8082), /hello from web/);
+			await endProcess(enginePid(subject.root) ?? 0, 'SIGKILL');
+			assert.match(fetchFromHost(holder, '127.0.0.1', 8082), /hello from web/, 'without an engine');
+			await startEngine(subject, holder);
+			assert.match(fetchFromHost(holder, '127.0.0.1', 8082), /hello from web/);
+			assert.match(await fetchIn('app', 'web'), /hello from web/);
+		});
+
+		it('engine killed: what belonged to a container that ended meanwhile is gone', async function () {
+			this.timeout(60_000);
+			const id = await launch(subject, { Cmd: ['sleep', '60'], HostConfig: { NetworkMode: 'bridge' } });
+			const { Pid: pid } = (await subject.client.containers.inspect(id)).State;
+			await endProcess(enginePid(subject.root) ?? 0, 'SIGKILL');
+			await endProcess(pid, 'SIGKILL');
+			await startEngine(subject, holder);
+			assert.deepEqual(traces(holder), atFirst);
+		});
+
+		it('connect and disconnect: a running container gets and loses a network', async () => {
+			await subject.client.networks.create({ Name: 'one' });
+			await subject.client.networks.create({ Name: 'two' });
+			const id = await web('web', { HostConfig: { NetworkMode: 'one' } });
+			await subject.client.networks.connect('two', id, { endpoint: { Aliases: ['other'] } });
+			assert.match(await fetchIn('two', 'other'), /hello from web/);
+			await subject.client.networks.disconnect('two', id);
+			const { NetworkSettings: settings } = await subject.client.containers.inspect(id);
+			assert.deepEqual(Object.keys(settings.Networks), ['one']);
+			await refused(subject.client.networks.disconnect('two', id), 403, /is not connected to network two$/);
+		});
+
+		it('static address and several networks: as asked', async () => {
+			await subject.client.networks.create({ Name: 'one', IPAM: { Config: [{ Subnet: '10.99.7.0/24' }] } });
+			await subject.client.networks.create({ Name: 'two', Internal: true });
+			const { stdout } = await run(subject, {
+				Cmd: ['sh', '-c', "sed -n 's/:.*//p' /proc/net/dev | tr -d ' ' | sort; cat /etc/hosts"],
+				HostConfig: { NetworkMode: 'one' },
+				NetworkingConfig: {
+					EndpointsConfig: { one: { IPAMConfig: { IPv4Address: '10.99.7.77' } }, two: {} },
+				},
+			});
+			assert.match(stdout, /^eth0\neth1\nlo\n/);
+			assert.match(stdout, /^10\.99\.7\.77\t/m);
+		});
+
+		it('container network: shares the other one, and only while it runs', async () => {
+			const id = await web('web', { HostConfig: { NetworkMode: 'bridge' } });
+			assert.match(await fetchIn(`container:${id}`, '127.0.0.1'), /hello from web/);
+			await subject.client.containers.stop(id, { timeout: 0 });
+			await refused(
+				launch(subject, { Cmd: ['true'], HostConfig: { NetworkMode: `container:${id}` } }),
+				409,
+				`cannot join network of a non running container: ${id}`,
+			);
+		});
+
+		it('hosts and resolvers: --add-host and --dns are in the files', async () => {
+			const { stdout } = await shell(subject, 'cat /etc/hosts /etc/resolv.conf', {
+				...{ NetworkMode: 'bridge', ExtraHosts: ['db:10.1.2.3', 'me:host-gateway'] },
+				...{ Dns: ['10.9.8.7'], DnsSearch: ['example.test'], DnsOptions: ['ndots:3'] },
+			});
+			assert.match(stdout, /^10\.1\.2\.3\tdb$/m);
+			assert.match(stdout, /^10\.\S+\tme$|^172\.\S+\tme$|^192\.\S+\tme$/m);
+			assert.match(stdout, /^nameserver 10\.9\.8\.7$/m);
+			assert.match(stdout, /^search example\.test$/m);
+			assert.match(stdout, /^options ndots:3$/m);
+		});
+
+		it('a start that fails: leaves nothing on the network', async () => {
+			await refused(launch(subject, { Cmd: ['/nosuch'], HostConfig: { NetworkMode: 'bridge' } }), 400, /nosuch/);
+			assert.deepEqual(traces(holder), atFirst);
+		});
+
+		it('networks: names, the predefined ones, filters, prune', async () => {
+			const { networks } = subject.client;
+			await networks.create({ Name: 'app', Labels: { tier: 'web' } });
+			await refused(networks.create({ Name: 'app' }), 409, 'network with name app already exists');
+			await refused(networks.remove('bridge'), 403, 'bridge is a pre-defined network and cannot be removed');
+			await refused(networks.inspect('nosuch'), 404, 'network nosuch not found');
+			const names = async (filters: Record<string, string[]>): Promise<string[]> =>
+				(await networks.list({ filters })).map(({ Name }) => Name);
+			assert.deepEqual(await names({ type: ['builtin'] }), ['bridge', 'host', 'none']);
+			assert.deepEqual(await names({ label: ['tier=web'] }), ['app']);
+			assert.deepEqual(await names({ driver: ['null'] }), ['none']);
+			assert.deepEqual(await names({ dangling: ['true'] }), ['app']);
+			assert.deepEqual(await networks.prune({ filters: { 'label!': ['tier'] } }), []);
+			assert.deepEqual(await networks.prune(), ['app']);
+		});
+
+		it('output of a container that ends at once is logged', async () => {
+			const id = await launch(subject, { Cmd: ['echo', 'quick'], HostConfig: { NetworkMode: 'bridge' } });
+			await until('it has ended', async () => !(await subject.client.containers.inspect(id)).State.Running);
+			assert.equal((await logsOf(subject, id)).stdout, 'quick\n');
+		});
+	});
+}
+
+/** A process that keeps a new network namespace with its loopback up; gives its pid. */
+async function holdNamespace(workspace: Workspace): Promise<number> {
+	const child = workspace.start('namespace', 'unshare', [
+		'--net',
+		'sh',
+		'-c',
+		'ip link set lo up; exec sleep 100000',
+	]);
+	const pid = child.pid ?? 0;
+	const lo = () => inNamespace(pid, ['ip', 'link', 'show', 'lo', 'up']);
+	const own = fs.readlinkSync('/proc/self/ns/net');
+	await until('the namespace is there', () => fs.readlinkSync(`/proc/${pid}/ns/net`) !== own && lo() !== '');
+	return pid;
+}
+
+async function startEngine({ root, socket }: Pick<Subject, 'root' | 'socket'>, holder: number): Promise<void> {
+	const arguments_ = [path.join(dist, 'engine.js'), '--root', root, '--idle', '300', '--report', '3'];
+	// Not `ip netns exec`, which hides the control groups.
+	const child = spawn('nsenter', ['-t', String(holder), '-n', process.execPath, ...arguments_], {
+		detached: true,
+		stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+	});
+	child.unref();
+	const [channel] = child.stdio.slice(3);
+	const word = await new Promise<string>((resolve) =>
+		channel?.once('data', (data: Buffer) => {
+			resolve(data.toString().trim());
+		}),
+	);
+	assert.equal(word, 'ready');
+	assert.ok(fs.existsSync(socket));
+}
+
+function inNamespace(holder: number, command: readonly string[], input = ''): string {
+	return spawnSync('nsenter', ['-t', String(holder), '-n', ...command], { input, encoding: 'utf8' }).stdout;
+}
+
+/** What the web server at a port of the namespace's host answers; "" when nobody does. */
+function fetchFromHost(holder: number, address: string, port: number, tries = 20): string {
+	const script = `for i in $(seq ${tries}); do printf '${REQUEST}' | busybox nc -w 2 ${address} ${port} && exit; sleep 0.1; done`;
+	return inNamespace(holder, ['sh', '-c', script]);
+}
+
+/** Devices, rules and addresses of the namespace, each on a line. */
+function traces(holder: number): string[] {
+	const devices = inNamespace(holder, ['ip', '-o', 'addr']);
+	const links = inNamespace(holder, ['ip', '-o', 'link']);
+	const rules = inNamespace(holder, ['iptables-save'])
+		.replace(/^#.*$/gm, '')
+		.replace(/\[\d+:\d+\]/g, '');
+	// Tables that were looked at once are printed from then on, with their empty chains.
+	const own = rules.split('\n').filter((line) => line.includes('MYDOCKER'));
+	const names = `${devices}${links}`.split('\n').map((line) => line.replace(/\\.*/, '').trim());
+	return [...names.filter((line) => line !== ''), ...own];
+}

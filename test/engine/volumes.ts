@@ -1,0 +1,117 @@
+import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { create, launch, refused, remove, run } from './run';
+import type { Subject } from './subject';
+
+/** Volumes, the same on every engine. */
+export function volumeCases(subjectOf: () => Subject): void {
+	describe('volumes', () => {
+		afterEach('no volume is left', async () => {
+			const { containers, volumes } = subjectOf().client;
+			for (const { Id } of await containers.list({ all: true })) {
+				await containers.remove(Id, { force: true, volumes: true });
+			}
+			for (const { Name } of await volumes.list()) {
+				await volumes.remove(Name);
+			}
+		});
+
+		it('named volume: made at create, keeps what is written, is shown where it is mounted', async () => {
+			const subject = subjectOf();
+			const host = { NetworkMode: 'none', Binds: ['data:/data'] };
+			await run(subject, { Cmd: ['sh', '-c', 'echo kept >/data/file'], HostConfig: host });
+			const { stdout, id } = await run(subject, { Cmd: ['cat', '/data/file'], HostConfig: host }, { keep: true });
+			assert.equal(stdout, 'kept\n');
+			const { Mountpoint: place } = await subject.client.volumes.inspect('data');
+			assert.equal(fs.readFileSync(`${place}/file`, 'utf8'), 'kept\n');
+			const { Mounts: mounts } = await subject.client.containers.inspect(id);
+			assert.deepEqual(mounts, [
+				{
+					...{ Type: 'volume', Name: 'data', Source: place, Destination: '/data', Driver: 'local' },
+					...{ Mode: 'z', RW: true, Propagation: '' },
+				},
+			]);
+		});
+
+		it('new volume: gets what the image has there, owner and mode too, once', async () => {
+			const subject = subjectOf();
+			const host = { NetworkMode: 'none', Binds: ['home:/home'] };
+			const script = 'stat -c "%u %g" /home/demo; rmdir /home/demo';
+			const first = await run(subject, { Cmd: ['sh', '-c', script], HostConfig: host });
+			assert.equal(first.stdout, '1000 1000\n');
+			const second = await run(subject, { Cmd: ['ls', '/home'], HostConfig: host });
+			assert.equal(second.stdout, '');
+			const temporary = { NetworkMode: 'none', Binds: ['tmp:/tmp'] };
+			assert.equal(
+				(await run(subject, { Cmd: ['stat', '-c', '%a', '/tmp'], HostConfig: temporary })).stdout,
+				'1777\n',
+			);
+		});
+
+		it('nocopy: the volume stays empty', async () => {
+			const subject = subjectOf();
+			const mount = { Type: 'volume', Source: 'empty', Target: '/home', VolumeOptions: { NoCopy: true } };
+			const { stdout } = await run(subject, {
+				Cmd: ['ls', '/home'],
+				HostConfig: { NetworkMode: 'none', Mounts: [mount] },
+			});
+			assert.equal(stdout, '');
+		});
+
+		it('read-only: writes are refused', async () => {
+			const { exitCode, stderr } = await run(subjectOf(), {
+				Cmd: ['touch', '/data/file'],
+				HostConfig: { NetworkMode: 'none', Binds: ['data:/data:ro'] },
+			});
+			assert.equal(exitCode, 1);
+			assert.match(stderr, /Read-only file system/);
+		});
+
+		it('a volume in use: cannot be removed, whether its container runs or not', async () => {
+			const subject = subjectOf();
+			const id = await create(subject, {
+				Cmd: ['true'],
+				HostConfig: { NetworkMode: 'none', Binds: ['data:/data'] },
+			});
+			await refused(subject.client.volumes.remove('data'), 409, `remove data: volume is in use - [${id}]`);
+			await remove(subject, id);
+			await subject.client.volumes.remove('data');
+			await refused(subject.client.volumes.inspect('data'), 404, /data: no such volume$/);
+		});
+
+		it('anonymous volumes: rm -v and --rm remove them, rm alone does not', async () => {
+			const subject = subjectOf();
+			const body = { Cmd: ['true'], Volumes: { '/data': {} } };
+			const count = async (): Promise<number> => (await subject.client.volumes.list()).length;
+			const kept = await launch(subject, body);
+			assert.equal(await count(), 1);
+			await subject.client.containers.remove(kept, { force: true });
+			assert.equal(await count(), 1);
+			const removed = await launch(subject, body);
+			assert.equal(await count(), 2);
+			await subject.client.containers.remove(removed, { force: true, volumes: true });
+			assert.equal(await count(), 1);
+			const id = await create(subject, { ...body, HostConfig: { NetworkMode: 'none', AutoRemove: true } });
+			const { exit } = await subject.client.containers.wait(id, { condition: 'removed' });
+			await subject.client.containers.start(id);
+			await exit;
+			assert.equal(await count(), 1);
+		});
+
+		it('volumes: options, labels, filters', async () => {
+			const { volumes } = subjectOf().client;
+			await volumes.create({ Name: 'one', Labels: { tier: 'web' } });
+			const again = await volumes.create({ Name: 'one' });
+			assert.deepEqual(again.Labels, { tier: 'web' });
+			await volumes.create({ Name: 'two' });
+			const names = async (filters: Record<string, string[]>): Promise<string[]> =>
+				(await volumes.list({ filters })).map(({ Name }) => Name).sort();
+			assert.deepEqual(await names({ label: ['tier'] }), ['one']);
+			assert.deepEqual(await names({ name: ['two'] }), ['two']);
+			assert.deepEqual(await names({ dangling: ['true'] }), ['one', 'two']);
+			await refused(volumes.create({ Name: '-bad' }), 400, /includes invalid characters for a local volume name/);
+			await refused(volumes.remove('nosuch'), 404, /no such volume/);
+			await volumes.remove('nosuch', { force: true });
+		});
+	});
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { formatAddress, formatSubnet, overlaps, parseAddress, parseSubnet } from '../../../src/core/network/address';
+import type { Pool } from '../../../src/core/network/ipam';
+import {
+	defaultInterface,
+	hardwareAddress,
+	lowestFree,
+	parseRoutes,
+	pickSubnet,
+	staticAddress,
+} from '../../../src/core/network/ipam';
+import { choosePool } from '../../../src/core/network/pool';
+
+const subnet = (text: string) => parseSubnet(text) ?? assert.fail(text);
+const address = (text: string) => parseAddress(text) ?? assert.fail(text);
+const pool = (fields: Partial<Pool> = {}): Pool => ({
+	label: 'app (0123)',
+	subnet: subnet('10.1.0.0/29'),
+	range: subnet('10.1.0.0/29'),
+	gateway: address('10.1.0.1'),
+	used: new Set(),
+	...fields,
+});
+
+const ROUTES = [
+	'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
+	'wlan0\t00000000\t010200C0\t0003\t0\t0\t600\t00000000\t0\t0\t0',
+	'eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0',
+	'eth0\t0000560A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0',
+	'',
+].join('\n');
+
+describe('IPv4 addresses', () => {
+	it('every address survives formatting and parsing', () => {
+		fc.assert(fc.property(fc.nat({ max: 0xffffffff }), (number) => parseAddress(formatAddress(number)) === number));
+	});
+
+	for (const text of ['', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', '1.2.3.-4', '::1']) {
+		it(`"${text}" is none`, () => {
+			assert.equal(parseAddress(text), undefined);
+		});
+	}
+
+	it('a subnet loses its host bits', () => {
+		assert.equal(formatSubnet(subnet('10.1.2.3/16')), '10.1.0.0/16');
+	});
+
+	for (const text of ['10.0.0.0', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/8/8', 'fd00::/64']) {
+		it(`"${text}" is no subnet`, () => {
+			assert.equal(parseSubnet(text), undefined);
+		});
+	}
+});
+
+describe('Choice of a subnet', () => {
+	it('takes the first /24 that neither a network nor a route of the host has', () => {
+		assert.equal(formatSubnet(pickSubnet([subnet('10.86.1.0/24'), ...parseRoutes(ROUTES)])), '10.86.2.0/24');
+	});
+
+	it('goes round whatever is taken', () => {
+		const taken = fc.array(fc.tuple(fc.nat({ max: 0xffffffff }), fc.integer({ min: 12, max: 30 })), {
+			maxLength: 8,
+		});
+		fc.assert(
+			fc.property(taken, (entries) => {
+				const subnets = entries.map(([base, bits]) => subnet(`${formatAddress(base)}/${bits}`));
+				const picked = pickSubnet(subnets);
+				return !subnets.some((other) => overlaps(other, picked));
+			}),
+		);
+	});
+
+	it('says so when everything is taken', () => {
+		assert.throws(() => pickSubnet([subnet('0.0.0.0/0')]), {
+			code: 'conflict',
+			message:
+				'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+		});
+	});
+
+	it('the default route is no subnet, and the one with the lowest metric names the way out', () => {
+		assert.deepEqual(parseRoutes(ROUTES).map(formatSubnet), ['10.86.0.0/24']);
+		assert.equal(defaultInterface(ROUTES), 'eth0');
+	});
+});
+
+describe('Pool of a network', () => {
+	const chosen = (options: object) => () =>
+		choosePool({ subnet: '10.5.0.0/16', gateway: '', ip_range: '', ...options }, [subnet('10.6.0.0/16')], []);
+
+	it("has docker's gateway: the first address of the range", () => {
+		assert.deepEqual(chosen({ ip_range: '10.5.7.0/24' })(), {
+			subnet: '10.5.0.0/16',
+			gateway: '10.5.7.0',
+			ip_range: '10.5.7.0/24',
+			has_user_subnet: true,
+		});
+		assert.equal(chosen({})().gateway, '10.5.0.1');
+	});
+
+	it("refuses what overlaps another network, with docker's text", () => {
+		assert.throws(chosen({ subnet: '10.6.1.0/24' }), {
+			code: 'conflict',
+			message: 'Pool overlaps with other one on this address space',
+		});
+	});
+
+	for (const [name, options, code] of [
+		['no subnet', { subnet: 'x' }, 'invalid'],
+		['too small a subnet', { subnet: '10.5.0.0/31' }, 'invalid'],
+		['IPv6', { subnet: 'fd00::/64' }, 'unsupported'],
+		['a gateway elsewhere', { gateway: '10.9.0.1' }, 'invalid'],
+		['a range elsewhere', { ip_range: '10.9.0.0/24' }, 'invalid'],
+		['a range wider than the subnet', { ip_range: '10.5.0.0/8' }, 'invalid'],
+		['a gateway without a subnet', { subnet: '', gateway: '10.5.0.1' }, 'invalid'],
+	] as const) {
+		it(`refuses ${name}`, () => {
+			assert.throws(chosen(options), { code });
+		});
+	}
+});
+
+describe('Addresses of containers', () => {
+	it("the lowest free one is taken, never the gateway, the network's or the broadcast address", () => {
+		const used = new Set<number>();
+		for (let count = 0; count < 5; count++) {
+			used.add(lowestFree(pool({ used })));
+		}
+		assert.deepEqual([...used].map(formatAddress), ['10.1.0.2', '10.1.0.3', '10.1.0.4', '10.1.0.5', '10.1.0.6']);
+		assert.throws(() => lowestFree(pool({ used })), {
+			message: "no available IPv4 addresses on this network's address pools: app (0123)",
+		});
+	});
+
+	it('one given back is taken again', () => {
+		assert.equal(formatAddress(lowestFree(pool({ used: new Set([address('10.1.0.3')]) }))), '10.1.0.2');
+	});
+
+	it('come from the range when there is one', () => {
+		assert.equal(formatAddress(lowestFree(pool({ range: subnet('10.1.0.4/30') }))), '10.1.0.4');
+	});
+
+	it('a static one must be free and inside', () => {
+		assert.equal(staticAddress(pool(), '10.1.0.6'), address('10.1.0.6'));
+		assert.throws(() => staticAddress(pool({ used: new Set([address('10.1.0.6')]) }), '10.1.0.6'), {
+			code: 'conflict',
+			message: 'Address already in use: 10.1.0.6',
+		});
+		for (const text of ['10.1.0.0', '10.1.0.1', '10.1.0.7', '10.2.0.1', 'x']) {
+			assert.throws(() => staticAddress(pool(), text), { code: 'invalid' }, text);
+		}
+	});
+
+	it("the hardware address is docker's: 02:42 and the four octets", () => {
+		assert.equal(hardwareAddress(address('172.17.0.255')), '02:42:ac:11:00:ff');
+	});
+});
