@@ -14,7 +14,7 @@ const policy = '/usr/sbin/policy-rc.d';
 // since they may have come another way than from Debian (Docker's own packages, for one). `services` start at boot, which
 // nobody asked for: an open registry on port 5000 among them.
 const always = [
-	{ package: 'runc', isThere: () => hasProgram('runc') || hasProgram('crun') },
+	{ package: 'runc', isThere: () => hasProgram('runc') },
 	{
 		package: 'docker-registry',
 		isThere: () => hasProgram('docker-registry'),
@@ -23,6 +23,7 @@ const always = [
 	{ package: 'chromium', isThere: () => Boolean(process.env.CHROMIUM) || hasProgram('chromium') },
 	{ package: 'busybox-static', isThere: isBusyboxStatic },
 	{ package: 'iproute2', isThere: () => hasProgram('ip') },
+	{ package: 'iptables', isThere: () => hasProgram('iptables-restore') },
 	{ package: 'util-linux', isThere: () => hasProgram('unshare') && hasProgram('setsid') },
 	{ package: 'mount', isThere: () => hasProgram('mount') },
 	{ package: 'fonts-dejavu-core', isThere: () => fs.existsSync('/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf') },

@@ -1,4 +1,6 @@
 import { l10n, QuickPickItemKind, ThemeIcon, window, type QuickPickItem } from 'vscode';
+import { ApiError, type Client } from '../api/client';
+import type { HostConfigJson } from '../api/types';
 import { splitArguments } from './arguments';
 import { ask, BACK } from './ask';
 import { imageSource } from './image-rows';
@@ -35,16 +37,38 @@ export async function runContainer(parts: Parts, given?: unknown, choices?: unkn
 		return undefined;
 	}
 	return model.during([image], async () => {
-		const { Id: id } = await client.containers.create(
-			{ Image: image, ...(chosen.command?.length ? { Cmd: chosen.command } : {}) },
-			chosen.name ? { name: chosen.name } : {},
-		);
+		const id = await createContainer(client, image, chosen);
 		await client.containers.start(id);
 		if (settings.showLogsOnRun) {
 			await logs.show(id);
 		}
 		return id;
 	});
+}
+
+/** Every port that the image exposes can be reached on this machine's loopback, and from nowhere else. */
+async function createContainer(client: Client, image: string, choices: RunChoices): Promise<string> {
+	const { Config: config } = await client.images.inspect(image);
+	const body = { Image: image, ...(choices.command?.length ? { Cmd: choices.command } : {}) };
+	const options = choices.name ? { name: choices.name } : {};
+	const bindings = loopbackBindings(Object.keys(config.ExposedPorts ?? {}));
+	try {
+		const { Id: id } = await client.containers.create({ ...body, HostConfig: { PortBindings: bindings } }, options);
+		return id;
+	} catch (error) {
+		// A machine without bridge networks: the container shares the host's, where its ports are there anyway.
+		if (error instanceof ApiError && error.code === 'unsupported') {
+			return (await client.containers.create(body, options)).Id;
+		}
+		throw error;
+	}
+}
+
+/** The same number on the host, or the next that is free. */
+function loopbackBindings(ports: readonly string[]): NonNullable<HostConfigJson['PortBindings']> {
+	return Object.fromEntries(
+		ports.map((port) => [port, [{ HostIp: '127.0.0.1', HostPort: `${Number.parseInt(port)}-65535` }]]),
+	);
 }
 
 function isChoices(value: unknown): value is RunChoices {
