@@ -38,10 +38,6 @@ async function main(names: readonly string[]): Promise<void> {
 		throw new Error(`Cannot measure "${unknown.join(' ')}": there are ${Object.keys(benches).join(', ')}`);
 	}
 	const workspace = new Workspace('bench');
-	const cancel = (): void => {
-		void workspace.dispose().finally(() => process.exit(130));
-	};
-	process.once('SIGINT', cancel);
 	try {
 		const product = makeProduct(workspace);
 		let started: Promise<Rivals> | undefined;

@@ -18,7 +18,7 @@ const PARTS = [
 	['etc', 'usr/share/locale'],
 ];
 /** Bytes of a layer at most, before compression. */
-const LARGEST = 60_000_000;
+const LARGEST = 40_000_000;
 
 /** Pulls an image that the engine has nothing of, until it could be run. */
 export async function measurePull(workspace: Workspace, { registries, ours, docker }: Rivals): Promise<Figure[]> {

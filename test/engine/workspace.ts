@@ -10,9 +10,12 @@ export const repository = findRepository();
 /** Where the bundles under test lie; MYDOCKER_DIST names another build. */
 export const dist = process.env['MYDOCKER_DIST'] ?? path.join(repository, 'dist');
 
+/** Workspaces that are in use, for the signals that end this process. */
+const inUse = new Set<Workspace>();
+
 /**
  * What a test file makes and must not leave behind: one temporary folder, and actions that undo the rest in reverse
- * order.
+ * order. They run also when this process is told to end by SIGINT or SIGTERM.
  */
 export class Workspace {
 	readonly root: string;
@@ -20,6 +23,10 @@ export class Workspace {
 
 	constructor(name: string) {
 		this.root = fs.mkdtempSync(path.join(os.tmpdir(), `mydocker-${name}-`));
+		if (inUse.size === 0) {
+			process.on('SIGINT', endByInterrupt).on('SIGTERM', endByInterrupt);
+		}
+		inUse.add(this);
 	}
 
 	/** A new folder inside. */
@@ -57,10 +64,26 @@ export class Workspace {
 			}
 		}
 		fs.rmSync(this.root, { recursive: true, force: true });
+		inUse.delete(this);
+		if (inUse.size === 0) {
+			process.off('SIGINT', endByInterrupt).off('SIGTERM', endByInterrupt);
+		}
 		if (failures.length > 0) {
 			throw new AggregateError(failures, failures.map(String).join('; '));
 		}
 	}
+}
+
+function endByInterrupt(signal: NodeJS.Signals): void {
+	process.off('SIGINT', endByInterrupt).off('SIGTERM', endByInterrupt);
+	void Promise.allSettled([...inUse].map((workspace) => workspace.dispose())).then((results) => {
+		for (const result of results) {
+			if (result.status === 'rejected') {
+				process.stderr.write(`${String(result.reason)}\n`);
+			}
+		}
+		process.exit(128 + os.constants.signals[signal]);
+	});
 }
 
 /** True when the program is on PATH. */

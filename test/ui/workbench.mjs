@@ -105,7 +105,11 @@ export class Workbench {
 	async clickContextMenu(view, text, command) {
 		const { title } = commandWords(command, this.locale);
 		await this.row(view, text).click({ button: 'right', timeout: patience });
-		await this.page.locator('.monaco-menu .action-item', { hasText: title }).first().click({ timeout: patience });
+		const items = this.page.locator('.monaco-menu .action-item', { hasText: title });
+		// A click soon after the menu has opened counts as the end of the click that opened it, so Enter chooses.
+		await items.first().hover({ timeout: patience });
+		await this.page.locator('.monaco-menu .action-item.focused', { hasText: title }).waitFor({ timeout: patience });
+		await this.page.keyboard.press('Enter');
 	}
 
 	/** Clicks the button of one of our commands in a view's title. */
