@@ -295,6 +295,8 @@ describe('command line', function () {
 			{ args: ['rm', '-f', 'cli2'] },
 			{ args: ['create', '--name', 'cli3', '--network', 'none', reference, 'sh', '-c', 'echo attached; exit 3'] },
 			{ args: ['start', '-a', 'cli3'] },
+			// The docker CLI cuts "0s ago" to whole seconds, so what is asked for must lie a second back.
+			{ args: ['run', '--rm', '--network', 'none', reference, 'sleep', '2'] },
 			{
 				args: [
 					'events',

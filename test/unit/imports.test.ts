@@ -25,7 +25,10 @@ const files = sources('src');
 describe('import rules', () => {
 	for (const file of files) {
 		it(`${file} imports only what its folder may`, () => {
-			assert.deepEqual(imports(file).filter((target) => !isAllowed(file, target)), []);
+			assert.deepEqual(
+				imports(file).filter((target) => !isAllowed(file, target)),
+				[],
+			);
 		});
 	}
 

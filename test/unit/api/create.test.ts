@@ -8,6 +8,16 @@ const CLI_BODY = JSON.parse(
 	'{"Hostname":"","Domainname":"","User":"","AttachStdin":false,"AttachStdout":true,"AttachStderr":true,"Tty":false,"OpenStdin":false,"StdinOnce":false,"Env":null,"Cmd":["echo","hi"],"Image":"busybox","Volumes":{},"WorkingDir":"","Entrypoint":null,"OnBuild":null,"Labels":{},"HostConfig":{"Binds":null,"ContainerIDFile":"","LogConfig":{"Type":"","Config":{}},"NetworkMode":"default","PortBindings":{},"RestartPolicy":{"Name":"no","MaximumRetryCount":0},"AutoRemove":false,"VolumeDriver":"","VolumesFrom":null,"ConsoleSize":[0,0],"CapAdd":null,"CapDrop":null,"CgroupnsMode":"","Dns":[],"DnsOptions":[],"DnsSearch":[],"ExtraHosts":null,"GroupAdd":null,"IpcMode":"","Cgroup":"","Links":null,"OomScoreAdj":0,"PidMode":"","Privileged":false,"PublishAllPorts":false,"ReadonlyRootfs":false,"SecurityOpt":null,"UTSMode":"","UsernsMode":"","ShmSize":0,"Isolation":"","CpuShares":0,"Memory":0,"NanoCpus":0,"CgroupParent":"","BlkioWeight":0,"BlkioWeightDevice":[],"BlkioDeviceReadBps":[],"BlkioDeviceWriteBps":[],"BlkioDeviceReadIOps":[],"BlkioDeviceWriteIOps":[],"CpuPeriod":0,"CpuQuota":0,"CpuRealtimePeriod":0,"CpuRealtimeRuntime":0,"CpusetCpus":"","CpusetMems":"","Devices":[],"DeviceCgroupRules":null,"DeviceRequests":null,"MemoryReservation":0,"MemorySwap":0,"MemorySwappiness":-1,"OomKillDisable":false,"PidsLimit":0,"Ulimits":[],"CpuCount":0,"CpuPercent":0,"IOMaximumIOps":0,"IOMaximumBandwidth":0,"MaskedPaths":null,"ReadonlyPaths":null},"NetworkingConfig":{"EndpointsConfig":{"default":{"IPAMConfig":null,"Links":null,"Aliases":null,"MacAddress":"","DriverOpts":null,"GwPriority":0,"NetworkID":"","EndpointID":"","Gateway":"","IPAddress":"","IPPrefixLen":0,"IPv6Gateway":"","GlobalIPv6Address":"","GlobalIPv6PrefixLen":0,"DNSNames":null}}}}',
 ) as object;
 
+/** What is asked of the network when nothing is. */
+const NETWORK = {
+	mode: 'default',
+	endpoints: [],
+	ports: [],
+	publish_all: false,
+	exposed_ports: [],
+	dns: { servers: [], search: [], options: [] },
+};
+
 describe('create body', () => {
 	it("docker CLI's defaults: are accepted and say nothing", () => {
 		assert.deepEqual(createOptions(CLI_BODY, undefined), {
@@ -16,6 +26,7 @@ describe('create body', () => {
 				image: 'busybox',
 				labels: {},
 				annotations: {},
+				volumes: [],
 				config: {
 					command: ['echo', 'hi'],
 					env: [],
@@ -29,6 +40,7 @@ describe('create body', () => {
 					resources: { cpu: 0, memory: 0, pids: 0 },
 					log_config: { type: 'json-file', options: {} },
 					mounts: [],
+					network: NETWORK,
 					read_only: false,
 					privileged: false,
 					cap_add: [],
@@ -44,7 +56,7 @@ describe('create body', () => {
 		['a string for a list', { Cmd: 'ls', Entrypoint: 'sh' }, { command: ['ls'], entrypoint: ['sh'] }],
 		['an empty entrypoint', { Entrypoint: [''] }, { entrypoint: [] }],
 		['stop settings', { StopSignal: 'USR1', StopTimeout: -1 }, { stop_signal: 'USR1', stop_timeout: -1 }],
-		['no network', { NetworkDisabled: true }, { network: { mode: 'none' } }],
+		['no network', { NetworkDisabled: true }, { network: { ...NETWORK, mode: 'none' } }],
 		['no health check', { Healthcheck: { Test: ['NONE'] } }, {}],
 		['null everywhere', { Cmd: null, Env: null, Labels: null, HostConfig: null, Healthcheck: null }, {}],
 		['unknown members, as docker', { Nosuch: 1, HostConfig: { Nosuch: 1 } }, {}],
@@ -62,7 +74,7 @@ describe('create body', () => {
 		['--cpus', { NanoCpus: 1_500_000_000 }, { resources: { cpu: 1.5, memory: 0, pids: 0 } }],
 		['quota and period', { CpuQuota: 50_000 }, { resources: { cpu: 0.5, memory: 0, pids: 0 } }],
 		['limits', { Memory: 10_000_000, PidsLimit: -1 }, { resources: { cpu: 0, memory: 10_000_000, pids: 0 } }],
-		['network', { NetworkMode: 'none' }, { network: { mode: 'none' } }],
+		['network', { NetworkMode: 'none' }, { network: { ...NETWORK, mode: 'none' } }],
 		[
 			'log options',
 			{ LogConfig: { Type: '', Config: { 'max-size': '1k' } } },
@@ -146,11 +158,9 @@ describe('create body', () => {
 		],
 		['a bad restart policy', { Image: 'i', HostConfig: { RestartPolicy: { Name: 'sometimes' } } }, 'invalid'],
 		['two kinds of CPU limit', { Image: 'i', HostConfig: { NanoCpus: 1e9, CpuPeriod: 1 } }, 'invalid'],
-		['a named volume', { Image: 'i', HostConfig: { Binds: ['data:/b'] } }, 'unsupported'],
-		['an anonymous volume', { Image: 'i', Volumes: { '/data': {} } }, 'unsupported'],
 		['a health check', { Image: 'i', Healthcheck: { Test: ['CMD', 'true'] } }, 'unsupported'],
 		['a restart policy', { Image: 'i', HostConfig: { RestartPolicy: { Name: 'always' } } }, 'unsupported'],
-		['published ports', { Image: 'i', HostConfig: { PortBindings: { '80/tcp': [] } } }, 'unsupported'],
+		['a port that is none', { Image: 'i', HostConfig: { PortBindings: { '99999/tcp': [] } } }, 'invalid'],
 		['devices', { Image: 'i', HostConfig: { Devices: [{}] } }, 'unsupported'],
 		['another pid namespace', { Image: 'i', HostConfig: { PidMode: 'host' } }, 'unsupported'],
 	];

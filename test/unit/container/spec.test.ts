@@ -207,7 +207,7 @@ describe('container spec', () => {
 
 	it('cgroup version 2: has a cgroup namespace of its own', () => {
 		const { namespaces } = spec({}, { cgroupVersion: 2, canLimitSwap: true }).linux;
-		assert.equal(namespaces.at(-1)?.type, 'cgroup');
+		assert.equal(namespaces.filter(({ type }) => type === 'cgroup').length, 1);
 	});
 
 	it('limits: memory with as much swap, CPU quota, processes', () => {

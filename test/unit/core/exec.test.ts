@@ -15,7 +15,8 @@ describe('run', () => {
 	it('names a program that is not installed', async () => {
 		await assert.rejects(
 			run('mydocker-no-such-program', []),
-			(error) => error instanceof EngineError && error.code === 'unsupported' && /no-such-program/.test(error.message),
+			(error) =>
+				error instanceof EngineError && error.code === 'unsupported' && /no-such-program/.test(error.message),
 		);
 	});
 
