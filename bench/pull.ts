@@ -88,14 +88,15 @@ function layerOfFolders(names: readonly string[]): Layer | undefined {
 function wholeMembersOf(archive: Buffer): Buffer {
 	let end = 0;
 	for (let offset = 0; offset + 512 <= archive.length;) {
-		const size = parseInt(archive.toString('latin1', offset + 124, offset + 136), 8);
+		const header = archive.subarray(offset, offset + 512);
+		const size = parseInt(header.toString('latin1', 124, 136), 8);
 		if (Number.isNaN(size)) {
 			break;
 		}
 		offset += 512 + Math.ceil(size / 512) * 512;
-		const type = archive.toString('latin1', offset - 512 - Math.ceil(size / 512) * 512 + 156).slice(0, 1);
 		// A name that is too long for its header stands in a member of its own, which belongs to the next.
-		if (offset <= archive.length && type !== 'L' && type !== 'K' && type !== 'x') {
+		const belongsToNext = 'LKx'.includes(String.fromCharCode(header[156] ?? 0));
+		if (offset <= archive.length && !belongsToNext) {
 			end = offset;
 		}
 	}
