@@ -181,6 +181,7 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 		log.write(`Warning: ${message}`);
 	};
 	const store = new Store(path.join(root, 'records'), warn);
+	store.removeTemporary();
 	const events = new Events();
 	const runtime = new Runtime(path.join(root, 'run'));
 	const users = (imageId: string) =>

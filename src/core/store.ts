@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { EngineError, systemCode } from './errors';
 
+const TEMPORARY = /\.json\.[0-9a-f]{8}\.tmp$/;
 const KEY = /^[a-z0-9][a-z0-9._-]{0,200}$/;
 
 /**
@@ -43,6 +44,13 @@ export class Store {
 		fs.renameSync(file, aside);
 		this.warn(`Record "${key}" is corrupt and was set aside as ${aside}`);
 		return undefined;
+	}
+
+	/** Removes what a crash left half-written; for the store's owner, at its start. */
+	removeTemporary(): void {
+		for (const name of fs.readdirSync(this.dir).filter((file) => TEMPORARY.test(file))) {
+			fs.rmSync(path.join(this.dir, name), { force: true });
+		}
 	}
 
 	/** Keys that start with `prefix`, sorted. */

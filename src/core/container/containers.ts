@@ -783,7 +783,8 @@ export class Containers {
 				await runtime.delete(id);
 			}
 			const records = fs.readdirSync(path.join(root, 'records'));
-			if (!records.some((name) => name.startsWith(recordKey(id)))) {
+			// A record that was set aside may be mended by a person, who then wants the files.
+			if (!records.some((name) => name.startsWith(`${recordKey(id)}.json.corrupt-`))) {
 				await fs.promises.rm(folder.path, { recursive: true, force: true });
 			}
 		} catch (error) {

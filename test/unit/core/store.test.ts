@@ -59,6 +59,13 @@ describe('Store', () => {
 		});
 	}
 
+	it('removes what a crash left half-written, and nothing else', () => {
+		store.save('image-1', { name: 'nginx' });
+		fs.writeFileSync(path.join(dir, 'image-2.json.0123abcd.tmp'), '{"na');
+		store.removeTemporary();
+		assert.deepEqual(fs.readdirSync(dir), ['image-1.json']);
+	});
+
 	it('refuses a key that could leave the folder', () => {
 		for (const key of ['../x', 'a/b', '', '.hidden', 'A']) {
 			assert.throws(
