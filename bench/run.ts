@@ -16,32 +16,31 @@ export async function measureRun(rivals: Rivals): Promise<Figure[]> {
 	if (docker !== undefined) {
 		await pull(docker, reference);
 	}
-	const warm = await interleaved(ROUNDS, {
+	const times = await interleaved(ROUNDS, {
 		ours: () => rivals.mydocker(...command),
 		docker: docker && (() => rivals.dockerOn(docker, ...command)),
 		mixed: docker && (() => rivals.dockerOn(ours, ...command)),
-	});
-	const cold = await interleaved(ROUNDS, {
-		ours: async () => {
+		// Last of its round, so that the next one finds an engine again.
+		cold: async () => {
 			const pid = enginePid(ours.root);
 			await (pid === undefined ? undefined : endProcess(pid));
 			return rivals.mydocker(...command);
 		},
 	});
-	const theirs = against(warm.docker);
+	const theirs = against(times.docker);
 	const figures: Figure[] = [
 		{
 			name: 'run --rm busybox true',
 			unit: 'ms',
-			ours: warm.ours ?? NaN,
+			ours: times.ours ?? NaN,
 			...theirs,
 			target: { value: 0.5, of: 'ratio' },
 			note: 'a new process of the command line, the engine running; --network none on both sides',
 		},
-		{ name: 'the same, engine started by it', unit: 'ms', ours: cold.ours ?? NaN, ...theirs },
+		{ name: 'the same, engine started by it', unit: 'ms', ours: times.cold ?? NaN, ...theirs },
 	];
-	if (warm.mixed !== undefined) {
-		figures.push({ name: 'the same, docker program on our socket', unit: 'ms', ours: warm.mixed, ...theirs });
+	if (times.mixed !== undefined) {
+		figures.push({ name: 'the same, docker program on our socket', unit: 'ms', ours: times.mixed, ...theirs });
 	}
 	return figures;
 }
