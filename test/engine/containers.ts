@@ -69,7 +69,7 @@ function nanoseconds(time: string): string {
 }
 
 function runCases(subjectOf: () => Subject): void {
-	for (const code of [0, 1, 32, 255]) {
+	for (const code of [0, 32, 255]) {
 		it(`exit ${code}: the container's exit code is ${code}`, async () => {
 			assert.equal((await shell(subjectOf(), `exit ${code}`)).exitCode, code);
 		});
@@ -1435,7 +1435,8 @@ function eventCases(subjectOf: () => Subject): void {
 		const actions: string[] = [];
 		const events = subject.client.events({
 			since,
-			until: (Date.now() / 1000).toFixed(3),
+			// A little later than now: the last event may bear a time of this very millisecond.
+			until: (Date.now() / 1000 + 0.05).toFixed(3),
 			filters: { container: [id] },
 		});
 		for await (const event of events) {

@@ -85,13 +85,14 @@ function pullCases(subjectOf: () => Subject): void {
 		const id = (image.layers[0]?.digest ?? '').slice('sha256:'.length, 'sha256:'.length + 12);
 		const messages = await pull(subject, reference);
 		const steps = messages
+			// An engine that sends a client no more than it can take leaves out this one now and then.
+			.filter((message) => message.status !== 'Verifying Checksum')
 			.map((message) => `${message.id ?? ''} ${message.status ?? ''}`)
 			.filter((step, index, all) => step !== all[index - 1]);
 		assert.deepEqual(steps, [
 			'1 Pulling from demo/progress',
 			`${id} Pulling fs layer`,
 			`${id} Downloading`,
-			`${id} Verifying Checksum`,
 			`${id} Download complete`,
 			`${id} Extracting`,
 			`${id} Pull complete`,
