@@ -17,9 +17,10 @@ import { ApiServer } from './api/server';
 import { openStoreFolder } from './api/store-folder';
 import { containerFolder } from './core/container/bundle';
 import { Containers } from './core/container/containers';
-import { identify, isAlive } from './core/container/process';
+import { currentBootId, identify, isAlive } from './core/container/process';
 import { isLive } from './core/container/record';
 import { Runtime } from './core/container/runtime';
+import { readText } from './core/container/shim';
 import { EngineError, messageOf, systemCode } from './core/errors';
 import { Events } from './core/events';
 import { Images } from './core/image/images';
@@ -212,9 +213,13 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 	await volumes.load();
 	// Images and networks ask which of them are in use, so the containers come first.
 	await containers.load();
-	const live = containers.list().filter(({ status }) => isLive(status));
+	const live = containers.list().filter(({ status }) => isLive(status) && status !== 'restarting');
 	await networks.load(new Set(live.map(({ id }) => id)));
 	await images.load();
+	const bootFile = path.join(root, 'run', 'boot');
+	const lastBoot = readText(bootFile);
+	containers.resume(lastBoot !== undefined && lastBoot !== currentBootId());
+	writeAtomically(bootFile, currentBootId());
 	return { images, containers, networks, volumes, events, facts: await engineFacts(runtime, networkFacts) };
 }
 

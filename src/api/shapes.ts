@@ -224,9 +224,9 @@ function containerState(container: Container): ContainerState {
 	const { status } = container;
 	return {
 		Status: stateWord(container),
-		Running: ['running', 'paused', 'stopping', 'restarting'].includes(status),
+		Running: ['running', 'paused', 'stopping', 'restarting'].includes(stateWord(container)),
 		Paused: status === 'paused',
-		Restarting: status === 'restarting',
+		Restarting: stateWord(container) === 'restarting',
 		OOMKilled: container.oom_killed,
 		Dead: status === 'dead',
 		Pid: container.process?.pid ?? 0,
@@ -238,8 +238,12 @@ function containerState(container: Container): ContainerState {
 }
 
 /** Docker's word. A container that is being started still counts as what it was before. */
-export function stateWord({ status, finished_at }: Container): string {
-	return status === 'starting' ? (finished_at === '' ? 'created' : 'exited') : status;
+export function stateWord({ status, finished_at, restart_count }: Container): string {
+	if (status !== 'starting') {
+		return status;
+	}
+	// A start by a person begins to count anew.
+	return restart_count > 0 ? 'restarting' : finished_at === '' ? 'created' : 'exited';
 }
 
 function containerConfig({ config, labels }: Container): ContainerConfigJson {
@@ -287,7 +291,10 @@ function hostConfig({ config, annotations }: Container, facts: Core['facts']): H
 		Dns: config.network.dns.servers,
 		DnsOptions: config.network.dns.options,
 		DnsSearch: config.network.dns.search,
-		RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+		RestartPolicy: {
+			Name: config.restart_policy?.name ?? 'no',
+			MaximumRetryCount: config.restart_policy?.max_retries ?? 0,
+		},
 		AutoRemove: config.auto_remove,
 		CapAdd: orNull(config.cap_add),
 		CapDrop: orNull(config.cap_drop),

@@ -3,6 +3,9 @@ import type { Container } from '../core/types';
 /** "Up 5 seconds", "Exited (0) 2 minutes ago", …: docker's own words and roundings. `now` is Unix milliseconds. */
 export function statusText(container: Container, now: number): string {
 	const since = (time: string) => humanDuration((now - Date.parse(time)) / 1000);
+	const ended = `(${container.exit_code}) ${since(container.finished_at)} ago`;
+	const restarting = `Restarting ${ended}`;
+	const before = container.started_at === '' || container.finished_at === '' ? 'Created' : `Exited ${ended}`;
 	switch (container.status) {
 		case 'running':
 		case 'stopping':
@@ -10,17 +13,16 @@ export function statusText(container: Container, now: number): string {
 		case 'paused':
 			return `Up ${since(container.started_at)} (Paused)`;
 		case 'restarting':
-			return `Restarting (${container.exit_code}) ${since(container.finished_at)} ago`;
+			return restarting;
 		case 'removing':
 			return 'Removal In Progress';
 		case 'dead':
 			return 'Dead';
-		case 'created':
 		case 'starting':
+			return container.restart_count > 0 ? restarting : before;
+		case 'created':
 		case 'exited':
-			return container.started_at === '' || container.finished_at === ''
-				? 'Created'
-				: `Exited (${container.exit_code}) ${since(container.finished_at)} ago`;
+			return before;
 	}
 }
 

@@ -204,12 +204,19 @@ export interface ContainerConfigJson {
 	readonly StopTimeout?: number;
 }
 
+export interface RestartPolicyJson {
+	/** "no", "always", "unless-stopped", "on-failure"; "" means "no". */
+	readonly Name: string;
+	/** With "on-failure"; 0 is no limit. */
+	readonly MaximumRetryCount?: number;
+}
+
 export interface HostConfigJson {
 	readonly NetworkMode?: string;
 	readonly AutoRemove?: boolean;
 	readonly Binds?: readonly string[] | null;
 	readonly LogConfig?: { readonly Type: string; readonly Config?: Record<string, string> | null };
-	readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
+	readonly RestartPolicy?: RestartPolicyJson;
 	readonly ReadonlyRootfs?: boolean;
 	readonly Privileged?: boolean;
 	readonly CapAdd?: readonly string[] | null;

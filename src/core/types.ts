@@ -122,6 +122,15 @@ export interface ContainerConfig {
 	readonly cap_drop: readonly string[];
 	readonly auto_remove: boolean;
 	readonly extra_hosts: readonly string[];
+	/** Absent means "no". */
+	readonly restart_policy?: RestartPolicy;
+}
+
+/** When a container that has ended starts again by itself; "no" is no policy. */
+export interface RestartPolicy {
+	readonly name: 'always' | 'unless-stopped' | 'on-failure';
+	/** For "on-failure": restarts after which it stays down; 0 is no limit. */
+	readonly max_retries: number;
 }
 
 export interface ResourceConfig {

@@ -4,6 +4,7 @@ import { apiCases } from './api';
 import { imageCases } from './images';
 import { logCases } from './logs';
 import { networkCases } from './networks';
+import { restartPolicyCases } from './restart';
 import { hasDocker } from './setup';
 import {
 	dockerEngine,
@@ -82,6 +83,7 @@ describe('engine contract', () => {
 			logCases(() => subject);
 			volumeCases(() => subject);
 			apiCases(() => subject);
+			restartPolicyCases(() => subject);
 		});
 	}
 

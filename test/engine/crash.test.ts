@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import { build } from '../../src/api/build';
 import { createClient } from '../../src/api/client';
 import { connectEngine } from '../../src/api/connect';
+import type { ContainerInspect } from '../../src/api/types';
 import { imageOf, noiseLayer, type ImageFixture } from './fixture';
 import { bodyOf, create, launch, logsOf, pull, refused, remove, run, startAndFinish } from './run';
 import './setup';
@@ -348,6 +349,65 @@ describe('engine crash', () => {
 		});
 	});
 
+	describe('killed with restart policies', () => {
+		let subject: Subject;
+		const policy = (Name: string) => ({ RestartPolicy: { Name, MaximumRetryCount: 0 } });
+
+		before(async () => {
+			subject = await freshSubject();
+		});
+
+		it('an exit while no engine runs: the next engine starts the container again, and counts once', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'], HostConfig: policy('on-failure') });
+			const { State } = await subject.client.containers.inspect(id);
+			await kill(subject);
+			await endProcess(State.Pid, 'SIGKILL');
+			const after = await inspectUntil(subject, id, 'running');
+			assert.deepEqual([after.RestartCount, after.State.Pid === State.Pid], [1, false]);
+			await remove(subject, id);
+		});
+
+		it('a container that waits for its next start: gets it from the next engine, with one log', async () => {
+			const id = await launch(subject, { Cmd: ['sh', '-c', 'echo run; exit 7'], HostConfig: policy('always') });
+			for (const moment of momentsBetween(50, 900, 3)) {
+				await delay(moment);
+				await kill(subject);
+				await subject.client.version();
+			}
+			const { RestartCount } = await inspectUntil(subject, id, 'restarting');
+			await subject.client.containers.stop(id);
+			const { RestartCount: last } = await subject.client.containers.inspect(id);
+			const runs = (await logsOf(subject, id)).stdout.split('\n').length - 1;
+			assert.ok(last >= RestartCount && runs >= last && runs <= last + 1, `${runs} runs, ${last} restarts`);
+			await remove(subject, id);
+		});
+
+		it('what a person had stopped: stays down after another engine, and after a boot unless it is "always"', async () => {
+			const started = ['always', 'unless-stopped', 'no'].map((name) =>
+				launch(subject, { Cmd: ['sleep', '100'], HostConfig: policy(name) }),
+			);
+			const ids = await Promise.all(started);
+			const states = async (): Promise<string[]> =>
+				Promise.all(ids.map(async (id) => (await subject.client.containers.inspect(id)).State.Status));
+			await Promise.all(ids.map((id) => subject.client.containers.stop(id, { timeout: 0 })));
+			await kill(subject);
+			assert.deepEqual(await states(), ['exited', 'exited', 'exited']);
+			await kill(subject);
+			fs.writeFileSync(path.join(subject.root, 'run', 'boot'), '00000000-0000-0000-0000-000000000000');
+			await inspectUntil(subject, ids[0] ?? '', 'running');
+			assert.deepEqual(await states(), ['running', 'exited', 'exited']);
+			await Promise.all(ids.map((id) => remove(subject, id)));
+		});
+
+		it('an engine that nobody needs: stays while a container waits for its restart', async () => {
+			const lonely = await freshSubject({ idleTimeout: 1 });
+			const id = await launch(lonely, { Cmd: ['sh', '-c', 'exit 1'], HostConfig: policy('always') });
+			await delay(4000);
+			assert.notEqual(enginePid(lonely.root), undefined);
+			await remove(lonely, id);
+		});
+	});
+
 	describe('files that are damaged', () => {
 		let subject: Subject;
 
@@ -598,6 +658,13 @@ describe('engine crash', () => {
 		});
 	});
 });
+
+async function inspectUntil(subject: Subject, id: string, status: string): Promise<ContainerInspect> {
+	return until(`the container is ${status}`, async () => {
+		const container = await subject.client.containers.inspect(id);
+		return container.State.Status === status ? container : undefined;
+	});
+}
 
 /** So many moments, spread over the range with some chance, so that every run of the suite tries others. */
 function momentsBetween(least: number, most: number, count: number): number[] {

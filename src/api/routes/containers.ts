@@ -63,8 +63,8 @@ function list(request: ApiRequest): void {
 	request.json(shown.map((container) => containerSummary(container, imageName(container, core), now, core)));
 }
 
-function isRunning({ status }: Container): boolean {
-	return ['running', 'paused', 'restarting', 'stopping'].includes(status);
+function isRunning(container: Container): boolean {
+	return ['running', 'paused', 'restarting', 'stopping'].includes(stateWord(container));
 }
 
 function checkStates(filters: FilterValues): void {

@@ -1,7 +1,8 @@
 import { EngineError } from '../../core/errors';
 import type { Network } from '../../core/network/network';
 import { PREDEFINED } from '../../core/network/network';
-import { endpointConfig, Fields, object } from '../create';
+import { endpointConfig } from '../create';
+import { Fields, object } from '../fields';
 import { booleanFilter, hasLabels, isBefore, matches } from '../filters';
 import type { FilterValues } from '../filters';
 import { networkJson } from '../network-shapes';

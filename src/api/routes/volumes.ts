@@ -1,5 +1,5 @@
 import type { Volume } from '../../core/volume/volume';
-import { Fields, object } from '../create';
+import { Fields, object } from '../fields';
 import { booleanFilter, hasLabels, isBefore, matches } from '../filters';
 import { volumeJson } from '../network-shapes';
 import type { ApiRequest } from '../request';

@@ -22,6 +22,7 @@ import { createLog } from './log-drivers';
 import { checkName, generateName } from './names';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
+import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
 import { installShim, type Launch } from './shim';
@@ -80,6 +81,8 @@ interface Entry {
 	lock: Promise<void>;
 	/** Restarts at work: meanwhile an exit ends neither followers of the log nor a container with auto_remove. */
 	restarts: number;
+	/** Waits while the status is "restarting". */
+	readonly restartTimer: RestartTimer;
 	isBeingRemoved: boolean;
 	/** The record on the disk is older than ours. */
 	isUnsaved: boolean;
@@ -114,6 +117,8 @@ export class Containers {
 	private readonly names = new Map<string, string>();
 	private safetyNet: NodeJS.Timeout | undefined;
 	private shimScript: string | undefined;
+	/** Containers may be started by their restart policy: networks and images are there. */
+	private isResumed = false;
 
 	constructor(private readonly options: ContainersOptions) {}
 
@@ -136,6 +141,24 @@ export class Containers {
 			...strays.map((name) => this.removeStray(name)),
 		]);
 		await Promise.race([settled, delay(SETTLE_WITHIN, undefined, { ref: false })]);
+	}
+
+	/**
+	 * Applies the restart policies to what has ended meanwhile, and with `isNewBoot` to what ran when the machine went
+	 * down. To be called once networks and images are loaded; does not wait for the starts.
+	 */
+	resume(isNewBoot: boolean): void {
+		this.isResumed = true;
+		for (const entry of this.entries.values()) {
+			if (isNewBoot && isToStartAtBoot(entry.record)) {
+				this.note(entry, { status: 'restarting', manual_stop: false });
+			}
+			if (entry.record.status === 'restarting' && entry.record.manual_stop) {
+				this.cancelRestart(entry);
+			} else if (entry.record.status === 'restarting') {
+				this.scheduleRestart(entry);
+			}
+		}
 	}
 
 	/** Makes a container. Errors: "not-found" for the image, "conflict" for the name, "invalid", "unsupported". */
@@ -246,7 +269,11 @@ export class Containers {
 			if (number === SIGKILL || number === signalNumber(record.config.stop_signal)) {
 				this.note(entry, { manual_stop: true });
 			}
-			this.signal(entry, number);
+			if (entry.record.status === 'restarting') {
+				this.cancelRestart(entry);
+			} else {
+				this.signal(entry, number);
+			}
 		});
 		if (number === SIGKILL) {
 			await this.waitForKilled(entry, ended);
@@ -346,6 +373,10 @@ export class Containers {
 	/** Attaches to the present run, or before the start to the next one; then its output comes from the first byte on. */
 	attach(nameOrId: string, options: AttachOptions): Attachment {
 		const entry = this.entry(nameOrId);
+		if (entry.record.status === 'restarting') {
+			const reason = `container ${entry.record.id} is restarting, wait until the container is running`;
+			throw new EngineError('conflict', reason);
+		}
 		const attachment = new ContainerAttachment(
 			{
 				log: entry.log,
@@ -377,7 +408,9 @@ export class Containers {
 	/** The engine leaves: reading stops between two lines, followers and attachments end, containers go on. */
 	async close(): Promise<void> {
 		clearInterval(this.safetyNet);
+		this.isResumed = false;
 		for (const entry of this.entries.values()) {
+			entry.restartTimer.cancel();
 			entry.run?.close();
 			entry.run = undefined;
 			entry.input?.close();
@@ -399,8 +432,13 @@ export class Containers {
 		if (status === 'removing' || status === 'dead') {
 			throw new EngineError('conflict', 'container is marked for removal and cannot be started');
 		}
+		entry.restartTimer.reset();
+		await this.startNow(entry, 0);
+	}
+
+	private async startNow(entry: Entry, restartCount: number): Promise<void> {
 		try {
-			const run = await this.launch(entry);
+			const run = await this.launch(entry, restartCount);
 			const begin = await this.awaitBegin(entry, run);
 			if (begin.kind !== 'running') {
 				throw new StartError(failureOf(begin));
@@ -411,7 +449,7 @@ export class Containers {
 		}
 	}
 
-	private async launch(entry: Entry): Promise<Run> {
+	private async launch(entry: Entry, restartCount: number): Promise<Run> {
 		const { record, folder } = entry;
 		const { images, runtime, root } = this.options;
 		await images.unpack(record.image_id);
@@ -431,7 +469,10 @@ export class Containers {
 		writeBundle({ ...record, config }, folder, { lower, network: network.bundle });
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
-		this.update(entry, { status: 'starting', manual_stop: false, error: '', exit_code: 0, oom_killed: false });
+		this.update(entry, {
+			...{ status: 'starting', manual_stop: false, restart_count: restartCount },
+			...{ error: '', exit_code: restartCount > 0 ? entry.record.exit_code : 0, oom_killed: false },
+		});
 		const run = this.newRun(entry);
 		run.launch(this.shimScript, {
 			overlay,
@@ -538,6 +579,7 @@ export class Containers {
 		if (isNew) {
 			this.note(entry, {
 				status: 'running',
+				exit_code: 0,
 				started_at: rfc3339(nowNanoseconds()),
 				finished_at: '',
 				process: identify(pid) ?? null,
@@ -603,9 +645,12 @@ export class Containers {
 		entry.run = undefined;
 		entry.input?.close();
 		entry.input = undefined;
+		const exitCode = end.exitCode ?? 255;
+		const isRestarting = entry.restarts === 0 && isToRestart(entry.record, exitCode);
 		this.note(entry, {
-			status: 'exited',
-			exit_code: end.exitCode ?? 255,
+			status: isRestarting ? 'restarting' : 'exited',
+			restart_count: entry.record.restart_count + (isRestarting ? 1 : 0),
+			exit_code: exitCode,
 			finished_at: rfc3339(BigInt(Math.round(end.finishedAt * 1000)) * 1000n),
 			error: end.exitCode === undefined ? lostReason(entry.record) : '',
 			oom_killed: oomKilled,
@@ -616,14 +661,50 @@ export class Containers {
 		if (!entry.isUnsaved) {
 			fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 		}
-		if (entry.restarts > 0) {
+		if (entry.restarts > 0 || isRestarting) {
 			entry.log.pause();
 		} else {
 			entry.log.finish();
 		}
 		this.emit(entry, 'die', { exitCode: String(entry.record.exit_code) });
 		this.settle(entry, ['not-running', 'next-exit']);
+		if (isRestarting && this.isResumed) {
+			this.scheduleRestart(entry);
+		}
 		await this.autoRemove(entry);
+	}
+
+	private scheduleRestart(entry: Entry): void {
+		entry.restartTimer.schedule(lengthOfRun(entry.record), () => {
+			this.locked(entry, () => this.startAgain(entry)).catch((error: unknown) => {
+				this.options.warn(`Cannot restart container "${entry.record.name}": ${messageOf(error)}`);
+			});
+		});
+	}
+
+	/** As docker, a start that fails ends the restarting. */
+	private async startAgain(entry: Entry): Promise<void> {
+		if (entry.record.status !== 'restarting') {
+			return;
+		}
+		try {
+			await this.startNow(entry, entry.record.restart_count);
+		} catch (error) {
+			entry.log.finish();
+			this.settle(entry, ['not-running', 'next-exit']);
+			throw error;
+		}
+	}
+
+	/** A container that waits for its next start stays down; there is no process to signal. */
+	private cancelRestart(entry: Entry): void {
+		if (!entry.record.manual_stop) {
+			return;
+		}
+		entry.restartTimer.cancel();
+		this.note(entry, { status: 'exited' });
+		entry.log.finish();
+		this.settle(entry, ['not-running', 'next-exit']);
 	}
 
 	private async autoRemove(entry: Entry): Promise<void> {
@@ -669,6 +750,11 @@ export class Containers {
 				throw new EngineError('not-modified', `Container ${entry.record.id} is already stopped`);
 			}
 			// On the disk before the signal: a restart policy must not bring back what a person stopped.
+			if (entry.record.status === 'restarting') {
+				this.note(entry, { manual_stop: true });
+				this.cancelRestart(entry);
+				return;
+			}
 			this.note(entry, { status: 'stopping', manual_stop: true });
 			this.signal(entry, number);
 		});
@@ -703,15 +789,20 @@ export class Containers {
 	}
 
 	private async killForRemoval(entry: Entry, force: boolean): Promise<void> {
-		const { id } = entry.record;
+		const { id, status } = entry.record;
+		const isRestarting = status === 'restarting';
 		if (!force) {
 			throw new EngineError(
 				'conflict',
-				`You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
+				`You cannot remove a ${isRestarting ? status : 'running'} container ${id}. Stop the container before attempting removal or force remove`,
 			);
 		}
 		const ended = this.exited(entry);
 		this.note(entry, { manual_stop: true });
+		if (isRestarting) {
+			this.cancelRestart(entry);
+			return;
+		}
 		this.signal(entry, SIGKILL);
 		await this.waitForKilled(entry, ended);
 	}
@@ -763,6 +854,9 @@ export class Containers {
 		try {
 			if (record.status === 'removing') {
 				await this.removeLocked(entry, { volumes: record.config.auto_remove });
+			} else if (record.status === 'restarting') {
+				// Its last run is over; what remains of it was read already.
+				fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 			} else if (isLive(record.status)) {
 				await this.reconcileLive(entry);
 			} else if (record.config.auto_remove && (record.status === 'exited' || record.error !== '')) {
@@ -810,7 +904,8 @@ export class Containers {
 			if (begin.kind === 'running') {
 				this.hasStarted(entry, run, begin.pid);
 			} else {
-				await this.startFailed(entry, new StartError(failureOf(begin))).catch(() => undefined);
+				const failed = new StartError(failureOf(begin));
+				await (begin.kind === 'vanished' ? this.startLost(entry, failed) : this.startRefused(entry, failed));
 			}
 		});
 		if (run.isEnding) {
@@ -826,12 +921,28 @@ export class Containers {
 		const { record } = entry;
 		if (record.status === 'starting') {
 			const reason = { message: 'the engine ended while it started the container', exitCode: 125 };
-			await this.startFailed(entry, new StartError(reason)).catch(() => undefined);
+			await this.startLost(entry, new StartError(reason));
 			return;
 		}
 		const { run } = entry;
 		if (run !== undefined) {
 			await this.hasEnded(entry, run, { exitCode: undefined, finishedAt: Date.now() });
+		}
+	}
+
+	/** A failed start that nobody waits for: the record tells why. */
+	private async startRefused(entry: Entry, error: StartError): Promise<void> {
+		await this.startFailed(entry, error).catch(() => undefined);
+	}
+
+	/** A start that the engine did not see to its end; a restart policy tries again. */
+	private async startLost(entry: Entry, error: StartError): Promise<void> {
+		await this.startRefused(entry, error);
+		if (this.entries.has(entry.record.id) && isToRestart(entry.record, entry.record.exit_code)) {
+			this.note(entry, { status: 'restarting', restart_count: entry.record.restart_count + 1 });
+			if (this.isResumed) {
+				this.scheduleRestart(entry);
+			}
 		}
 	}
 
@@ -864,6 +975,7 @@ export class Containers {
 			isInputClosed: false,
 			lock: Promise.resolve(),
 			restarts: 0,
+			restartTimer: new RestartTimer(),
 			isBeingRemoved: false,
 			isUnsaved: false,
 		};

@@ -117,7 +117,11 @@ function containerConfig(
 		cap_drop: asked.cap_drop ?? [],
 		auto_remove: asked.auto_remove ?? false,
 		extra_hosts: extraHosts(asked.extra_hosts ?? []),
+		...(asked.restart_policy === undefined ? {} : { restart_policy: asked.restart_policy }),
 	};
+	if (config.auto_remove && config.restart_policy !== undefined) {
+		throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
+	}
 	if (config.tty) {
 		throw new EngineError('unsupported', 'Cannot create container: a terminal (Tty) is not supported yet');
 	}

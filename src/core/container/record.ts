@@ -73,6 +73,12 @@ const schema = v.object({
 		cap_drop: strings,
 		auto_remove: v.boolean(),
 		extra_hosts: strings,
+		restart_policy: v.optional(
+			v.object({
+				name: v.picklist(['always', 'unless-stopped', 'on-failure']),
+				max_retries: v.pipe(v.number(), v.integer(), v.minValue(0)),
+			}),
+		),
 	}),
 	labels,
 	annotations: labels,

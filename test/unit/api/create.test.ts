@@ -159,7 +159,6 @@ describe('create body', () => {
 		['a bad restart policy', { Image: 'i', HostConfig: { RestartPolicy: { Name: 'sometimes' } } }, 'invalid'],
 		['two kinds of CPU limit', { Image: 'i', HostConfig: { NanoCpus: 1e9, CpuPeriod: 1 } }, 'invalid'],
 		['a health check', { Image: 'i', Healthcheck: { Test: ['CMD', 'true'] } }, 'unsupported'],
-		['a restart policy', { Image: 'i', HostConfig: { RestartPolicy: { Name: 'always' } } }, 'unsupported'],
 		['a port that is none', { Image: 'i', HostConfig: { PortBindings: { '99999/tcp': [] } } }, 'invalid'],
 		['devices', { Image: 'i', HostConfig: { Devices: [{}] } }, 'unsupported'],
 		['another pid namespace', { Image: 'i', HostConfig: { PidMode: 'host' } }, 'unsupported'],
