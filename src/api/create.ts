@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { EngineError } from '../core/errors';
 import type { CreateOptions } from '../core/container/containers';
+import { mountPath } from '../core/container/create';
 import type { EndpointConfig } from '../core/network/network';
 import { parseNetworkMode } from '../core/network/network';
 import type { PortMap } from '../core/network/ports';
@@ -70,7 +71,7 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 				},
 				network,
 				log_config: logConfig(host),
-				mounts: [...binds(host), ...mounts(host), ...tmpfs(host), ...anonymousVolumes(config)],
+				mounts: withAnonymousVolumes([...binds(host), ...mounts(host), ...tmpfs(host)], config),
 				read_only: host.flag('ReadonlyRootfs'),
 				privileged: host.flag('Privileged'),
 				cap_add: host.words('CapAdd') ?? [],
@@ -248,9 +249,11 @@ function volumeMount(source: string, destination: string, modeText: string): Mou
 	};
 }
 
-/** {"/data": {}}; one that is also mounted with a name is that mount. */
-function anonymousVolumes(config: Fields): Mount[] {
-	return Object.keys(config.object('Volumes') ?? {}).map((destination) => volumeMount('', destination, ''));
+/** {"/data": {}}; of one that is also mounted from somewhere (compose names its volumes twice), that mount counts. */
+function withAnonymousVolumes(mounts: readonly Mount[], config: Fields): Mount[] {
+	const taken = new Set(mounts.map(({ destination }) => mountPath(destination)));
+	const anonymous = Object.keys(config.object('Volumes') ?? {}).filter((place) => !taken.has(mountPath(place)));
+	return [...mounts, ...anonymous.map((destination) => volumeMount('', destination, ''))];
 }
 
 /** Volumes of HostConfig.Mounts that shall be made with a driver, labels or options. */

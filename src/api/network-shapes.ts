@@ -1,6 +1,6 @@
 import type { EndpointConfig, Network } from '../core/network/network';
 import { parseNetworkMode } from '../core/network/network';
-import type { Connection } from '../core/network/networks';
+import type { Connection } from '../core/network/network-records';
 import type { PublishedPort } from '../core/network/ports';
 import type { Container, NetworkConfig } from '../core/types';
 import type { Volume } from '../core/volume/volume';

@@ -260,7 +260,8 @@ function mounts(asked: readonly Mount[], imageVolumes: readonly string[]): Mount
 	];
 }
 
-function mountPath(text: string): string {
+/** A mount's place in the container, written one way. */
+export function mountPath(text: string): string {
 	return path.posix.normalize(text).replace(/(?<=.)\/$/, '');
 }
 

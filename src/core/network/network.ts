@@ -63,6 +63,13 @@ export interface EndpointConfig {
 export const DEFAULT_NETWORK = 'bridge';
 export const PREDEFINED: readonly string[] = ['bridge', 'host', 'none'];
 
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+/** What a network, and a name on it, may be called. */
+export function isNetworkName(name: string): boolean {
+	return NAME.test(name);
+}
+
 /** Names by which the members of a network know a container: its name, its aliases, its short id. */
 export function namesOf(endpoint: Endpoint): string[] {
 	return [...new Set([endpoint.container_name, ...endpoint.aliases, endpoint.container_id.slice(0, 12)])];

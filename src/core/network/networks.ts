@@ -1,40 +1,26 @@
-import { randomBytes } from 'node:crypto';
 import { EngineError, messageOf } from '../errors';
 import type { Events } from '../events';
-import { nowNanoseconds, rfc3339 } from '../events';
 import type { Store } from '../store';
-import { formatAddress, parseAddress, parseSubnet } from './address';
-import {
-	addressLines,
-	batch,
-	hostMtu,
-	insideBatch,
-	listBridges,
-	makeBridge,
-	outsideBatch,
-	readOr,
-	removeDevices,
-	vethLines,
-} from './bridge';
+import { parseSubnet } from './address';
+import { insideBatch, outsideBatch, readOr } from './bridge';
+import { NetworkDevices } from './devices';
 import type { NetworkFacts } from './firewall';
-import { applyFirewall } from './firewall';
-import { hostsFile, parseExtraHost, rewriteMembers } from './hosts';
-import { hardwareAddress, lowestFree, parseRoutes, staticAddress } from './ipam';
-import { addressesOf, fullNames, membersOf } from './names';
+import { parseRoutes } from './ipam';
+import type { LeaseOptions, Member } from './lease';
+import { checkMember, leaseEndpoint } from './lease';
+import { NameService } from './name-service';
 import type { Endpoint, EndpointConfig, Network } from './network';
-import { DEFAULT_NETWORK, isNetwork, PREDEFINED } from './network';
+import { isNetworkName, PREDEFINED } from './network';
+import type { Connection } from './network-records';
+import { interfaceNumber, isUsed, NetworkRecords, newNetwork } from './network-records';
 import type { NetworkPlace } from './place';
 import type { PoolFields, PoolOptions } from './pool';
-import { choosePool, poolOf } from './pool';
+import { choosePool } from './pool';
 import type { PublishedPort } from './ports';
 import type { PortBinding } from './publish';
-import type { Relay } from './relay';
-import { closeRelays, formatHostPort, openRelay, openRelays, PortError } from './relay';
-import type { View } from './resolver';
-import { isTaken, Resolver } from './resolver';
+import { PublishedPorts } from './published-ports';
 import type { DnsConfig } from './resolvconf';
-import { checkDnsConfig, formatResolvConf, parseResolvConf, planResolvConf } from './resolvconf';
-import type { FirewallNetwork } from './rules';
+import { checkDnsConfig } from './resolvconf';
 
 export interface NetworksOptions {
 	readonly store: Store;
@@ -55,12 +41,6 @@ export interface CreateNetworkOptions extends PoolOptions {
 	readonly options: Readonly<Record<string, string>>;
 }
 
-/** Who is put on a network. */
-export interface Member {
-	readonly id: string;
-	readonly name: string;
-}
-
 export interface AttachRequest {
 	readonly container: Member & { readonly hostname: string };
 	/** In this order they are eth0, eth1, …; the first that is not internal gets the default route and the ports. */
@@ -71,8 +51,6 @@ export interface AttachRequest {
 	readonly dns: DnsConfig;
 	readonly signal?: AbortSignal | undefined;
 }
-
-export type Connection = readonly [Network, Endpoint];
 
 /** What a container's start needs; everything outside its namespace is ready. */
 export interface Attachment {
@@ -87,37 +65,35 @@ export interface Attachment {
 	readonly ports: readonly PublishedPort[];
 }
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 /**
- * The networks of a store. Memory is the truth and every change is written through. Bridge, rules and name server of a
- * network exist while a container is on it, so nothing is left on the machine when no container runs.
+ * The networks of a store: records (network-records.ts), what they have on the host (devices.ts), host ports
+ * (published-ports.ts) and names (name-service.ts).
  *
  * Invariant: all that changes endpoints or devices runs one after the other (`exclusive`).
  */
 export class Networks {
-	private readonly networks = new Map<string, Network>();
-	/** By network id, for networks with a bridge up; undefined when another program has the address. */
-	private readonly resolvers = new Map<string, Resolver | undefined>();
-	/** By container id. */
-	private readonly relays = new Map<string, readonly Relay[]>();
+	private readonly records: NetworkRecords;
+	private readonly names: NameService;
+	private readonly devices: NetworkDevices;
+	private readonly ports: PublishedPorts;
 	private last: Promise<unknown> = Promise.resolve();
 
-	constructor(private readonly options: NetworksOptions) {}
+	constructor(private readonly options: NetworksOptions) {
+		this.records = new NetworkRecords(options.store);
+		this.names = new NameService(this.records, options);
+		this.devices = new NetworkDevices(this.records, this.names, options);
+		this.ports = new PublishedPorts(this.records);
+	}
 
 	/**
 	 * Reads the records, makes the predefined networks, and puts the machine right after a crash or a restart of the
 	 * engine: what belongs to containers that are not in `live` goes, what the others need is made again.
 	 */
 	async load(live: ReadonlySet<string>): Promise<void> {
-		for (const key of this.options.store.list('network-')) {
-			const network = this.options.store.get(key, isNetwork);
-			if (network !== undefined) {
-				this.networks.set(network.id, network);
-			}
-		}
+		this.records.load();
 		for (const name of PREDEFINED) {
-			if (this.byName(name) === undefined) {
-				this.save(newNetwork({ name, driver: name === 'none' ? 'null' : name }));
+			if (this.records.byName(name) === undefined) {
+				this.records.save(newNetwork({ name, driver: name === 'none' ? 'null' : name }));
 			}
 		}
 		await this.exclusive(() => this.reconcile(live));
@@ -125,41 +101,21 @@ export class Networks {
 
 	/** Sorted by name. */
 	list(): readonly Network[] {
-		return [...this.networks.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+		return this.records.list();
 	}
 
 	/** By name, id or unique id prefix. Throws "invalid" when a prefix fits several. */
 	find(nameOrId: string): Network | undefined {
-		const exact = this.byName(nameOrId) ?? this.networks.get(nameOrId);
-		if (exact !== undefined || nameOrId === '') {
-			return exact;
-		}
-		const matches = this.list().filter((network) => network.id.startsWith(nameOrId));
-		if (matches.length > 1) {
-			throw new EngineError(
-				'invalid',
-				`network ${nameOrId} is ambiguous (${matches.length} matches found on ID prefix)`,
-			);
-		}
-		return matches[0];
+		return this.records.find(nameOrId);
 	}
 
 	get(nameOrId: string): Network {
-		const network = this.find(nameOrId);
-		if (network === undefined) {
-			throw new EngineError('not-found', `network ${nameOrId} not found`);
-		}
-		return network;
+		return this.records.get(nameOrId);
 	}
 
 	/** The networks that a running container is on, in the order of its interfaces. */
 	connectionsOf(containerId: string): Connection[] {
-		return this.list()
-			.flatMap((network): Connection[] => {
-				const endpoint = network.endpoints[containerId];
-				return endpoint === undefined ? [] : [[network, endpoint]];
-			})
-			.sort(([, one], [, other]) => interfaceNumber(one) - interfaceNumber(other));
+		return this.records.connectionsOf(containerId);
 	}
 
 	/** The ports of a running container that lead to it now. */
@@ -169,29 +125,12 @@ export class Networks {
 
 	/** Throws "conflict" for a taken name or an overlapping subnet, "invalid", "unsupported". Touches no device. */
 	create(options: CreateNetworkOptions): Network {
-		if (PREDEFINED.includes(options.name)) {
-			throw new EngineError('denied', `operation is not permitted on predefined ${options.name} network`);
-		}
-		if (!NAME.test(options.name)) {
-			throw new EngineError(
-				'invalid',
-				`Cannot create network "${options.name}": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-			);
-		}
-		if (this.byName(options.name) !== undefined) {
+		checkCreate(options);
+		if (this.records.byName(options.name) !== undefined) {
 			throw new EngineError('conflict', `network with name ${options.name} already exists`);
 		}
-		if (options.driver !== '' && options.driver !== 'bridge') {
-			throw new EngineError('not-found', `plugin "${options.driver}" not found`);
-		}
-		if ('com.docker.network.bridge.name' in options.options) {
-			throw new EngineError(
-				'unsupported',
-				`Cannot create network "${options.name}": bridges cannot be given a name`,
-			);
-		}
 		const network = newNetwork({ ...options, driver: 'bridge', ...this.choosePool(options) });
-		this.save(network);
+		this.records.save(network);
 		this.announce('create', network);
 		return network;
 	}
@@ -264,20 +203,20 @@ export class Networks {
 	async connect(container: Member & { readonly pid: number }, config: EndpointConfig): Promise<void> {
 		await this.exclusive(async () => {
 			const network = this.get(config.network);
-			this.checkConnect(network, container);
+			checkMember(network, container);
 			const connections = this.connectionsOf(container.id);
 			const number = 1 + Math.max(-1, ...connections.map(([, endpoint]) => interfaceNumber(endpoint)));
 			const dns = connections[0]?.[1].dns ?? [];
 			try {
-				const endpoint = this.lease(this.prepare(network), container, { config, number, dns });
-				this.persist([network.id]);
-				await this.bringUp([network.id]);
-				await this.plug(this.get(network.id), endpoint, container.pid);
+				const endpoint = this.lease(network, container, { config, number, dns });
+				this.records.persist([network.id]);
+				await this.devices.bringUp([network.id]);
+				await this.devices.plug(this.get(network.id), endpoint, container.pid);
 			} catch (error) {
 				await this.unplug(container.id, network.id);
 				throw error;
 			}
-			this.refreshHosts([network.id]);
+			this.names.refresh([network.id]);
 			this.announce('connect', network, container.id);
 		});
 	}
@@ -293,20 +232,12 @@ export class Networks {
 					`container ${container.id} is not connected to network ${network.name}`,
 				);
 			}
-			const former = this.wayOut(container.id);
+			const former = this.records.wayOut(container.id);
 			await this.unplug(container.id, network.id);
-			const next = this.wayOut(container.id);
-			if (former?.[0].id === network.id && next !== undefined) {
-				this.changeEndpoint(next[0].id, { ...next[1], ports: endpoint.ports });
-				this.persist([next[0].id]);
-				await this.applyRules();
-				await batch(this.options.place, [`route replace default via ${next[0].gateway}`], {
-					pid: container.pid,
-				});
-			} else if (former?.[0].id === network.id) {
-				this.closeRelaysOf(container.id);
+			if (former?.[0].id === network.id) {
+				await this.moveWayOut(container, endpoint.ports);
 			}
-			this.refreshHosts([network.id], [container.id]);
+			this.names.refresh([network.id], [container.id]);
 			this.announce('disconnect', network, container.id);
 		});
 	}
@@ -315,23 +246,17 @@ export class Networks {
 	rename(containerId: string, name: string): void {
 		const connections = this.connectionsOf(containerId);
 		for (const [network, endpoint] of connections) {
-			this.changeEndpoint(network.id, { ...endpoint, container_name: name });
+			this.records.changeEndpoint(network.id, { ...endpoint, container_name: name });
 		}
-		this.persist(connections.map(([network]) => network.id));
-		this.refreshHosts(connections.map(([network]) => network.id));
+		this.records.persist(connections.map(([network]) => network.id));
+		this.names.refresh(connections.map(([network]) => network.id));
 	}
 
 	/** The engine leaves: sockets close, bridges and rules stay, so containers keep their network. */
 	async close(): Promise<void> {
 		await this.exclusive(() => {
-			for (const resolver of this.resolvers.values()) {
-				resolver?.close();
-			}
-			for (const relays of this.relays.values()) {
-				closeRelays(relays);
-			}
-			this.resolvers.clear();
-			this.relays.clear();
+			this.devices.close();
+			this.ports.closeAll();
 			return Promise.resolve();
 		});
 	}
@@ -342,120 +267,42 @@ export class Networks {
 		await this.detachNow(container.id);
 		const ids = request.endpoints.map((config, number) => {
 			const network = this.get(config.network);
-			this.checkConnect(network, container);
-			this.lease(this.prepare(network), container, { config, number, dns: dns.servers });
+			this.lease(network, container, { config, number, dns: dns.servers });
 			return network.id;
 		});
-		await this.publish(container, bindings);
-		this.persist(ids);
-		await this.bringUp(ids, signal);
-		this.refreshHosts(ids, [container.id]);
+		await this.ports.publish(container, bindings);
+		this.records.persist(ids);
+		await this.devices.bringUp(ids, signal);
+		this.names.refresh(ids, [container.id]);
 		const connections = this.connectionsOf(container.id);
 		for (const [network] of connections) {
 			this.announce('connect', network, container.id);
 		}
 		return {
-			outside: outsideBatch(connections, hostMtu(this.options.place)),
+			outside: outsideBatch(connections, this.devices.mtu),
 			inside: insideBatch(connections),
-			hosts: this.hostsOf(request, connections),
-			resolvConf: this.resolvConfOf(connections, dns),
+			hosts: this.names.hostsOf(container.hostname, request.extraHosts, connections),
+			resolvConf: this.names.resolvConfOf(connections, dns, (id) => this.devices.hasServer(id)),
 			connections,
 			ports: this.portsOf(container.id),
 		};
 	}
 
-	/** Endpoint and record; no device yet. */
-	private lease(
-		network: Network,
-		container: Member,
-		{ config, number, dns }: { config: EndpointConfig; number: number; dns: readonly string[] },
-	): Endpoint {
-		const pool = poolOf(network);
-		const address =
-			config.address === '' ? lowestFree(pool) : staticAddress(pool, this.checkStatic(network, config.address));
-		const endpoint: Endpoint = {
-			id: randomBytes(32).toString('hex'),
-			container_id: container.id,
-			container_name: container.name,
-			address: formatAddress(address),
-			mac_address:
-				config.mac_address === '' ? hardwareAddress(address) : checkHardwareAddress(config.mac_address),
-			interface: `eth${number}`,
-			// Random: the last run's device may still be on its way out when the next run begins.
-			veth: `mv-${randomBytes(5).toString('hex')}`,
-			aliases: config.aliases.filter((alias) => NAME.test(alias)),
-			dns,
-			ports: [],
-		};
-		this.changeEndpoint(network.id, endpoint);
+	/** An endpoint in memory; no device yet. */
+	private lease(network: Network, container: Member, options: LeaseOptions): Endpoint {
+		checkMember(network, container);
+		const endpoint = leaseEndpoint(this.prepare(network), container, options);
+		this.records.changeEndpoint(network.id, endpoint);
 		return endpoint;
-	}
-
-	private async publish(container: Member, bindings: readonly PortBinding[]): Promise<void> {
-		const connection = this.wayOut(container.id);
-		if (connection === undefined || bindings.length === 0) {
-			return;
-		}
-		const [network, endpoint] = connection;
-		const fallback = network.options['com.docker.network.bridge.host_binding_ipv4'] ?? '';
-		const wanted = bindings.map((binding) =>
-			binding.host_ip === '' ? { ...binding, host_ip: fallback } : binding,
-		);
-		try {
-			const relays = await openRelays(wanted, () => this.wayOut(container.id)?.[1].address);
-			this.relays.set(container.id, relays);
-			this.changeEndpoint(network.id, { ...endpoint, ports: relays.map((relay) => relay.port) });
-		} catch (error) {
-			if (!(error instanceof PortError)) {
-				throw error;
-			}
-			const text = `driver failed programming external connectivity on endpoint ${container.name} (${endpoint.id}): `;
-			throw new EngineError('runtime', text + portReason(error), { cause: error, exitCode: 125 });
-		}
-	}
-
-	/** Bridge, rules and name server of networks that have got an endpoint. */
-	private async bringUp(ids: readonly string[], signal?: AbortSignal): Promise<void> {
-		const { place } = this.options;
-		const down = ids.filter((id) => !this.resolvers.has(id)).map((id) => this.get(id));
-		for (const network of down) {
-			// Marked before it is made, so that a failure half way is cleaned up like any network.
-			this.resolvers.set(network.id, undefined);
-		}
-		await Promise.all([
-			this.applyRules(),
-			...down.map((network) => makeBridge(place, network, hostMtu(place), signal)),
-		]);
-		for (const network of down) {
-			this.resolvers.set(network.id, await this.startResolver(network));
-		}
-	}
-
-	private async startResolver(network: Network): Promise<Resolver | undefined> {
-		const resolver = new Resolver({
-			address: network.gateway,
-			view: (address) => this.viewFrom(network.id, address),
-			warn: this.options.warn,
-		});
-		try {
-			await resolver.listen();
-			return resolver;
-		} catch (error) {
-			if (!isTaken(error)) {
-				throw error;
-			}
-			this.options.warn(`No name server on network "${network.name}", hosts files only: ${messageOf(error)}`);
-			return undefined;
-		}
 	}
 
 	private async detachNow(containerId: string): Promise<void> {
 		const connections = this.connectionsOf(containerId);
-		this.closeRelaysOf(containerId);
+		this.ports.close(containerId);
 		for (const [network] of connections) {
 			await this.unplug(containerId, network.id);
 		}
-		this.refreshHosts(connections.map(([network]) => network.id));
+		this.names.refresh(connections.map(([network]) => network.id));
 	}
 
 	/** Removes an endpoint with its device, and all of the network when it was the last. */
@@ -465,79 +312,53 @@ export class Networks {
 		if (endpoint === undefined) {
 			return;
 		}
-		this.save({ ...network, endpoints });
-		await this.attempt(() => removeDevices(this.options.place, [endpoint.veth]));
+		this.records.save({ ...network, endpoints });
+		await this.attempt(() => this.devices.removeLinks([endpoint.veth]));
 		if (Object.keys(endpoints).length === 0) {
-			await this.release(networkId);
+			await this.attempt(() => this.devices.release(networkId));
 		}
-		await this.attempt(() => this.applyRules());
+		await this.attempt(() => this.devices.applyRules());
 	}
 
-	private async release(networkId: string): Promise<void> {
-		if (this.resolvers.has(networkId)) {
-			this.resolvers.get(networkId)?.close();
-			this.resolvers.delete(networkId);
-			await this.attempt(() => removeDevices(this.options.place, [this.get(networkId).bridge]));
+	/** After the network with the default route and the ports is gone: another takes its place, if there is one. */
+	private async moveWayOut(
+		container: Member & { readonly pid: number },
+		ports: readonly PublishedPort[],
+	): Promise<void> {
+		const [network, endpoint] = this.records.wayOut(container.id) ?? [];
+		if (network === undefined || endpoint === undefined) {
+			this.ports.close(container.id);
+			return;
 		}
-	}
-
-	private async plug(network: Network, endpoint: Endpoint, pid: number): Promise<void> {
-		const { place } = this.options;
-		const lines = vethLines(network, endpoint, { mtu: hostMtu(place), namespace: String(pid) })
-			.trimEnd()
-			.split('\n');
-		await batch(place, lines);
-		const isWayOut = this.wayOut(endpoint.container_id)?.[0].id === network.id;
-		const route = isWayOut ? [`route replace default via ${network.gateway}`] : [];
-		await batch(place, [...addressLines(network, endpoint), ...route], { pid });
+		this.records.changeEndpoint(network.id, { ...endpoint, ports });
+		this.records.persist([network.id]);
+		await this.devices.applyRules();
+		await this.devices.routeThrough(network, container.pid);
 	}
 
 	private async reconcile(live: ReadonlySet<string>): Promise<void> {
-		for (const network of this.networks.values()) {
+		for (const network of this.list()) {
 			const endpoints = Object.fromEntries(Object.entries(network.endpoints).filter(([id]) => live.has(id)));
 			if (Object.keys(endpoints).length !== Object.keys(network.endpoints).length) {
-				this.save({ ...network, endpoints });
+				this.records.save({ ...network, endpoints });
 			}
 		}
 		if (!this.options.facts.hasBridge) {
 			return;
 		}
-		const used = this.list().filter(isUsed);
-		await this.attempt(() => this.applyRules());
+		const used = this.records.used();
+		await this.attempt(() => this.devices.applyRules());
 		for (const network of used) {
-			await this.attempt(() => this.bringUp([network.id]));
+			await this.attempt(() => this.devices.bringUp([network.id]));
 		}
-		await this.attempt(async () => {
-			const present = new Set(await listBridges(this.options.place));
-			const unused = this.list().filter((network) => !used.includes(network) && present.has(network.bridge));
-			await removeDevices(
-				this.options.place,
-				unused.map((network) => network.bridge),
-			);
-		});
-		for (const [, endpoint] of used.flatMap((network) => Object.entries(network.endpoints))) {
-			await this.reopen(endpoint);
-		}
-		this.refreshHosts(used.map((network) => network.id));
-	}
-
-	/** The ports of a container that ran on without the engine: the rules led to it all the time, the sockets come back. */
-	private async reopen(endpoint: Endpoint): Promise<void> {
-		const relays: Relay[] = [];
-		for (const port of endpoint.ports) {
-			await this.attempt(async () => {
-				relays.push(await openRelay(port, () => this.wayOut(endpoint.container_id)?.[1].address));
+		await this.attempt(() => this.devices.removeUnused());
+		for (const endpoint of used.flatMap((network) => Object.values(network.endpoints))) {
+			const failures = await this.ports.reopen(endpoint.container_id, endpoint.ports);
+			failures.forEach((failure) => {
+				this.options.warn(messageOf(failure));
 			});
 		}
-		if (relays.length > 0) {
-			this.relays.set(endpoint.container_id, relays);
-		}
-	}
-
-	private async applyRules(): Promise<void> {
-		const used = this.list().filter(isUsed);
-		const { facts, place } = this.options;
-		await applyFirewall(facts, place, this.get(DEFAULT_NETWORK).id.slice(0, 8), used.map(firewallNetwork));
+		this.names.refresh(used.map((network) => network.id));
 	}
 
 	/** The default network gets its subnet when it is first used, when the host's routes are known. */
@@ -546,7 +367,7 @@ export class Networks {
 			return network;
 		}
 		const prepared = { ...network, ...this.choosePool({ subnet: '', gateway: '', ip_range: '' }) };
-		this.save(prepared);
+		this.records.save(prepared);
 		return prepared;
 	}
 
@@ -556,129 +377,10 @@ export class Networks {
 		return choosePool(options, others, routes);
 	}
 
-	private checkConnect(network: Network, container: Member): void {
-		if (network.driver !== 'bridge') {
-			throw new EngineError(
-				'denied',
-				`cannot connect container to ${network.name} network - container must be created in ${network.name} network mode`,
-			);
-		}
-		if (network.endpoints[container.id] !== undefined) {
-			throw new EngineError(
-				'denied',
-				`endpoint with name ${container.name} already exists in network ${network.name}`,
-			);
-		}
-	}
-
-	private checkStatic(network: Network, address: string): string {
-		if (network.name === DEFAULT_NETWORK) {
-			throw new EngineError('invalid', 'user specified IP address is supported on user defined networks only');
-		}
-		if (!network.has_user_subnet) {
-			throw new EngineError(
-				'invalid',
-				'user specified IP address is supported only when connecting to networks with user configured subnets',
-			);
-		}
-		return address;
-	}
-
-	/** The connection with the default route and the ports. */
-	private wayOut(containerId: string): Connection | undefined {
-		return this.connectionsOf(containerId).find(([network]) => !network.internal);
-	}
-
-	private viewFrom(networkId: string, address: string): View | undefined {
-		const asking = Object.values(this.networks.get(networkId)?.endpoints ?? {}).find(
-			(endpoint) => endpoint.address === address,
-		);
-		if (asking === undefined) {
-			return undefined;
-		}
-		const connections = this.connectionsOf(asking.container_id);
-		const named = connections.map(([network]) => network).filter((network) => network.name !== DEFAULT_NETWORK);
-		return {
-			lookup: (name) => named.flatMap((network) => addressesOf(network, name)),
-			reverse: (neighbour) => named.flatMap((network) => fullNames(network, neighbour))[0],
-			forwarders: connections.every(([network]) => network.internal)
-				? []
-				: asking.dns.length > 0
-					? asking.dns
-					: hostResolvConf().nameservers,
-		};
-	}
-
-	private hostsOf(request: AttachRequest, connections: readonly Connection[]): string {
-		const gateway = connections[0]?.[0].gateway ?? '127.0.0.1';
-		return hostsFile({
-			extra: request.extraHosts.map((text) => parseExtraHost(text, gateway)),
-			own: connections.map(([, endpoint]) => ({
-				address: endpoint.address,
-				names: [request.container.hostname],
-			})),
-			members: membersOf(connections),
-		});
-	}
-
-	private resolvConfOf(connections: readonly Connection[], dns: DnsConfig): string {
-		// The first network with names, else the default bridge.
-		const [network] = connections.find(([candidate]) => candidate.name !== DEFAULT_NETWORK) ?? connections[0] ?? [];
-		const hasServer = network !== undefined && this.resolvers.get(network.id) !== undefined;
-		const plan = planResolvConf({
-			host: hostResolvConf(),
-			gateway: hasServer ? network.gateway : undefined,
-			hasNames: network !== undefined && network.name !== DEFAULT_NETWORK,
-			internal: connections.every(([candidate]) => candidate.internal),
-			dns,
-		});
-		return formatResolvConf(plan);
-	}
-
-	/** Writes the names of neighbours into the hosts files of all members of these networks, except some containers. */
-	private refreshHosts(networkIds: readonly string[], except: readonly string[] = []): void {
-		const containers = new Set(networkIds.flatMap((id) => Object.keys(this.networks.get(id)?.endpoints ?? {})));
-		for (const id of containers) {
-			if (!except.includes(id)) {
-				rewriteMembers(this.options.hostsFile(id), membersOf(this.connectionsOf(id)));
-			}
-		}
-	}
-
 	/** A network that nobody is on has no devices, so the record is all there is. */
 	private forget(network: Network): void {
-		this.options.store.remove(`network-${network.id}`);
-		this.networks.delete(network.id);
+		this.records.remove(network);
 		this.announce('destroy', network);
-	}
-
-	/** In memory; `persist` follows once all of a change is known, and before anything of it is on the machine. */
-	private changeEndpoint(networkId: string, endpoint: Endpoint): void {
-		const network = this.get(networkId);
-		this.networks.set(networkId, {
-			...network,
-			endpoints: { ...network.endpoints, [endpoint.container_id]: endpoint },
-		});
-	}
-
-	private persist(networkIds: readonly string[]): void {
-		for (const id of networkIds) {
-			this.save(this.get(id));
-		}
-	}
-
-	private closeRelaysOf(containerId: string): void {
-		closeRelays(this.relays.get(containerId) ?? []);
-		this.relays.delete(containerId);
-	}
-
-	private byName(name: string): Network | undefined {
-		return [...this.networks.values()].find((network) => network.name === name);
-	}
-
-	private save(network: Network): void {
-		this.options.store.save(`network-${network.id}`, network);
-		this.networks.set(network.id, network);
 	}
 
 	private announce(action: string, network: Network, container?: string): void {
@@ -713,71 +415,18 @@ export class Networks {
 	}
 }
 
-function newNetwork(
-	fields: Partial<Omit<Network, 'driver'>> & Pick<Network, 'name'> & { readonly driver: string },
-): Network {
-	const id = randomBytes(32).toString('hex');
-	const driver = fields.driver === 'host' || fields.driver === 'null' ? fields.driver : 'bridge';
-	return {
-		id,
-		name: fields.name,
-		driver,
-		created: rfc3339(nowNanoseconds()),
-		internal: fields.internal ?? false,
-		labels: fields.labels ?? {},
-		options: fields.options ?? {},
-		subnet: fields.subnet ?? '',
-		gateway: fields.gateway ?? '',
-		ip_range: fields.ip_range ?? '',
-		has_user_subnet: fields.has_user_subnet ?? false,
-		bridge: driver === 'bridge' ? `md-${id.slice(0, 8)}` : '',
-		endpoints: {},
-	};
-}
-
-function firewallNetwork(network: Network): FirewallNetwork {
-	const option = (name: string): string | undefined => network.options[`com.docker.network.bridge.${name}`];
-	return {
-		bridge: network.bridge,
-		subnet: network.subnet,
-		gateway: network.gateway,
-		internal: network.internal,
-		isConnected: option('enable_icc') !== 'false',
-		isMasqueraded: option('enable_ip_masquerade') !== 'false',
-		ports: Object.values(network.endpoints).flatMap((endpoint) =>
-			endpoint.ports
-				.filter((port) => parseAddress(port.host_ip) !== undefined)
-				.map((port) => ({ ...port, address: endpoint.address })),
-		),
-	};
-}
-
-function isUsed(network: Network): boolean {
-	return Object.keys(network.endpoints).length > 0;
-}
-
-function interfaceNumber(endpoint: Endpoint): number {
-	return Number(endpoint.interface.slice('eth'.length));
-}
-
-function checkHardwareAddress(text: string): string {
-	if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(text)) {
-		throw new EngineError('invalid', `invalid MAC address: ${text}`);
+/** What can be refused without a look at other networks. */
+function checkCreate({ name, driver, options }: CreateNetworkOptions): void {
+	if (PREDEFINED.includes(name)) {
+		throw new EngineError('denied', `operation is not permitted on predefined ${name} network`);
 	}
-	return text.toLowerCase();
-}
-
-function portReason({ port, code }: PortError): string {
-	const place = `Bind for ${formatHostPort(port)} failed`;
-	if (code === 'EADDRINUSE') {
-		return `${place}: port is already allocated`;
+	if (!isNetworkName(name)) {
+		throw new EngineError('invalid', `Cannot create network "${name}": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
 	}
-	if (code === 'EACCES') {
-		return `${place}: permission denied, ports below net.ipv4.ip_unprivileged_port_start need root rights`;
+	if (driver !== '' && driver !== 'bridge') {
+		throw new EngineError('not-found', `plugin "${driver}" not found`);
 	}
-	return code === 'EADDRNOTAVAIL' ? `${place}: cannot assign requested address` : `${place}: ${code}`;
-}
-
-function hostResolvConf(): ReturnType<typeof parseResolvConf> {
-	return parseResolvConf(readOr('/etc/resolv.conf', ''));
+	if ('com.docker.network.bridge.name' in options) {
+		throw new EngineError('unsupported', `Cannot create network "${name}": bridges cannot be given a name`);
+	}
 }

@@ -1,0 +1,145 @@
+import { messageOf } from '../errors';
+import { parseAddress } from './address';
+import { addressLines, batch, hostMtu, listBridges, makeBridge, removeDevices, vethLines } from './bridge';
+import type { NetworkFacts } from './firewall';
+import { applyFirewall } from './firewall';
+import type { NameService } from './name-service';
+import type { Endpoint, Network } from './network';
+import { DEFAULT_NETWORK } from './network';
+import type { NetworkRecords } from './network-records';
+import type { NetworkPlace } from './place';
+import { isTaken, Resolver } from './resolver';
+import type { FirewallNetwork } from './rules';
+
+export interface DevicesOptions {
+	readonly place: NetworkPlace;
+	readonly facts: NetworkFacts;
+	readonly warn: (message: string) => void;
+}
+
+/**
+ * What the networks in use have on the host: a bridge, firewall rules and a name server each. They are there while a
+ * container is on the network, so nothing is left on the machine when no container runs.
+ */
+export class NetworkDevices {
+	/** By network id, for networks with a bridge up; undefined when another program has the address. */
+	private readonly resolvers = new Map<string, Resolver | undefined>();
+
+	constructor(
+		private readonly records: NetworkRecords,
+		private readonly names: NameService,
+		private readonly options: DevicesOptions,
+	) {}
+
+	get mtu(): number {
+		return hostMtu(this.options.place);
+	}
+
+	/** Whether a name server of ours listens on the network's gateway. */
+	hasServer(networkId: string): boolean {
+		return this.resolvers.get(networkId) !== undefined;
+	}
+
+	/** Bridge, rules and name server of networks that have got an endpoint. */
+	async bringUp(ids: readonly string[], signal?: AbortSignal): Promise<void> {
+		const { place } = this.options;
+		const down = ids.filter((id) => !this.resolvers.has(id)).map((id) => this.records.get(id));
+		for (const network of down) {
+			// Marked before it is made, so that a failure half way is cleaned up like any network.
+			this.resolvers.set(network.id, undefined);
+		}
+		await Promise.all([this.applyRules(), ...down.map((network) => makeBridge(place, network, this.mtu, signal))]);
+		for (const network of down) {
+			this.resolvers.set(network.id, await this.startResolver(network));
+		}
+	}
+
+	/** Name server and bridge of a network that nobody is on any more. */
+	async release(networkId: string): Promise<void> {
+		if (this.resolvers.has(networkId)) {
+			this.resolvers.get(networkId)?.close();
+			this.resolvers.delete(networkId);
+			await this.removeLinks([this.records.get(networkId).bridge]);
+		}
+	}
+
+	/** Gives a running container, known by its process, an interface on a network that is up. */
+	async plug(network: Network, endpoint: Endpoint, pid: number): Promise<void> {
+		const { place } = this.options;
+		const lines = vethLines(network, endpoint, { mtu: this.mtu, namespace: String(pid) })
+			.trimEnd()
+			.split('\n');
+		await batch(place, lines);
+		await batch(place, addressLines(network, endpoint), { pid });
+		if (this.records.wayOut(endpoint.container_id)?.[0].id === network.id) {
+			await this.routeThrough(network, pid);
+		}
+	}
+
+	/** A running container's default route. */
+	async routeThrough(network: Network, pid: number): Promise<void> {
+		await batch(this.options.place, [`route replace default via ${network.gateway}`], { pid });
+	}
+
+	async removeLinks(names: readonly string[]): Promise<void> {
+		await removeDevices(this.options.place, names);
+	}
+
+	/** Bridges that a crash has left of networks that nobody is on. */
+	async removeUnused(): Promise<void> {
+		const present = new Set(await listBridges(this.options.place));
+		const used = this.records.used();
+		const unused = this.records.list().filter((network) => !used.includes(network) && present.has(network.bridge));
+		await this.removeLinks(unused.map((network) => network.bridge));
+	}
+
+	/** Makes the firewall what the networks in use need. */
+	async applyRules(): Promise<void> {
+		const { facts, place } = this.options;
+		const store = this.records.get(DEFAULT_NETWORK).id.slice(0, 8);
+		await applyFirewall(facts, place, store, this.records.used().map(firewallNetwork));
+	}
+
+	/** The engine leaves: bridges and rules stay, so containers keep their network. */
+	close(): void {
+		for (const resolver of this.resolvers.values()) {
+			resolver?.close();
+		}
+		this.resolvers.clear();
+	}
+
+	private async startResolver(network: Network): Promise<Resolver | undefined> {
+		const resolver = new Resolver({
+			address: network.gateway,
+			view: (address) => this.names.viewFrom(network.id, address),
+			warn: this.options.warn,
+		});
+		try {
+			await resolver.listen();
+			return resolver;
+		} catch (error) {
+			if (!isTaken(error)) {
+				throw error;
+			}
+			this.options.warn(`No name server on network "${network.name}", hosts files only: ${messageOf(error)}`);
+			return undefined;
+		}
+	}
+}
+
+function firewallNetwork(network: Network): FirewallNetwork {
+	const option = (name: string): string | undefined => network.options[`com.docker.network.bridge.${name}`];
+	return {
+		bridge: network.bridge,
+		subnet: network.subnet,
+		gateway: network.gateway,
+		internal: network.internal,
+		isConnected: option('enable_icc') !== 'false',
+		isMasqueraded: option('enable_ip_masquerade') !== 'false',
+		ports: Object.values(network.endpoints).flatMap((endpoint) =>
+			endpoint.ports
+				.filter((port) => parseAddress(port.host_ip) !== undefined)
+				.map((port) => ({ ...port, address: endpoint.address })),
+		),
+	};
+}
