@@ -24,6 +24,7 @@ import { readText } from './core/container/shim';
 import { EngineError, messageOf, systemCode } from './core/errors';
 import { Events } from './core/events';
 import { Images } from './core/image/images';
+import { Registries } from './core/image/registries';
 import { probeNetwork } from './core/network/firewall';
 import { Networks } from './core/network/networks';
 import { HOST } from './core/network/place';
@@ -166,6 +167,7 @@ class Engine {
 
 interface OpenCore {
 	readonly images: Images;
+	readonly registries: Registries;
 	readonly containers: Containers;
 	readonly networks: Networks;
 	readonly volumes: Volumes;
@@ -220,7 +222,16 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 	const lastBoot = readText(bootFile);
 	containers.resume(lastBoot !== undefined && lastBoot !== currentBootId());
 	writeAtomically(bootFile, currentBootId());
-	return { images, containers, networks, volumes, events, facts: await engineFacts(runtime, networkFacts) };
+	const registries = new Registries(root);
+	return {
+		images,
+		registries,
+		containers,
+		networks,
+		volumes,
+		events,
+		facts: await engineFacts(runtime, networkFacts),
+	};
 }
 
 async function main(): Promise<void> {

@@ -2,6 +2,8 @@ import { demultiplex, jsonMessages, MULTIPLEXED_STREAM, rawOutput } from './stre
 import type { OutputChunk } from './stream';
 import { parseTime } from './time';
 import { splitReference } from './references';
+import { registryCalls, registryHeaders } from './registry-client';
+import type { RegistryCalls, RegistryContext } from './registry-client';
 import { abortError, ApiError, asCallersError, bodyOf, isOlderVersion, Transport } from './transport';
 import type {
 	ContainerInspect,
@@ -82,6 +84,8 @@ export interface Client {
 		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<ImageDeleteItem[]>;
 	};
 
+	readonly registries: RegistryCalls;
+
 	readonly containers: {
 		list(
 			options?: Cancel & { readonly all?: boolean; readonly filters?: Filters; readonly limit?: number },
@@ -146,14 +150,15 @@ export interface Client {
 	};
 }
 
-/** Makes a client; see the interface. */
-export function createClient(connect: (signal?: AbortSignal) => Promise<string>): Client {
+/** Makes a client; see the interface. Without a context, registries are used anonymously. */
+export function createClient(connect: (signal?: AbortSignal) => Promise<string>, context?: RegistryContext): Client {
 	const transport = new Transport(connect);
 	return {
 		version: (options) => transport.json<Version>({ method: 'GET', path: '/version', signal: options?.signal }),
 		info: (options) => transport.json<Info>({ method: 'GET', path: '/info', signal: options?.signal }),
 		events: (options) => events(transport, options),
-		images: imageCalls(transport),
+		images: imageCalls(transport, context),
+		registries: registryCalls(transport, context),
 		containers: containerCalls(transport),
 		networks: networkCalls(transport),
 		volumes: volumeCalls(transport),
@@ -189,7 +194,7 @@ async function* events(
 	}
 }
 
-function imageCalls(transport: Transport): Client['images'] {
+function imageCalls(transport: Transport, context: RegistryContext | undefined): Client['images'] {
 	const image = (name: string) => `/images/${encodeName(name)}`;
 	return {
 		list: (options) =>
@@ -201,7 +206,7 @@ function imageCalls(transport: Transport): Client['images'] {
 			}),
 		inspect: (name, options) =>
 			transport.json<ImageInspect>({ method: 'GET', path: `${image(name)}/json`, signal: options?.signal }),
-		pull: (reference, options) => pull(transport, reference, options),
+		pull: (reference, options) => pull(transport, context, reference, options),
 		tag: (source, target, options) => {
 			const { name, tag } = splitReference(target);
 			return transport.done({
@@ -224,6 +229,7 @@ function imageCalls(transport: Transport): Client['images'] {
 
 async function* pull(
 	transport: Transport,
+	context: RegistryContext | undefined,
 	reference: string,
 	options: Parameters<Client['images']['pull']>[1] = {},
 ): AsyncGenerator<ProgressMessage> {
@@ -233,7 +239,7 @@ async function* pull(
 		path: '/images/create',
 		// Without a tag, engines before API 1.41 would pull every tag of the repository.
 		query: { fromImage: name, tag: tag ?? 'latest', platform: options.platform },
-		headers: options.auth === undefined ? {} : { 'X-Registry-Auth': base64Json(options.auth) },
+		headers: await registryHeaders(context, reference, options.auth),
 		isIdempotent: true,
 		signal: options.signal,
 	});
@@ -551,8 +557,4 @@ function filtersOf(filters: Filters | undefined): string | undefined {
 /** The API takes Unix seconds with a fraction; people give more kinds of time. */
 function unixTime(text: string | undefined): string | undefined {
 	return text === undefined ? undefined : parseTime(text);
-}
-
-function base64Json(value: object): string {
-	return Buffer.from(JSON.stringify(value)).toString('base64url');
 }

@@ -16,3 +16,14 @@ function withoutTag(reference: string): string {
 	const colon = reference.lastIndexOf(':');
 	return colon > reference.lastIndexOf('/') ? reference.slice(0, colon) : reference;
 }
+
+/** The registry and the whole name of a reference: "docker.io" and "docker.io/library/nginx" for "nginx:1". */
+export function registryOf(reference: string): { readonly registry: string; readonly name: string } {
+	const { name } = splitReference(reference);
+	const [first = '', ...rest] = name.split('/');
+	const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first);
+	const registry = !isHost || first === 'index.docker.io' ? 'docker.io' : first;
+	const repository = isHost ? rest.join('/') : name;
+	const isOfficial = registry === 'docker.io' && !repository.includes('/');
+	return { registry, name: `${registry}/${isOfficial ? 'library/' : ''}${repository}` };
+}

@@ -5,6 +5,7 @@ import { EngineError } from '../core/errors';
 import type { Containers } from '../core/container/containers';
 import type { Events } from '../core/events';
 import type { Images } from '../core/image/images';
+import type { Registries } from '../core/image/registries';
 import type { Networks } from '../core/network/networks';
 import type { EngineFacts } from '../core/system/info';
 import type { Volumes } from '../core/volume/volumes';
@@ -17,6 +18,7 @@ export interface Core {
 	/** Folder of the store, absolute. */
 	readonly root: string;
 	readonly images: Images;
+	readonly registries: Registries;
 	readonly containers: Containers;
 	readonly networks: Networks;
 	readonly volumes: Volumes;

@@ -10,6 +10,7 @@ import type { Route } from './route';
 import { containerRoutes } from './routes/containers';
 import { imageRoutes } from './routes/images';
 import { networkRoutes } from './routes/networks';
+import { registryRoutes } from './routes/registries';
 import { swarmRoutes } from './routes/swarm';
 import { systemRoutes } from './routes/system';
 import { volumeRoutes } from './routes/volumes';
@@ -19,6 +20,7 @@ import { listenOnSocket } from './unix-socket';
 const ROUTES: readonly Route[] = [
 	...systemRoutes,
 	...imageRoutes,
+	...registryRoutes,
 	...containerRoutes,
 	...networkRoutes,
 	...volumeRoutes,

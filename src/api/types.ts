@@ -337,3 +337,13 @@ export interface RegistryAuth {
 	readonly registrytoken?: string;
 	readonly serveraddress?: string;
 }
+
+/** Where registries are and how they are reached; see core/image/registry-settings. */
+export interface RegistrySettings {
+	readonly mirrors?: Readonly<Record<string, readonly string[]>>;
+	readonly insecure?: readonly string[];
+	readonly certificates?: readonly string[];
+	readonly proxy?: string;
+	readonly noProxy?: string;
+	readonly timeout?: number;
+}

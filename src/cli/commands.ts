@@ -62,6 +62,26 @@ export const rows = [
 		load: async () => (await import('./pull')).pull,
 	}),
 	row({
+		names: ['login'],
+		usage: '[OPTIONS] [SERVER]',
+		summary: 'Log in to a registry',
+		operands: { least: 0, most: 1 },
+		flags: {
+			password: text('-p, --password', 'string', 'Password'),
+			passwordStdin: toggle('--password-stdin', 'Take the password from stdin'),
+			username: text('-u, --username', 'string', 'Username'),
+		},
+		load: async () => (await import('./login')).login,
+	}),
+	row({
+		names: ['logout'],
+		usage: '[SERVER]',
+		summary: 'Log out from a registry',
+		operands: { least: 0, most: 1 },
+		flags: {},
+		load: async () => (await import('./login')).logout,
+	}),
+	row({
 		names: ['image tag', 'tag'],
 		usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
 		summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',

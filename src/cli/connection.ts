@@ -33,10 +33,16 @@ export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv): Ta
 
 /** A client of the chosen engine. Our own engine is started by the first call, when it is not running. */
 export function openClient(target: Target, engine: string, log: (message: string) => void): Client {
+	const context = {
+		auth: async (name: string) => {
+			const { Credentials } = await import('../api/credentials');
+			return new Credentials().find(name);
+		},
+	};
 	if (target.kind === 'socket') {
-		return createClient(() => Promise.resolve(target.path));
+		return createClient(() => Promise.resolve(target.path), context);
 	}
-	return createClient((signal) => connectEngine({ root: target.root, engine, log }, signal));
+	return createClient((signal) => connectEngine({ root: target.root, engine, log }, signal), context);
 }
 
 function defaultRoot(env: NodeJS.ProcessEnv): string {

@@ -4,6 +4,7 @@ import { apiCases } from './api';
 import { imageCases } from './images';
 import { logCases } from './logs';
 import { networkCases } from './networks';
+import { registryCases } from './registries';
 import { restartPolicyCases } from './restart';
 import { hasDocker } from './setup';
 import {
@@ -79,6 +80,7 @@ describe('engine contract', () => {
 			});
 
 			imageCases(() => subject);
+			registryCases(() => subject);
 			containerCases(() => subject);
 			logCases(() => subject);
 			volumeCases(() => subject);

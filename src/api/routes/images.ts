@@ -4,11 +4,12 @@ import type { Image, Platform } from '../../core/types';
 import { booleanFilter, globToRegExp, hasLabels } from '../filters';
 import type { FilterValues } from '../filters';
 import { splitReference } from '../references';
+import { registryOptions } from '../registry-headers';
 import type { ApiRequest } from '../request';
 import { route } from '../route';
 import type { Route } from '../route';
 import { imageInspect, imageSummary, repoTags } from '../shapes';
-import type { ProgressMessage, RegistryAuth } from '../types';
+import type { ProgressMessage } from '../types';
 
 const LIST_FILTERS = ['reference', 'dangling', 'label', 'before', 'since'];
 
@@ -30,7 +31,7 @@ async function create(request: ApiRequest): Promise<void> {
 		throw new EngineError('unsupported', 'Cannot import image: only pulling (fromImage) is supported yet');
 	}
 	const platform = parsePlatform(request.text('platform'));
-	const auth = parseRegistryAuth(request.incoming.headers['x-registry-auth']);
+	const { auth, settings } = registryOptions(request);
 	const progress = new ProgressWriter(request, request.text('tag') ?? '');
 	try {
 		await request.core.images.pull(joinReference(name, request.text('tag')), {
@@ -40,6 +41,7 @@ async function create(request: ApiRequest): Promise<void> {
 			},
 			...(platform === undefined ? {} : { platform }),
 			...(auth === undefined ? {} : { auth }),
+			...(settings === undefined ? {} : { registries: settings }),
 		});
 		await progress.finish();
 	} catch (error) {
@@ -245,34 +247,6 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 
 function hostArchitecture(): string {
 	return process.arch === 'x64' ? 'amd64' : process.arch;
-}
-
-/** The credentials in X-Registry-Auth, base64url JSON; undefined when there are none. They are never logged. */
-export function parseRegistryAuth(header: string | string[] | undefined): RegistryAuth | undefined {
-	if (typeof header !== 'string' || header === '') {
-		return undefined;
-	}
-	let value: unknown;
-	try {
-		value = JSON.parse(Buffer.from(header, 'base64url').toString());
-	} catch (error) {
-		if (!(error instanceof SyntaxError)) {
-			throw error;
-		}
-		// Without the cause: it would quote a part of the credentials.
-		throw new EngineError('invalid', 'invalid X-Registry-Auth header: it is not base64url JSON');
-	}
-	const member = (name: string): Record<string, string> => {
-		const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-		return typeof found === 'string' && found !== '' ? { [name]: found } : {};
-	};
-	const auth = {
-		...member('username'),
-		...member('password'),
-		...member('identitytoken'),
-		...member('registrytoken'),
-	};
-	return Object.keys(auth).length === 0 ? undefined : auth;
 }
 
 /** A layer's short id; the first line of a pull has the tag in its place. */

@@ -26,12 +26,6 @@ export const systemRoutes: readonly Route[] = [
 		request.json(info(request));
 	}),
 	route('GET', '/events', events),
-	route('POST', '/auth', () => {
-		throw new EngineError(
-			'unsupported',
-			'Cannot log in: this engine does not check credentials yet; it uses those that a client sends with a pull, else those in ~/.docker/config.json',
-		);
-	}),
 	route('GET', '/plugins', (request) => {
 		request.json([]);
 	}),

@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { EngineError } from '../errors';
 import type { RegistryAuth } from './credentials';
-import { connectionReason, isLoopback, readBody } from './transport';
+import { connectionReason, readBody } from './transport';
 import type { Transport } from './transport';
 
 export interface Challenge {
@@ -21,6 +21,7 @@ export interface Grant {
 	readonly expires: number;
 }
 
+const CLIENT_ID = 'mydocker';
 const MAX_TOKEN_ANSWER = 1024 * 1024;
 const DEFAULT_LIFETIME = 60;
 /** Tokens are not used in their last seconds, so that they do not expire under way. */
@@ -30,16 +31,22 @@ const tokenSchema = v.object({
 	token: v.nullish(v.string(), ''),
 	access_token: v.nullish(v.string(), ''),
 	expires_in: v.nullish(v.number(), DEFAULT_LIFETIME),
+	refresh_token: v.nullish(v.string(), ''),
 });
 
 /** Holds the authorizations of one registry. */
 export class Authorizer {
+	/** A refresh token that the token service gave: it may be kept in place of the password. */
+	identityToken: string | undefined;
+
 	constructor(
 		private readonly host: string,
 		private readonly credentials: RegistryAuth | undefined,
 		private readonly transport: Transport,
 		/** By scope; may come from another Authorizer of the same registry. */
 		readonly grants: Map<string, Grant>,
+		/** Asks for a refresh token, which stays valid when this process is long gone. */
+		private readonly isLogin = false,
 	) {}
 
 	/** The header to send, or undefined when nothing is known yet or it has expired. */
@@ -76,9 +83,11 @@ export class Authorizer {
 		}
 		const realm = this.realmOf(challenge);
 		const service = challenge.parameters['service'];
-		const answer = this.credentials?.identitytoken
-			? await this.postToken(realm, service, scope, this.credentials.identitytoken, signal)
+		const refreshToken = this.identityToken ?? this.credentials?.identitytoken;
+		const answer = refreshToken
+			? await this.postToken(realm, service, scope, refreshToken, signal)
 			: await this.getToken(realm, service, scope, signal);
+		this.identityToken = answer.refresh_token || this.identityToken;
 		const token = answer.access_token || answer.token;
 		if (token === '') {
 			throw this.failure('its token service gave no token');
@@ -91,10 +100,10 @@ export class Authorizer {
 	private realmOf(challenge: Challenge): URL {
 		const text = challenge.parameters['realm'] ?? '';
 		const realm = URL.canParse(text) ? new URL(text) : undefined;
-		if (realm?.protocol === 'https:' || (realm?.protocol === 'http:' && isLoopback(realm.hostname))) {
+		if (realm?.protocol === 'https:' || (realm?.protocol === 'http:' && this.transport.isInsecure(realm))) {
 			return realm;
 		}
-		throw this.failure(`its token service "${text}" is not reached over https`);
+		throw this.failure(`its token service "${text.slice(0, 200)}" is not reached over https`);
 	}
 
 	private async getToken(
@@ -107,7 +116,13 @@ export class Authorizer {
 		if (service !== undefined) {
 			url.searchParams.set('service', service);
 		}
-		url.searchParams.set('scope', scope);
+		for (const each of scope.split(' ').filter((part) => part !== '')) {
+			url.searchParams.append('scope', each);
+		}
+		if (this.isLogin) {
+			url.searchParams.set('offline_token', 'true');
+			url.searchParams.set('client_id', CLIENT_ID);
+		}
 		const basic = basicOf(this.credentials);
 		if (basic !== undefined) {
 			url.searchParams.set('account', this.credentials?.username ?? '');
@@ -124,7 +139,7 @@ export class Authorizer {
 	): Promise<Token> {
 		const body = new URLSearchParams({
 			grant_type: 'refresh_token',
-			client_id: 'mydocker',
+			client_id: CLIENT_ID,
 			...(service === undefined ? {} : { service }),
 			scope,
 			refresh_token: refreshToken,
@@ -145,7 +160,7 @@ export class Authorizer {
 				const reason = `its token service "${url.host}" does not answer: ${connectionReason(error)}`;
 				throw this.failure(reason, 'unreachable', error);
 			});
-		const body = await readBody(response, MAX_TOKEN_ANSWER);
+		const body = await readBody(response, MAX_TOKEN_ANSWER, 5 * this.transport.idle);
 		const status = response.statusCode ?? 0;
 		if (status === 401 || status === 403) {
 			throw this.failure('the user name or password is wrong, or may not do this');

@@ -7,7 +7,6 @@ import type { Events } from '../events';
 import type { Store } from '../store';
 import type { Image, Platform } from '../types';
 import { Blobs } from './blobs';
-import { credentialsFor } from './credentials';
 import type { RegistryAuth } from './credentials';
 import { familiarTag, isImage, recordKey, repositoryOf } from './image-records';
 import type { TagName } from './image-records';
@@ -19,6 +18,8 @@ import type { ResolvedImage, StoredManifest } from './pull';
 import { familiarName, formatReference, isDigest, normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
 import { Registry } from './registry';
+import { RegistrySettingsFile } from './registry-settings';
+import type { RegistrySettings } from './registry-settings';
 import type { JobProgress } from './unpack';
 
 export type { RegistryAuth } from './credentials';
@@ -37,6 +38,8 @@ export interface PullProgress {
 export interface PullOptions {
 	readonly platform?: Platform;
 	readonly auth?: RegistryAuth;
+	/** Go before those of the store's file. */
+	readonly registries?: RegistrySettings;
 	readonly onProgress?: (progress: PullProgress) => void;
 	readonly signal?: AbortSignal;
 }
@@ -90,9 +93,11 @@ export class Images {
 	private readonly leases = new Set<Lease>();
 	private readonly blobs: Blobs;
 	private readonly layers: Layers;
+	private readonly registries: RegistrySettingsFile;
 
 	constructor(private readonly options: ImagesOptions) {
 		this.blobs = new Blobs(options.root);
+		this.registries = new RegistrySettingsFile(options.root);
 		this.layers = new Layers(
 			options.root,
 			options.warn,
@@ -131,11 +136,7 @@ export class Images {
 		const reference = pullReference(text);
 		const signal = options.signal ?? new AbortController().signal;
 		const progress = options.onProgress ?? ((): void => undefined);
-		const credentials = credentialsFor(reference.registry, options.auth);
-		const registry = new Registry({
-			host: reference.registry,
-			...(credentials === undefined ? {} : { credentials }),
-		});
+		const registry = new Registry(this.registries.sources(reference, options.auth, options.registries));
 		try {
 			const fetched = await registry.manifest(reference, signal);
 			progress({ status: `Pulling from ${reference.repository}`, id: reference.digest ?? reference.tag ?? '' });
@@ -345,7 +346,7 @@ export class Images {
 	): Promise<void> {
 		const id = shortId(descriptor.digest);
 		const isLocal = this.blobs.has(descriptor) && this.layers.get(diffId) === undefined;
-		const download = isLocal ? null : { access: registry.handover(), reference };
+		const download = isLocal ? null : { sources: registry.handover(), reference };
 		const onProgress = ({ phase, current, total }: JobProgress): void => {
 			const status = STATUS[isLocal ? 'extracting' : phase];
 			progress({ status, id, ...(phase === 'downloading' || phase === 'extracting' ? { current, total } : {}) });

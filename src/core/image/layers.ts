@@ -9,8 +9,6 @@ import { hexOf } from './blobs';
 import type { AppliedLayer } from './layer';
 import { LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
-import type { Reference } from './reference';
-import type { RegistryAccess } from './registry';
 import { treeOf } from './unpack';
 import type { JobProgress, LayerJob } from './unpack';
 
@@ -30,7 +28,7 @@ export interface LayerRecord {
 export interface LayerRequest {
 	readonly descriptor: Descriptor;
 	readonly diffId: string;
-	readonly download: { readonly access: RegistryAccess; readonly reference: Reference } | null;
+	readonly download: LayerJob['download'];
 }
 
 export interface ObtainOptions {

@@ -24,7 +24,7 @@ export interface LayerJob {
 	readonly descriptor: Descriptor;
 	readonly diffId: string;
 	/** Where to download the blob; null when it is in the store already. */
-	readonly download: { readonly access: RegistryAccess; readonly reference: Reference } | null;
+	readonly download: { readonly sources: readonly RegistryAccess[]; readonly reference: Reference } | null;
 }
 
 export interface JobProgress {
@@ -103,13 +103,13 @@ class Source {
 }
 
 async function* download(
-	{ access, reference }: NonNullable<LayerJob['download']>,
+	{ sources, reference }: NonNullable<LayerJob['download']>,
 	descriptor: Descriptor,
 	signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-	const registry = new Registry(access);
+	const registry = new Registry(sources);
 	try {
-		yield* registry.blob(reference, descriptor, signal);
+		yield* registry.blob(reference, descriptor, { signal });
 	} finally {
 		registry.close();
 	}

@@ -339,6 +339,7 @@ class StandIn {
 			facts: { runtime: { name: 'runc', path: '', version: '' } },
 			shutdown: () => undefined,
 			images: this.images(),
+			registries: {},
 			containers: this.containers(),
 			networks: { find: () => undefined, connectionsOf: () => [], portsOf: () => [] },
 			volumes: { list: () => [] },

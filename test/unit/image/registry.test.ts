@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import * as fs from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import * as path from 'node:path';
 import { parseChallenges } from '../../../src/core/image/auth';
-import { credentialsInFile } from '../../../src/core/image/credentials';
 import { digestOf } from '../../../src/core/image/manifest';
 import type { Descriptor } from '../../../src/core/image/manifest';
 import { parseReference } from '../../../src/core/image/reference';
@@ -12,7 +9,6 @@ import type { Reference } from '../../../src/core/image/reference';
 import { Registry } from '../../../src/core/image/registry';
 import type { RegistryAccess } from '../../../src/core/image/registry';
 import { RegistryServer } from './registry-server';
-import { scratchFolder } from './scratch';
 
 const TYPE = 'application/vnd.oci.image.manifest.v1+json';
 
@@ -36,7 +32,7 @@ describe('registry', () => {
 	});
 
 	function connect(access: Partial<RegistryAccess> = {}): Registry {
-		const registry = new Registry({ host: server.host, ...access });
+		const registry = new Registry([{ host: server.host, ...access }]);
 		open.push(registry);
 		return registry;
 	}
@@ -51,7 +47,7 @@ describe('registry', () => {
 
 	async function readAll(descriptor: Descriptor, registry = connect(), signal?: AbortSignal): Promise<Buffer> {
 		const chunks: Buffer[] = [];
-		for await (const chunk of registry.blob(image(), descriptor, signal)) {
+		for await (const chunk of registry.blob(image(), descriptor, signal === undefined ? {} : { signal })) {
 			chunks.push(chunk);
 		}
 		return Buffer.concat(chunks);
@@ -263,7 +259,7 @@ describe('registry', () => {
 				scope: 'repository:demo/app:pull',
 				account: 'me',
 			});
-			const heir = connect(registry.handover());
+			const heir = connect(registry.handover()[0]);
 			await heir.manifest(image());
 			assert.equal(server.authorizations.at(-1), 'Bearer T1');
 		});
@@ -361,49 +357,5 @@ describe('challenges', () => {
 		assert.deepEqual(parseChallenges(['', '"', '=', 'Bearer realm="unclosed']), [
 			{ scheme: 'bearer', parameters: {} },
 		]);
-	});
-});
-
-describe("docker's credential file", () => {
-	let folder: string;
-
-	beforeEach(() => {
-		folder = scratchFolder();
-	});
-
-	afterEach(() => {
-		fs.rmSync(folder, { recursive: true });
-	});
-
-	function inFile(registry: string, content: string): unknown {
-		const file = path.join(folder, 'config.json');
-		fs.writeFileSync(file, content);
-		return credentialsInFile(registry, file);
-	}
-
-	it('has entries by host, the Hub under its old address', () => {
-		const auth = Buffer.from('u:p:w').toString('base64');
-		const auths = {
-			'https://index.docker.io/v1/': { auth },
-			'a.io:5000': { username: 'x', password: 'y' },
-			'https://b.io/v2/': { auth, identitytoken: 'T' },
-			'c.io': {},
-		};
-		const content = JSON.stringify({ auths, credsStore: 'desktop' });
-		const both = { username: 'u', password: 'p:w' };
-		assert.deepEqual(inFile('docker.io', content), both);
-		assert.deepEqual(inFile('a.io:5000', content), { username: 'x', password: 'y' });
-		assert.deepEqual(inFile('b.io', content), { ...both, identitytoken: 'T' });
-		assert.equal(inFile('c.io', content), undefined);
-		assert.equal(inFile('a.io', content), undefined);
-	});
-
-	it('may be missing or empty; one that is not JSON is an error that does not quote it', () => {
-		assert.equal(credentialsInFile('a.io', path.join(folder, 'none')), undefined);
-		assert.equal(inFile('a.io', '{}'), undefined);
-		assert.throws(
-			() => inFile('a.io', '{"auths":{"a.io":{"auth":"secret"'),
-			(error: Error) => /Cannot read credentials/.test(error.message) && !/secret/.test(error.message),
-		);
 	});
 });

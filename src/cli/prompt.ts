@@ -1,0 +1,49 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import type { Session } from './session';
+
+const LONGEST_INPUT = 1024 * 1024;
+
+/** Asks a question on the terminal; what is secret is not shown while it is typed. Ctrl-C cancels the command. */
+export async function prompt(
+	session: Pick<Session, 'input' | 'output' | 'signal'>,
+	question: string,
+	{ isSecret }: { readonly isSecret: boolean },
+): Promise<string> {
+	const { input, output, signal } = session;
+	output.stdout.write(question);
+	const shown = isSecret
+		? new Writable({
+				write: (_chunk, _encoding, done) => {
+					done();
+				},
+			})
+		: output.stdout;
+	const lines = createInterface({ input, output: shown, terminal: true });
+	const cancel = new AbortController();
+	lines.once('SIGINT', () => {
+		process.kill(process.pid, 'SIGINT');
+		cancel.abort();
+	});
+	try {
+		return await lines.question('', { signal: AbortSignal.any([signal, cancel.signal]) });
+	} finally {
+		lines.close();
+		output.stdout.write(isSecret ? '\n' : '');
+	}
+}
+
+/** All of a stream, as text. */
+export async function readAll(input: NodeJS.ReadableStream): Promise<string> {
+	const pieces: Buffer[] = [];
+	let length = 0;
+	for await (const piece of input) {
+		const bytes = Buffer.from(piece);
+		length += bytes.length;
+		if (length > LONGEST_INPUT) {
+			throw new Error(`Cannot read the input: it is longer than ${LONGEST_INPUT} bytes`);
+		}
+		pieces.push(bytes);
+	}
+	return Buffer.concat(pieces).toString();
+}
