@@ -21,6 +21,7 @@ import type {
 	NetworkJson,
 	ProgressMessage,
 	RegistryAuth,
+	StatsJson,
 	Version,
 	VolumeJson,
 } from './types';
@@ -99,7 +100,10 @@ export interface Client {
 		start(id: string, options?: Cancel): Promise<void>;
 		/** `timeout` in seconds. Stopping a stopped container is a success. */
 		stop(id: string, options?: Cancel & { readonly timeout?: number; readonly stopSignal?: string }): Promise<void>;
-		restart(id: string, options?: Cancel & { readonly timeout?: number }): Promise<void>;
+		restart(
+			id: string,
+			options?: Cancel & { readonly timeout?: number; readonly stopSignal?: string },
+		): Promise<void>;
 		kill(id: string, options?: Cancel & { readonly killSignal?: string }): Promise<void>;
 		rename(id: string, name: string, options?: Cancel): Promise<void>;
 		remove(id: string, options?: Cancel & { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
@@ -112,6 +116,14 @@ export interface Client {
 			options?: Cancel & { readonly condition?: 'not-running' | 'next-exit' | 'removed' },
 		): Promise<{ readonly exit: Promise<number> }>;
 		logs(id: string, options?: LogsOptions): AsyncIterable<OutputChunk>;
+		/**
+		 * One sample a second until the container is removed; with `stream` false a single one, which `oneShot` takes
+		 * at once and without the one before it.
+		 */
+		stats(
+			id: string,
+			options?: Cancel & { readonly stream?: boolean; readonly oneShot?: boolean },
+		): AsyncIterable<StatsJson>;
 		attach(
 			id: string,
 			options?: Cancel & {
@@ -292,7 +304,7 @@ function containerCalls(transport: Transport): Client['containers'] {
 			transport.done({
 				method: 'POST',
 				path: container(id, '/restart'),
-				query: { t: options?.timeout },
+				query: { t: options?.timeout, signal: options?.stopSignal },
 				signal: options?.signal,
 			}),
 		kill: (id, options) =>
@@ -318,6 +330,7 @@ function containerCalls(transport: Transport): Client['containers'] {
 			}),
 		wait: (id, options) => wait(transport, container(id, '/wait'), options),
 		logs: (id, options) => logs(transport, container(id), options),
+		stats: (id, options) => stats(transport, container(id, '/stats'), options),
 		attach: (id, options) => attach(transport, container(id), options),
 	};
 }
@@ -458,6 +471,22 @@ async function* logs(transport: Transport, path: string, options: LogsOptions = 
 		signal: options.signal,
 	});
 	yield* output(bodyOf(response, options.signal), response.headers['content-type'], isTerminal);
+}
+
+async function* stats(
+	transport: Transport,
+	path: string,
+	options: Parameters<Client['containers']['stats']>[1] = {},
+): AsyncGenerator<StatsJson, void> {
+	const response = await transport.open({
+		method: 'GET',
+		path,
+		query: { stream: options.stream ?? true, 'one-shot': options.oneShot },
+		signal: options.signal,
+	});
+	for await (const sample of jsonMessages(bodyOf(response, options.signal))) {
+		yield sample as StatsJson;
+	}
 }
 
 async function attach(

@@ -11,6 +11,7 @@ import { containerRoutes } from './routes/containers';
 import { imageRoutes } from './routes/images';
 import { networkRoutes } from './routes/networks';
 import { registryRoutes } from './routes/registries';
+import { statsRoutes } from './routes/stats';
 import { swarmRoutes } from './routes/swarm';
 import { systemRoutes } from './routes/system';
 import { volumeRoutes } from './routes/volumes';
@@ -22,6 +23,7 @@ const ROUTES: readonly Route[] = [
 	...imageRoutes,
 	...registryRoutes,
 	...containerRoutes,
+	...statsRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...swarmRoutes,

@@ -27,7 +27,7 @@ import type {
 } from './types';
 
 /** Go's zero time, which docker shows for "never". */
-const NEVER = '0001-01-01T00:00:00Z';
+export const NEVER = '0001-01-01T00:00:00Z';
 
 /**
  * One row of GET /images/json: `records` are all names of one image, of which only those that are wanted are shown.

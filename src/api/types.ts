@@ -347,3 +347,48 @@ export interface RegistrySettings {
 	readonly noProxy?: string;
 	readonly timeout?: number;
 }
+
+/** GET /containers/{id}/stats: counters since the container's start. */
+export interface StatsJson {
+	/** RFC 3339; year 1 when the container does not run. */
+	readonly read: string;
+	readonly preread: string;
+	readonly pids_stats: { readonly current?: number; readonly limit?: number };
+	readonly blkio_stats: Readonly<Record<string, readonly object[] | null>> & {
+		readonly io_service_bytes_recursive: readonly object[] | null;
+	};
+	readonly num_procs: number;
+	readonly storage_stats: object;
+	readonly cpu_stats: CpuStatsJson;
+	/** One sample earlier. */
+	readonly precpu_stats: CpuStatsJson;
+	readonly memory_stats: {
+		/** Bytes. */
+		readonly usage?: number;
+		readonly max_usage?: number;
+		readonly stats?: Readonly<Record<string, number>>;
+		readonly failcnt?: number;
+		readonly limit?: number;
+	};
+	/** With docker's leading slash. */
+	readonly name: string;
+	readonly id: string;
+	readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>>;
+}
+
+/** Nanoseconds. */
+export interface CpuStatsJson {
+	readonly cpu_usage: {
+		readonly total_usage: number;
+		readonly percpu_usage?: readonly number[];
+		readonly usage_in_kernelmode: number;
+		readonly usage_in_usermode: number;
+	};
+	readonly system_cpu_usage?: number;
+	readonly online_cpus?: number;
+	readonly throttling_data: {
+		readonly periods: number;
+		readonly throttled_periods: number;
+		readonly throttled_time: number;
+	};
+}

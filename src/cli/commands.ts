@@ -166,7 +166,7 @@ export const rows = [
 		usage: `[OPTIONS] ${containers}`,
 		summary: 'Restart one or more containers',
 		operands: oneOrMore,
-		flags: { timeout: { ...timeout, alias: '--time' } },
+		flags: { signal, timeout: { ...timeout, alias: '--time' } },
 		load: async () => (await import('./containers')).restart,
 	}),
 	row({
@@ -239,6 +239,19 @@ export const rows = [
 		operands: oneOrMore,
 		flags: {},
 		load: async () => (await import('./containers')).wait,
+	}),
+	row({
+		names: ['container stats', 'stats'],
+		usage: '[OPTIONS] [CONTAINER...]',
+		summary: 'Display a live stream of container(s) resource usage statistics',
+		operands: { least: 0, most: Infinity },
+		flags: {
+			all: toggle('-a, --all', 'Show all containers (default shows just running)'),
+			format,
+			noStream: toggle('--no-stream', 'Disable streaming stats and only pull the first result'),
+			noTrunc: toggle('--no-trunc', "Don't truncate output"),
+		},
+		load: async () => (await import('./stats')).stats,
 	}),
 	row({
 		names: ['container attach', 'attach'],

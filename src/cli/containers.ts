@@ -120,11 +120,16 @@ export const stop: Action<{ readonly signal: string | undefined; readonly timeou
 	);
 
 /** `mydocker restart` */
-export const restart: Action<{ readonly timeout: number | undefined }> = (session, names, flags) =>
+export const restart: Action<{ readonly signal: string | undefined; readonly timeout: number | undefined }> = (
+	session,
+	names,
+	flags,
+) =>
 	each(session, names, (name) =>
 		session.client.containers.restart(name, {
 			signal: session.signal,
 			...(flags.timeout !== undefined && { timeout: flags.timeout }),
+			...(flags.signal !== undefined && { stopSignal: flags.signal }),
 		}),
 	);
 

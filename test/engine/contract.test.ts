@@ -6,6 +6,7 @@ import { logCases } from './logs';
 import { networkCases } from './networks';
 import { registryCases } from './registries';
 import { restartPolicyCases } from './restart';
+import { statsCases } from './stats';
 import { hasDocker } from './setup';
 import {
 	dockerEngine,
@@ -86,6 +87,7 @@ describe('engine contract', () => {
 			volumeCases(() => subject);
 			apiCases(() => subject);
 			restartPolicyCases(() => subject);
+			statsCases(() => subject);
 		});
 	}
 
