@@ -1,10 +1,12 @@
-import { demultiplex, jsonMessages, MULTIPLEXED_STREAM, rawOutput } from './stream';
+import { execCalls, type ExecCalls } from './exec-calls';
+import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
 import { parseTime } from './time';
 import { splitReference } from './references';
 import { registryCalls, registryHeaders } from './registry-client';
 import type { RegistryCalls, RegistryContext } from './registry-client';
-import { abortError, ApiError, asCallersError, bodyOf, isOlderVersion, Transport } from './transport';
+import { openStream, output, type Attachment } from './two-way';
+import { ApiError, bodyOf, isOlderVersion, Transport, type Cancel } from './transport';
 import type {
 	ContainerInspect,
 	ContainerSummary,
@@ -26,14 +28,12 @@ import type {
 	VolumeJson,
 } from './types';
 
-export { ApiError } from './transport';
+export { ApiError, type Cancel } from './transport';
+export type { Attachment } from './two-way';
+export type { ExecCalls, TerminalSize } from './exec-calls';
 export type { OutputChunk } from './stream';
 
 export type Filters = Readonly<Record<string, readonly string[]>>;
-
-export interface Cancel {
-	readonly signal?: AbortSignal;
-}
 
 export interface LogsOptions extends Cancel {
 	readonly follow?: boolean;
@@ -46,17 +46,6 @@ export interface LogsOptions extends Cancel {
 	/** Both streams by default. */
 	readonly stdout?: boolean;
 	readonly stderr?: boolean;
-}
-
-/** Both directions of an attached container. */
-export interface Attachment {
-	readonly output: AsyncIterable<OutputChunk>;
-	/** Resolves when the engine has taken the bytes. */
-	write(data: Uint8Array): Promise<void>;
-	/** End of input: the container reads EOF; output goes on. */
-	end(): void;
-	/** Detaches. */
-	close(): void;
 }
 
 /**
@@ -131,9 +120,13 @@ export interface Client {
 				readonly stdout?: boolean;
 				readonly stderr?: boolean;
 				readonly logs?: boolean;
+				/** Keys that leave a terminal, "ctrl-p,ctrl-q" by default. */
+				readonly detachKeys?: string;
 			},
 		): Promise<Attachment>;
 	};
+
+	readonly execs: ExecCalls;
 
 	readonly networks: {
 		list(options?: Cancel & { readonly filters?: Filters }): Promise<NetworkJson[]>;
@@ -172,6 +165,7 @@ export function createClient(connect: (signal?: AbortSignal) => Promise<string>,
 		images: imageCalls(transport, context),
 		registries: registryCalls(transport, context),
 		containers: containerCalls(transport),
+		execs: execCalls(transport),
 		networks: networkCalls(transport),
 		volumes: volumeCalls(transport),
 	};
@@ -496,69 +490,15 @@ async function attach(
 ): Promise<Attachment> {
 	const { signal } = options;
 	const isTerminal = await hasTerminal(transport, path, signal);
-	const { socket, contentType } = await transport.upgrade({
-		method: 'POST',
-		path: `${path}/attach`,
-		query: {
-			stream: true,
-			stdin: options.stdin,
-			stdout: options.stdout ?? true,
-			stderr: options.stderr ?? true,
-			logs: options.logs,
-		},
-		signal,
-	});
-	let isClosed = false;
-	const close = () => {
-		isClosed = true;
-		socket.destroy();
+	const query = {
+		stream: true,
+		stdin: options.stdin,
+		stdout: options.stdout ?? true,
+		stderr: options.stderr ?? true,
+		logs: options.logs,
+		detachKeys: options.detachKeys,
 	};
-	const cancel = () => {
-		socket.destroy();
-	};
-	signal?.addEventListener('abort', cancel, { once: true });
-	socket.once('close', () => signal?.removeEventListener('abort', cancel));
-	socket.on('error', () => {
-		// The reader of `output` and the writer are told; without either, a detached stream may break unseen.
-	});
-
-	async function* read(): AsyncGenerator<OutputChunk, void> {
-		try {
-			yield* output(socket, contentType, isTerminal);
-		} catch (error) {
-			if (signal?.aborted === true) {
-				throw abortError(signal);
-			}
-			if (!isClosed) {
-				throw error;
-			}
-		} finally {
-			close();
-		}
-	}
-
-	return {
-		output: read(),
-		write: (data) =>
-			new Promise((resolve, reject) => {
-				socket.write(data, (error) => {
-					if (error) {
-						reject(asCallersError(error, signal));
-						return;
-					}
-					resolve();
-				});
-			}),
-		end: () => {
-			socket.end();
-		},
-		close,
-	};
-}
-
-function output(body: AsyncIterable<Buffer>, contentType: string | undefined, isTerminal: boolean | undefined) {
-	const hasFrames = isTerminal === undefined ? contentType === MULTIPLEXED_STREAM : !isTerminal;
-	return hasFrames ? demultiplex(body) : rawOutput(body);
+	return openStream(transport, { method: 'POST', path: `${path}/attach`, query, signal }, isTerminal);
 }
 
 /** Before API 1.42 the Content-Type does not tell frames from a terminal's output; undefined since then. */

@@ -51,6 +51,18 @@ export class Fields {
 		return list;
 	}
 
+	/** A list of whole numbers. */
+	integers(name: string): number[] | undefined {
+		const value = this.get(name);
+		if (value === undefined) {
+			return undefined;
+		}
+		if (!Array.isArray(value) || !value.every((item) => Number.isSafeInteger(item))) {
+			throw this.wrong(name, 'a list of whole numbers');
+		}
+		return value as number[];
+	}
+
 	object(name: string): object | undefined {
 		const value = this.get(name);
 		return value === undefined ? undefined : object(value, this.prefix + name);

@@ -8,6 +8,7 @@ import type { Core } from './request';
 import { API_VERSION, findRoute, MINIMUM_API_VERSION, splitVersion } from './route';
 import type { Route } from './route';
 import { containerRoutes } from './routes/containers';
+import { execRoutes } from './routes/exec';
 import { imageRoutes } from './routes/images';
 import { networkRoutes } from './routes/networks';
 import { registryRoutes } from './routes/registries';
@@ -24,6 +25,7 @@ const ROUTES: readonly Route[] = [
 	...registryRoutes,
 	...containerRoutes,
 	...statsRoutes,
+	...execRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...swarmRoutes,

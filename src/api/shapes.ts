@@ -157,7 +157,7 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 		MountLabel: '',
 		ProcessLabel: '',
 		AppArmorProfile: '',
-		ExecIDs: null,
+		ExecIDs: orNull(core.containers.execs.of(container.id).map((exec) => exec.id)),
 		HostConfig: hostConfig(container, core.facts),
 		GraphDriver: { Data: null, Name: core.facts.storageDriver },
 		Mounts: container.config.mounts.map((mount) => mountPoint(mount, core)),

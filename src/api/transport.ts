@@ -17,6 +17,10 @@ export class ApiError extends Error {
 	}
 }
 
+export interface Cancel {
+	readonly signal?: AbortSignal;
+}
+
 export interface Call {
 	readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
 	/** Without the version prefix, "/containers/json"; names in it are already percent-encoded. */

@@ -204,6 +204,42 @@ export interface ContainerConfigJson {
 	readonly StopTimeout?: number;
 }
 
+/** Body of POST /containers/{id}/exec */
+export interface CreateExecBody {
+	readonly Cmd: readonly string[];
+	readonly Env?: readonly string[];
+	readonly WorkingDir?: string;
+	readonly User?: string;
+	readonly Tty?: boolean;
+	readonly Privileged?: boolean;
+	readonly AttachStdin?: boolean;
+	readonly AttachStdout?: boolean;
+	readonly AttachStderr?: boolean;
+	readonly DetachKeys?: string;
+}
+
+/** GET /exec/{id}/json */
+export interface ExecInspect {
+	readonly ID: string;
+	readonly Running: boolean;
+	/** Null until it has ended. */
+	readonly ExitCode: number | null;
+	readonly ProcessConfig: {
+		readonly tty: boolean;
+		readonly entrypoint: string;
+		readonly arguments: readonly string[];
+		readonly privileged: boolean;
+		readonly user?: string;
+	};
+	readonly OpenStdin: boolean;
+	readonly OpenStderr: boolean;
+	readonly OpenStdout: boolean;
+	readonly CanRemove: boolean;
+	readonly ContainerID: string;
+	readonly DetachKeys: string;
+	readonly Pid: number;
+}
+
 export interface RestartPolicyJson {
 	/** "no", "always", "unless-stopped", "on-failure"; "" means "no". */
 	readonly Name: string;

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { containerCases } from './containers';
 import { apiCases } from './api';
+import { execCases } from './exec';
 import { imageCases } from './images';
 import { logCases } from './logs';
 import { networkCases } from './networks';
@@ -83,6 +84,7 @@ describe('engine contract', () => {
 			imageCases(() => subject);
 			registryCases(() => subject);
 			containerCases(() => subject);
+			execCases(() => subject);
 			logCases(() => subject);
 			volumeCases(() => subject);
 			apiCases(() => subject);

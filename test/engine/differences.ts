@@ -38,6 +38,11 @@ export const differences = {
 		docker: 0,
 		reason: 'A program that looks up its own name finds it in /etc/hosts of ours also without a network',
 	}),
+	execOfMissingCommand: difference({
+		embedded: 127,
+		docker: 126,
+		reason: 'Docker 20.10 says 126 for a command that is not there; later versions say 127, as a shell does',
+	}),
 	terminal: difference({
 		embedded: 'not yet',
 		docker: 'works',

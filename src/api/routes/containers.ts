@@ -1,5 +1,3 @@
-import type { Readable, Writable } from 'node:stream';
-import type { Attachment } from '../../core/container/containers';
 import { EngineError } from '../../core/errors';
 import { rfc3339 } from '../../core/events';
 import { parseExposed } from '../../core/network/ports';
@@ -7,14 +5,13 @@ import type { Container } from '../../core/types';
 import { createOptions } from '../create';
 import { hasLabels, matches, nameExpression } from '../filters';
 import type { FilterValues } from '../filters';
-import { writeTo } from '../request';
+import { readDetachKeys, sendInput, sendOutput } from '../hijack';
 import type { ApiRequest, Core } from '../request';
 import { route } from '../route';
 import type { Route } from '../route';
 import { exposedPorts, portKey } from '../network-shapes';
 import { containerInspect, containerSummary, stateWord } from '../shapes';
 import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from '../stream';
-import type { OutputChunk } from '../stream';
 import { isOlderVersion } from '../transport';
 
 const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead', 'stopping'];
@@ -249,11 +246,13 @@ function outputType(container: Container, request: ApiRequest): string {
 async function attach(request: ApiRequest): Promise<void> {
 	const { containers } = request.core;
 	const container = containers.get(request.parameter('id'));
+	const isRaw = container.config.tty;
+	const detachKeys = readDetachKeys(request.text('detachKeys') ?? '');
 	const streams = { stdout: request.flag('stdout'), stderr: request.flag('stderr') };
 	if (!request.flag('stream')) {
 		const { output } = request.hijack(outputType(container, request));
 		const past = request.flag('logs') ? containers.logs(container.id, { ...streams, signal: request.signal }) : [];
-		await sendOutput(past, output, container, request.signal);
+		await sendOutput(past, output, { isRaw, signal: request.signal });
 		return;
 	}
 	const wantsInput = request.flag('stdin');
@@ -266,38 +265,12 @@ async function attach(request: ApiRequest): Promise<void> {
 	try {
 		const { input, output } = request.hijack(outputType(container, request));
 		if (wantsInput) {
-			void sendInput(input, attachment);
+			void sendInput(input, attachment, isRaw ? detachKeys : undefined);
 		} else {
 			input.resume();
 		}
-		await sendOutput(attachment.output, output, container, request.signal);
+		await sendOutput(attachment.output, output, { isRaw, signal: request.signal });
 	} finally {
 		attachment.close();
-	}
-}
-
-async function sendOutput(
-	source: AsyncIterable<OutputChunk> | Iterable<OutputChunk>,
-	output: Writable,
-	{ config }: Container,
-	signal: AbortSignal,
-): Promise<void> {
-	for await (const { stream, data } of source) {
-		await writeTo(output, config.tty ? data : frame(stream, data), signal);
-	}
-	output.end();
-}
-
-/** The end of the client's input is the end of the container's. */
-async function sendInput(input: Readable, attachment: Attachment): Promise<void> {
-	try {
-		// By itself the iterator would destroy the connection at the end of input, and output is still to come.
-		for await (const piece of input.iterator({ destroyOnReturn: false })) {
-			await attachment.write(piece as Buffer);
-		}
-		attachment.end();
-	} catch {
-		// Either the client is gone, which ends the attachment, or the container reads no more: its output may go on.
-		input.resume();
 	}
 }

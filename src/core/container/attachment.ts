@@ -23,6 +23,8 @@ export interface Attachment {
 	end(): void;
 	/** Detaches. */
 	close(): void;
+	/** Like close, because the person at the client asked for it by the detach keys. */
+	detach(): void;
 }
 
 /** What an attachment needs of its container. */
@@ -33,6 +35,8 @@ export interface AttachmentHost {
 	/** A client with stdin has sent all, or left. */
 	readonly inputEnded: () => void;
 	readonly detached: (attachment: ContainerAttachment) => void;
+	/** A person left by the detach keys. */
+	readonly left: () => void;
 }
 
 const READ_SIZE = 64 * 1024;
@@ -108,6 +112,11 @@ export class ContainerAttachment implements Attachment {
 			throw new EngineError('conflict', 'Cannot write to the container: it is not attached any more');
 		}
 		await this.host.input().write(data);
+	}
+
+	detach(): void {
+		this.host.left();
+		this.close();
 	}
 
 	close(): void {

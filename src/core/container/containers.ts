@@ -16,6 +16,7 @@ import { ContainerAttachment, type AttachOptions, type Attachment } from './atta
 import { containerFolder, makeContainerFolder, writeBundle, type BundleNetwork, type ContainerFolder } from './bundle';
 import { wasOomKilled } from './cgroup';
 import { newContainer, type CreateOptions, type CreateResult } from './create';
+import { Execs } from './execs';
 import { Input } from './input';
 import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
@@ -120,7 +121,27 @@ export class Containers {
 	/** Containers may be started by their restart policy: networks and images are there. */
 	private isResumed = false;
 
-	constructor(private readonly options: ContainersOptions) {}
+	/** Further processes in running containers. */
+	readonly execs: Execs;
+
+	constructor(private readonly options: ContainersOptions) {
+		this.execs = new Execs({
+			run: path.join(options.root, 'run'),
+			runtime: options.runtime,
+			container: (nameOrId) => this.get(nameOrId),
+			layers: ({ id, image_id: image }) => [
+				containerFolder(options.root, id).upper,
+				...options.images.lowerDirectories(image),
+			],
+			emit: (id, action, attributes) => {
+				const entry = this.entries.get(id);
+				if (entry !== undefined) {
+					this.emit(entry, action, attributes);
+				}
+			},
+			warn: options.warn,
+		});
+	}
 
 	/**
 	 * Reads the records and brings them in line with what is: adopts containers that run, finishes those that ended or
@@ -135,6 +156,7 @@ export class Containers {
 				this.add(record);
 			}
 		}
+		this.execs.load();
 		const strays = fs.readdirSync(path.join(root, 'containers')).filter((name) => !this.entries.has(name));
 		const settled = Promise.all([
 			...[...this.entries.values()].map((entry) => this.reconcile(entry)),
@@ -382,12 +404,16 @@ export class Containers {
 				log: entry.log,
 				input: () => openInput(entry),
 				inputEnded: () => {
-					if (entry.record.config.stdin_once) {
+					// In a terminal the end of input would be a Ctrl-D.
+					if (entry.record.config.stdin_once && !entry.record.config.tty) {
 						closeInput(entry);
 					}
 				},
 				detached: (gone) => {
 					entry.attachments.delete(gone);
+				},
+				left: () => {
+					this.emit(entry, 'detach');
 				},
 			},
 			options,
@@ -409,6 +435,7 @@ export class Containers {
 	async close(): Promise<void> {
 		clearInterval(this.safetyNet);
 		this.isResumed = false;
+		this.execs.close();
 		for (const entry of this.entries.values()) {
 			entry.restartTimer.cancel();
 			entry.run?.close();
@@ -642,6 +669,7 @@ export class Containers {
 		}
 		// Before anybody learns of the exit: the next start, here or of another container, may want the same ports.
 		await this.leaveNetworks(entry);
+		this.execs.containerEnded(entry.record.id);
 		entry.run = undefined;
 		entry.input?.close();
 		entry.input = undefined;
@@ -825,6 +853,7 @@ export class Containers {
 		this.options.store.remove(recordKey(id));
 		this.entries.delete(id);
 		this.names.delete(name);
+		this.execs.containerRemoved(id);
 		if (options.volumes) {
 			await this.removeAnonymousVolumes(config.mounts);
 		}

@@ -29,6 +29,21 @@ export function sessionMembers(session: number): number[] {
 		.map(Number);
 }
 
+/** Living processes that have an argument with this text in it, such as the path of a folder of ours. */
+export function processesNaming(text: string): ProcessIdentity[] {
+	const names = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+	return names.flatMap((name) => {
+		const isNaming = commandLine(Number(name))?.some((argument) => argument.includes(text)) === true;
+		return (isNaming ? identify(Number(name)) : undefined) ?? [];
+	});
+}
+
+/** Number of a process's parent, or undefined when it is gone. */
+export function parentOf(pid: number): number | undefined {
+	const parent = Number(statFields(pid)[1]);
+	return parent > 0 ? parent : undefined;
+}
+
 /** proc(5) from the state on: "pid (comm) state ppid pgrp session …"; comm may hold spaces and parentheses. */
 function statFields(pid: number): string[] {
 	const stat = readProc(pid, 'stat') ?? '';

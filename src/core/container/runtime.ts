@@ -57,6 +57,27 @@ export class Runtime {
 		];
 	}
 
+	/** Program and arguments that run `process.json` of the folder in a running container, in the foreground. */
+	async execCommand(id: string, folder: string): Promise<string[]> {
+		const { path: program } = await this.info();
+		const inside = (name: string): string => path.join(folder, name);
+		return [
+			program,
+			...['--root', this.state, '--log', inside('oci.log'), '--log-format', 'json'],
+			...['exec', '--process', inside('process.json'), '--pid-file', inside('pid'), id],
+		];
+	}
+
+	/** Freezes all processes of a container, or lets them go on. */
+	async setPaused(id: string, isPaused: boolean): Promise<void> {
+		const { path: program } = await this.info();
+		const verb = isPaused ? 'pause' : 'resume';
+		const result = await run(program, ['--root', this.state, verb, id], { timeout: 30_000 });
+		if (result.code !== 0) {
+			throw new EngineError('runtime', `OCI runtime ${verb} failed: ${result.stderr.trim()}`);
+		}
+	}
+
 	/** True when the runtime still keeps state of the container, as it does when it was killed itself. */
 	hasState(id: string): boolean {
 		return fs.existsSync(path.join(this.state, id));
@@ -147,7 +168,8 @@ function probeSpec(): object {
 	};
 }
 
-function findProgram(name: string): string | undefined {
+/** Absolute path of a program that tools are looked for, or undefined. */
+export function findProgram(name: string): string | undefined {
 	const folders =
 		toolEnvironment()
 			['PATH']?.split(':')
@@ -197,6 +219,13 @@ export function startFailure({ ociLog, mountError, networkError }: StartErrors):
 		message: `failed to create task for container: failed to create shim task: OCI runtime create failed: ${reason}: unknown`,
 		exitCode: startExitCode(reason),
 	};
+}
+
+/** Why a process in a running container could not be started; docker's words and exit codes. */
+export function execFailure(ociLog: string): StartFailure {
+	const reason = lastError(ociLog) ?? 'the OCI runtime gave no reason';
+	const exitCode = startExitCode(reason);
+	return { message: `OCI runtime exec failed: ${reason}: unknown`, exitCode: exitCode === 125 ? 126 : exitCode };
 }
 
 function startExitCode(reason: string): number {
