@@ -38,6 +38,7 @@ const forTests = [
 		isThere: () => hasProgram('dockerd') && hasProgram('docker'),
 		services: ['docker.service', 'docker.socket', 'containerd.service'],
 	},
+	{ package: 'docker-compose', isThere: () => hasProgram('docker-compose') },
 	{ package: 'skopeo', isThere: () => hasProgram('skopeo') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },
 ];

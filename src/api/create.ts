@@ -4,6 +4,7 @@ import type { CreateOptions } from '../core/container/containers';
 import { mountPath } from '../core/container/create';
 import type { EndpointConfig } from '../core/network/network';
 import { parseNetworkMode } from '../core/network/network';
+import { parseLink } from '../core/network/links';
 import type { PortMap } from '../core/network/ports';
 import { parsePortMap } from '../core/network/ports';
 import type { Mount, RestartPolicy } from '../core/types';
@@ -113,7 +114,6 @@ const UNSUPPORTED_HOST: Defaults = {
 	IpcMode: ['private', 'shareable'],
 	Isolation: ['default'],
 	KernelMemory: [],
-	Links: [],
 	MemoryReservation: [],
 	MemorySwap: [-1],
 	MemorySwappiness: [-1],
@@ -148,7 +148,7 @@ function networkConfig(config: Fields, host: Fields): Required<NonNullable<Creat
 	const mode = config.flag('NetworkDisabled') ? 'none' : host.string('NetworkMode');
 	return {
 		mode,
-		endpoints: endpoints(config.fields('NetworkingConfig'), mode),
+		endpoints: withLinks(endpoints(config.fields('NetworkingConfig'), mode), linkWords(host), mode),
 		ports: parsePortMap(portMap(host)),
 		publish_all: host.flag('PublishAllPorts'),
 		exposed_ports: Object.keys(config.object('ExposedPorts') ?? {}),
@@ -168,19 +168,35 @@ function endpoints(networking: Fields, mode: string): EndpointConfig[] {
 	}
 	const all = networking.fields('EndpointsConfig');
 	const list = names.map((name) => endpointConfig(name === 'default' ? 'bridge' : name, all.fields(name)));
-	const isPlain = ({ network, aliases, address, mac_address }: EndpointConfig): boolean =>
-		network === 'bridge' && `${address}${mac_address}${aliases.join('')}` === '';
+	const isPlain = ({ network, aliases, links = [], address, mac_address }: EndpointConfig): boolean =>
+		network === 'bridge' && `${address}${mac_address}${aliases.join('')}${links.join('')}` === '';
 	return ['', 'default'].includes(mode) && list.every(isPlain) ? [] : list;
+}
+
+/** HostConfig.Links are links on the network of the mode. */
+function withLinks(list: readonly EndpointConfig[], links: readonly string[], text: string): readonly EndpointConfig[] {
+	const mode = parseNetworkMode(text);
+	if (links.length === 0 || mode.kind !== 'network') {
+		return list;
+	}
+	const plain: EndpointConfig = { network: mode.network, aliases: [], address: '', mac_address: '' };
+	const own = list.find(({ network }) => network === mode.network) ?? plain;
+	return [{ ...own, links: [...(own.links ?? []), ...links] }, ...list.filter((endpoint) => endpoint !== own)];
+}
+
+function linkWords(fields: Fields): string[] {
+	return (fields.words('Links') ?? []).map(parseLink).map(({ target, alias }) => `${target}:${alias}`);
 }
 
 /** EndpointSettings of the API. */
 export function endpointConfig(network: string, fields: Fields): EndpointConfig {
-	fields.refuse({ Links: [] });
+	const links = linkWords(fields);
 	const ipam = fields.fields('IPAMConfig');
 	ipam.refuse({ IPv6Address: [], LinkLocalIPs: [] });
 	return {
 		network,
 		aliases: fields.words('Aliases') ?? [],
+		...(links.length === 0 ? {} : { links }),
 		address: ipam.string('IPv4Address'),
 		mac_address: fields.string('MacAddress'),
 	};

@@ -1,5 +1,6 @@
 import type { EndpointConfig, Network } from '../core/network/network';
-import { parseNetworkMode } from '../core/network/network';
+import { parseLink } from '../core/network/links';
+import { DEFAULT_NETWORK, parseNetworkMode } from '../core/network/network';
 import type { Connection } from '../core/network/network-records';
 import type { PublishedPort } from '../core/network/ports';
 import type { Container, NetworkConfig } from '../core/types';
@@ -68,12 +69,18 @@ function settings({ networkId = '', connection, names }: Settings): object {
 	return {
 		...(connection === undefined ? NO_ADDRESS : addressOf(connection)),
 		IPAMConfig: address === '' ? null : { IPv4Address: address },
-		Links: null,
+		Links: names?.config.links ?? null,
 		Aliases: aliases,
 		DriverOpts: null,
 		NetworkID: networkId,
 		DNSNames: names === undefined || aliases === null ? null : [...new Set([names.container.name, ...aliases])],
 	};
+}
+
+/** HostConfig.Links: those on the default network, the only ones that docker shows here. */
+export function hostLinks({ name, config }: Container): string[] | null {
+	const links = config.network.endpoints.find(({ network }) => network === DEFAULT_NETWORK)?.links;
+	return links?.map(parseLink).map(({ target, alias }) => `/${target}:/${name}/${alias}`) ?? null;
 }
 
 /** Ports of a row: those that lead into the container now, and those that are only exposed. */

@@ -7,6 +7,7 @@ import type { Core } from './request';
 import {
 	addressOf,
 	exposedPorts,
+	hostLinks,
 	inspectPorts,
 	networks,
 	NO_ADDRESS,
@@ -68,6 +69,9 @@ export function imageInspect(records: readonly [Image, ...Image[]], version: str
 		Parent: '',
 		Comment: '',
 		Created: image.created === '' ? NEVER : image.created,
+		// Gone since API 1.45, which compose 1 does not know: it asks this for the image's volumes.
+		Container: '',
+		ContainerConfig: imageConfig(image.config),
 		DockerVersion: '',
 		Author: '',
 		Config: imageConfig(image.config),
@@ -204,7 +208,6 @@ const UNSET_HOST_CONFIG = {
 	GroupAdd: null,
 	IpcMode: 'private',
 	Isolation: '',
-	Links: null,
 	MemoryReservation: 0,
 	MemorySwap: 0,
 	MemorySwappiness: null,
@@ -273,7 +276,8 @@ function containerConfig({ config, labels }: Container): ContainerConfigJson {
 	};
 }
 
-function hostConfig({ config, annotations }: Container, facts: Core['facts']): HostConfigJson {
+function hostConfig(container: Container, facts: Core['facts']): HostConfigJson {
+	const { config, annotations } = container;
 	// Docker names anonymous volumes among the mounts only.
 	const binds = config.mounts.filter(
 		({ type, source }) => type === 'bind' || (type === 'volume' && !/^[0-9a-f]{64}$/.test(source)),
@@ -299,6 +303,7 @@ function hostConfig({ config, annotations }: Container, facts: Core['facts']): H
 		CapAdd: orNull(config.cap_add),
 		CapDrop: orNull(config.cap_drop),
 		ExtraHosts: orNull(config.extra_hosts),
+		Links: hostLinks(container),
 		Privileged: config.privileged,
 		ReadonlyRootfs: config.read_only,
 		Memory: config.resources.memory,

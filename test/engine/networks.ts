@@ -1,24 +1,13 @@
 import * as assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { createClient } from '../../src/api/client';
 import type { CreateContainerBody } from '../../src/api/types';
-import { launch, logsOf, pull, refused, remove, run, shell } from './run';
-import {
-	embeddedEngine,
-	enginePid,
-	leaksOf,
-	removeContainers,
-	type Images,
-	type Registries,
-	type Subject,
-} from './subject';
-import { dist, endProcess, until, Workspace } from './workspace';
+import { fetchFromHost, isolatedEngine, REQUEST, startEngine, traces } from './namespace';
+import { launch, logsOf, refused, remove, run, shell } from './run';
+import { enginePid, leaksOf, removeContainers, type Images, type Registries, type Subject } from './subject';
+import { endProcess, until, Workspace } from './workspace';
 
 /** Every answer of busybox's web server in `web`. */
 const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
-const REQUEST = 'GET /index.html HTTP/1.0\r\n\r\n';
 
 /**
  * Bridges, rules and published ports, in a network namespace that belongs to the suite: nothing of the machine's own
@@ -34,21 +23,7 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 		before(async function () {
 			this.timeout(60_000);
 			workspace = new Workspace('networks');
-			const { images, registries } = given();
-			// The registry is on the machine's loopback, so the image comes before the engine moves away from there.
-			const outside = embeddedEngine(workspace);
-			subject = { ...outside, name: 'embedded', images, registries, ids: new Set() };
-			await pull(subject, images.busybox.reference);
-			await endProcess(enginePid(outside.root) ?? 0);
-			holder = await holdNamespace(workspace);
-			const { root, socket } = outside;
-			const client = createClient(() => Promise.resolve(socket));
-			subject = { ...subject, client };
-			await startEngine(subject, holder);
-			workspace.defer('end the engine in its namespace', async () => {
-				await removeContainers(client);
-				await endProcess(enginePid(root) ?? 0);
-			});
+			({ subject, holder } = await isolatedEngine(workspace, given()));
 			atFirst = traces(holder);
 		});
 
@@ -219,6 +194,42 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			assert.match(stdout, /^options ndots:3$/m);
 		});
 
+		it('links: another name that only the linking container knows, on the default network too', async () => {
+			await subject.client.networks.create({ Name: 'app' });
+			for (const network of ['app', 'bridge']) {
+				const id = await web('web', { HostConfig: { NetworkMode: network } });
+				const script = 'nc -w 2 site 80 </dev/null && echo reached';
+				const host = { NetworkMode: network, Links: ['web:site'] };
+				assert.match((await shell(subject, script, host)).stdout, /reached/, network);
+				const stranger = await shell(subject, script, { NetworkMode: network });
+				assert.ok(!stranger.stdout.includes('reached'), stranger.stdout);
+				await remove(subject, id);
+			}
+			await refused(
+				launch(subject, { Cmd: ['true'], HostConfig: { NetworkMode: 'bridge', Links: ['web:site'] } }),
+				400,
+				/^Cannot link to a non running container: \/web AS \/\w+\/site$/,
+			);
+		});
+
+		it("events: in docker's order", async () => {
+			const since = String(Math.floor(Date.now() / 1000) - 1);
+			await subject.client.networks.create({ Name: 'app' });
+			await run(subject, { Cmd: ['true'], HostConfig: { NetworkMode: 'app', Binds: ['data:/data'] } });
+			await subject.client.networks.prune();
+			await subject.client.volumes.remove('data');
+			const events: string[] = [];
+			const until = String(Math.floor(Date.now() / 1000) + 1);
+			for await (const { Type, Action } of subject.client.events({ since, until })) {
+				events.push(`${Type} ${Action}`);
+			}
+			const words =
+				'network create, volume create, container create, network connect, volume mount, container start,';
+			const more =
+				'container die, network disconnect, volume unmount, container destroy, network destroy, network prune,';
+			assert.match(events.join(', '), new RegExp(`${words} ${more} volume destroy$`));
+		});
+
 		it('a start that fails: leaves nothing on the network', async () => {
 			await refused(launch(subject, { Cmd: ['/nosuch'], HostConfig: { NetworkMode: 'bridge' } }), 400, /nosuch/);
 			assert.deepEqual(traces(holder), atFirst);
@@ -246,60 +257,4 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			assert.equal((await logsOf(subject, id)).stdout, 'quick\n');
 		});
 	});
-}
-
-/** A process that keeps a new network namespace with its loopback up; gives its pid. */
-async function holdNamespace(workspace: Workspace): Promise<number> {
-	const child = workspace.start('namespace', 'unshare', [
-		'--net',
-		'sh',
-		'-c',
-		'ip link set lo up; exec sleep 100000',
-	]);
-	const pid = child.pid ?? 0;
-	const lo = () => inNamespace(pid, ['ip', 'link', 'show', 'lo', 'up']);
-	const own = fs.readlinkSync('/proc/self/ns/net');
-	await until('the namespace is there', () => fs.readlinkSync(`/proc/${pid}/ns/net`) !== own && lo() !== '');
-	return pid;
-}
-
-async function startEngine({ root, socket }: Pick<Subject, 'root' | 'socket'>, holder: number): Promise<void> {
-	const arguments_ = [path.join(dist, 'engine.js'), '--root', root, '--idle', '300', '--report', '3'];
-	// Not `ip netns exec`, which hides the control groups.
-	const child = spawn('nsenter', ['-t', String(holder), '-n', process.execPath, ...arguments_], {
-		detached: true,
-		stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-	});
-	child.unref();
-	const [channel] = child.stdio.slice(3);
-	const word = await new Promise<string>((resolve) =>
-		channel?.once('data', (data: Buffer) => {
-			resolve(data.toString().trim());
-		}),
-	);
-	assert.equal(word, 'ready');
-	assert.ok(fs.existsSync(socket));
-}
-
-function inNamespace(holder: number, command: readonly string[], input = ''): string {
-	return spawnSync('nsenter', ['-t', String(holder), '-n', ...command], { input, encoding: 'utf8' }).stdout;
-}
-
-/** What the web server at a port of the namespace's host answers; "" when nobody does. */
-function fetchFromHost(holder: number, address: string, port: number, tries = 20): string {
-	const script = `for i in $(seq ${tries}); do printf '${REQUEST}' | busybox nc -w 2 ${address} ${port} && exit; sleep 0.1; done`;
-	return inNamespace(holder, ['sh', '-c', script]);
-}
-
-/** Devices, rules and addresses of the namespace, each on a line. */
-function traces(holder: number): string[] {
-	const devices = inNamespace(holder, ['ip', '-o', 'addr']);
-	const links = inNamespace(holder, ['ip', '-o', 'link']);
-	const rules = inNamespace(holder, ['iptables-save'])
-		.replace(/^#.*$/gm, '')
-		.replace(/\[\d+:\d+\]/g, '');
-	// Tables that were looked at once are printed from then on, with their empty chains.
-	const own = rules.split('\n').filter((line) => line.includes('MYDOCKER'));
-	const names = `${devices}${links}`.split('\n').map((line) => line.replace(/\\.*/, '').trim());
-	return [...names.filter((line) => line !== ''), ...own];
 }

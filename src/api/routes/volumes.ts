@@ -3,6 +3,7 @@ import { Fields, object } from '../fields';
 import { booleanFilter, hasLabels, isBefore, matches } from '../filters';
 import { volumeJson } from '../network-shapes';
 import type { ApiRequest } from '../request';
+import { isOlderVersion } from '../transport';
 import { route } from '../route';
 import type { Route } from '../route';
 
@@ -51,10 +52,10 @@ async function remove(request: ApiRequest): Promise<void> {
 	request.empty();
 }
 
-/** Anonymous volumes, and with the filter "all" the named ones. */
+/** Anonymous volumes, and the named ones with the filter "all", or for a client from before there was that filter. */
 async function prune(request: ApiRequest): Promise<void> {
 	const filters = request.filters(['label', 'label!', 'all', 'until']);
-	const isAll = booleanFilter(filters, 'all') === true;
+	const isAll = booleanFilter(filters, 'all') === true || isOlderVersion(request.parts.version, '1.42');
 	const isWanted = ({ is_anonymous, labels, created }: Volume): boolean =>
 		(isAll || is_anonymous) && hasLabels(filters, labels) && isBefore(filters, created);
 	const { removed, reclaimed } = await request.core.volumes.prune(isWanted, request.signal);

@@ -28,7 +28,7 @@ import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
 import { installShim, type Launch } from './shim';
 import { signalNumber } from './signals';
-import { copyImageFolder } from './volume-content';
+import { announceMounts, announceUnmounts, copyImageFolder } from './volume-content';
 
 export type { Attachment, AttachOptions } from './attachment';
 export type { CreateOptions, CreateResult } from './create';
@@ -618,6 +618,7 @@ export class Containers {
 		}
 		void run.end.then((end) => this.hasEnded(entry, run, end));
 		if (isNew) {
+			announceMounts(this.options.volumes, entry.record);
 			this.emit(entry, 'start');
 		}
 	}
@@ -629,7 +630,7 @@ export class Containers {
 		entry.run?.close();
 		entry.run = undefined;
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
-		await this.leaveNetworks(entry);
+		(await this.leaveNetworks(entry))();
 		this.note(entry, {
 			status: entry.record.started_at === '' ? 'created' : 'exited',
 			// Docker records 128 for what is neither a missing nor a forbidden program.
@@ -668,7 +669,7 @@ export class Containers {
 			});
 		}
 		// Before anybody learns of the exit: the next start, here or of another container, may want the same ports.
-		await this.leaveNetworks(entry);
+		const announceLeft = await this.leaveNetworks(entry);
 		this.execs.containerEnded(entry.record.id);
 		entry.run = undefined;
 		entry.input?.close();
@@ -695,6 +696,8 @@ export class Containers {
 			entry.log.finish();
 		}
 		this.emit(entry, 'die', { exitCode: String(entry.record.exit_code) });
+		announceLeft();
+		announceUnmounts(this.options.volumes, entry.record);
 		this.settle(entry, ['not-running', 'next-exit']);
 		if (isRestarting && this.isResumed) {
 			this.scheduleRestart(entry);
@@ -749,11 +752,13 @@ export class Containers {
 		}
 	}
 
-	private async leaveNetworks(entry: Entry): Promise<void> {
+	/** The result tells the world of it. */
+	private async leaveNetworks(entry: Entry): Promise<() => void> {
 		try {
-			await this.options.networks.detach(entry.record.id);
+			return await this.options.networks.detach(entry.record.id);
 		} catch (error) {
 			this.options.warn(`Cannot take container "${entry.record.name}" off its networks: ${messageOf(error)}`);
+			return () => undefined;
 		}
 	}
 

@@ -42,7 +42,13 @@ const schema = v.object({
 		network: v.object({
 			mode: v.string(),
 			endpoints: v.array(
-				v.object({ network: v.string(), aliases: strings, address: v.string(), mac_address: v.string() }),
+				v.object({
+					network: v.string(),
+					aliases: strings,
+					links: v.optional(strings),
+					address: v.string(),
+					mac_address: v.string(),
+				}),
 			),
 			ports: v.array(
 				v.object({

@@ -3,6 +3,8 @@ import { run, toolEnvironment } from '../exec';
 import type { ContainerFolder } from './bundle';
 import { resolveRootPath } from './rootfs';
 import type { Launch } from './shim';
+import type { Container } from '../types';
+import type { Volumes } from '../volume/volumes';
 
 /** Arguments: <folder for mount> <overlay options> <merged> <path in it> <target>. */
 const SCRIPT = `cd "$1"
@@ -36,5 +38,24 @@ export async function copyImageFolder(
 	});
 	if (result.code !== 0) {
 		throw new EngineError('internal', `Cannot fill volume for "${destination}": ${result.stderr.trim()}`);
+	}
+}
+
+/** docker's events of the volumes that a container has mounted at its start. */
+export function announceMounts(volumes: Volumes, { id, config }: Container): void {
+	for (const { type, source, destination, read_only } of config.mounts) {
+		if (type === 'volume') {
+			const attributes = { destination, propagation: '', 'read/write': String(!read_only) };
+			volumes.announce('mount', source, { container: id, ...attributes });
+		}
+	}
+}
+
+/** And those of its end. */
+export function announceUnmounts(volumes: Volumes, { id, config }: Container): void {
+	for (const { type, source } of config.mounts) {
+		if (type === 'volume') {
+			volumes.announce('unmount', source, { container: id });
+		}
 	}
 }

@@ -35,6 +35,7 @@ export function leaseEndpoint(network: Network, container: Member, { config, num
 		// Random: the last run's device may still be on its way out when the next run begins.
 		veth: `mv-${randomBytes(5).toString('hex')}`,
 		aliases: config.aliases.filter(isNetworkName),
+		...(config.links === undefined ? {} : { links: config.links }),
 		dns,
 		ports: [],
 	};

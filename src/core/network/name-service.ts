@@ -28,7 +28,7 @@ export class NameService {
 		const connections = this.records.connectionsOf(asking.container_id);
 		const named = connections.map(([network]) => network).filter((network) => network.name !== DEFAULT_NETWORK);
 		return {
-			lookup: (name) => named.flatMap((network) => addressesOf(network, name)),
+			lookup: (name) => connections.flatMap((connection) => addressesOf(connection, name)),
 			reverse: (neighbour) => named.flatMap((network) => fullNames(network, neighbour))[0],
 			forwarders: connections.every(([network]) => network.internal)
 				? []

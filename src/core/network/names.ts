@@ -1,22 +1,38 @@
 import type { HostEntry } from './hosts';
+import { linksTo } from './links';
 import type { Endpoint, Network } from './network';
 import { DEFAULT_NETWORK, namesOf } from './network';
 
-/** Every member of the user networks among these, the container itself included. */
-export function membersOf(connections: readonly (readonly [Network, Endpoint])[]): HostEntry[] {
-	return connections
-		.filter(([network]) => network.name !== DEFAULT_NETWORK)
-		.flatMap(([network]) => Object.values(network.endpoints))
-		.map((endpoint) => ({ address: endpoint.address, names: namesOf(endpoint) }));
+/** A container's own place on a network. */
+type Connection = readonly [Network, Endpoint];
+
+/**
+ * Names under which a container knows a member of a network that it is on. On the default network, as with docker,
+ * there are none but those of its links.
+ */
+function knownNames([network, own]: Connection, member: Endpoint): string[] {
+	const links = linksTo(own, member);
+	const hasNames = network.name !== DEFAULT_NETWORK || links.length > 0;
+	return hasNames ? [...new Set([...links, ...namesOf(member)])] : [];
 }
 
-/** Addresses of the members that go by this name (lower case), alone or followed by the network's name. */
-export function addressesOf(network: Network, name: string): string[] {
+/** Every member that a container has names for, itself included. */
+export function membersOf(connections: readonly Connection[]): HostEntry[] {
+	return connections.flatMap((connection) =>
+		Object.values(connection[0].endpoints)
+			.map((member) => ({ address: member.address, names: knownNames(connection, member) }))
+			.filter(({ names }) => names.length > 0),
+	);
+}
+
+/** Addresses of the members that a container knows by this name (lower case), alone or followed by the network's name. */
+export function addressesOf(connection: Connection, name: string): string[] {
+	const [network] = connection;
 	const suffix = `.${network.name.toLowerCase()}`;
 	const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;
 	return Object.values(network.endpoints)
-		.filter((endpoint) => namesOf(endpoint).some((known) => [name, short].includes(known.toLowerCase())))
-		.map((endpoint) => endpoint.address);
+		.filter((member) => knownNames(connection, member).some((known) => [name, short].includes(known.toLowerCase())))
+		.map((member) => member.address);
 }
 
 /** "name.network" of the member with this address. */

@@ -42,6 +42,8 @@ export interface Endpoint {
 	readonly veth: string;
 	/** Other names on this network, as asked for. */
 	readonly aliases: readonly string[];
+	/** "container:alias", names that only this container knows. */
+	readonly links?: readonly string[];
 	/** Where this container's questions for names outside go; empty is the host's resolvers. */
 	readonly dns: readonly string[];
 	/** Only on the network that the container's published ports lead through. */
@@ -53,6 +55,8 @@ export interface EndpointConfig {
 	/** Name or id of the network. */
 	readonly network: string;
 	readonly aliases: readonly string[];
+	/** `--link`: "container:alias". */
+	readonly links?: readonly string[] | undefined;
 	/** A static address, or "". */
 	readonly address: string;
 	/** "" derives it from the address. */
@@ -104,6 +108,7 @@ function isEndpoint(value: unknown): value is Endpoint {
 		/^eth\d{1,3}$/.test(value['interface']) &&
 		/^mv-[0-9a-f]{10}$/.test(value['veth']) &&
 		isStringList(value['aliases']) &&
+		(value['links'] === undefined || isStringList(value['links'])) &&
 		isStringList(value['dns']) &&
 		Array.isArray(value['ports']) &&
 		value['ports'].every(isPublishedPort)

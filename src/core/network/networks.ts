@@ -8,6 +8,7 @@ import type { NetworkFacts } from './firewall';
 import { parseRoutes } from './ipam';
 import type { LeaseOptions, Member } from './lease';
 import { checkMember, leaseEndpoint } from './lease';
+import { checkLinks } from './links';
 import { NameService } from './name-service';
 import type { Endpoint, EndpointConfig, Network } from './network';
 import { isNetworkName, PREDEFINED } from './network';
@@ -162,6 +163,8 @@ export class Networks {
 			for (const network of unused) {
 				this.forget(network);
 			}
+			// docker says this for each kind of object; a network has no bytes.
+			this.options.events.emit('network', 'prune', '', { reclaimed: '0' });
 			return Promise.resolve(unused);
 		});
 	}
@@ -188,14 +191,19 @@ export class Networks {
 		});
 	}
 
-	/** Gives back all that a container had; after its end. Never throws: what cannot be cleaned up is a warning. */
-	async detach(containerId: string): Promise<void> {
-		await this.exclusive(async () => {
+	/**
+	 * Gives back all that a container had; after its end. Never throws: what cannot be cleaned up is a warning. The
+	 * result tells the world of it, which docker does after the container's own event.
+	 */
+	async detach(containerId: string): Promise<() => void> {
+		return this.exclusive(async () => {
 			const connections = this.connectionsOf(containerId);
 			await this.detachNow(containerId);
-			for (const [network] of connections) {
-				this.announce('disconnect', network, containerId);
-			}
+			return () => {
+				for (const [network] of connections) {
+					this.announce('disconnect', network, containerId);
+				}
+			};
 		});
 	}
 
@@ -292,6 +300,7 @@ export class Networks {
 	private lease(network: Network, container: Member, options: LeaseOptions): Endpoint {
 		checkMember(network, container);
 		const endpoint = leaseEndpoint(this.prepare(network), container, options);
+		checkLinks(network, endpoint);
 		this.records.changeEndpoint(network.id, endpoint);
 		return endpoint;
 	}

@@ -299,8 +299,9 @@ export class Volumes {
 		this.volumes.set(volume.name, volume);
 	}
 
-	private announce(action: string, name: string): void {
-		this.options.events.emit('volume', action, name, { driver: 'local' });
+	/** Tells of something that happened with a volume. */
+	announce(action: string, name: string, attributes: Readonly<Record<string, string>> = {}): void {
+		this.options.events.emit('volume', action, name, { ...attributes, driver: 'local' });
 	}
 
 	private tree(signal?: AbortSignal): TreeOptions {

@@ -200,9 +200,9 @@ describe("Commands for a container's interfaces", () => {
 describe('Members of a network', () => {
 	it("are known by name, alias, short id and with the network's name, in any case", () => {
 		for (const name of ['web', 'www', 'site', 'web.app', 'cccccccccccc']) {
-			assert.deepEqual(addressesOf(network, name), ['10.86.0.2'], name);
+			assert.deepEqual(addressesOf([network, endpoint], name), ['10.86.0.2'], name);
 		}
-		assert.deepEqual(addressesOf(network, 'web.inner'), []);
+		assert.deepEqual(addressesOf([network, endpoint], 'web.inner'), []);
 		assert.deepEqual(fullNames(network, '10.86.0.2'), ['web.app']);
 	});
 
@@ -211,6 +211,28 @@ describe('Members of a network', () => {
 		assert.deepEqual(membersOf([[network, endpoint]]), [
 			{ address: '10.86.0.2', names: ['web', 'www', 'Site', 'cccccccccccc'] },
 		]);
+	});
+
+	it('a link is a name that only its owner knows, on the default bridge too', () => {
+		const other = {
+			...endpoint,
+			container_id: 'd'.repeat(64),
+			container_name: 'db',
+			aliases: [],
+			address: '10.86.0.3',
+		};
+		const linked = { ...endpoint, links: ['db:base'] };
+		const both = {
+			...network,
+			name: 'bridge',
+			endpoints: { [linked.container_id]: linked, [other.container_id]: other },
+		};
+		assert.deepEqual(membersOf([[both, linked]]), [
+			{ address: '10.86.0.3', names: ['base', 'db', 'dddddddddddd'] },
+		]);
+		assert.deepEqual(membersOf([[both, other]]), []);
+		assert.deepEqual(addressesOf([both, linked], 'base'), ['10.86.0.3']);
+		assert.deepEqual(addressesOf([both, other], 'base'), []);
 	});
 });
 

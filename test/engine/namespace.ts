@@ -1,0 +1,90 @@
+import * as assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { createClient } from '../../src/api/client';
+import { pull } from './run';
+import { embeddedEngine, enginePid, removeContainers, type Images, type Registries, type Subject } from './subject';
+import { dist, endProcess, until, type Workspace } from './workspace';
+
+export const REQUEST = 'GET /index.html HTTP/1.0\r\n\r\n';
+
+/**
+ * Our engine, with busybox in its store, in a network namespace of its own that `holder` keeps: nothing of the machine's
+ * network is touched. Both end with the workspace.
+ */
+export async function isolatedEngine(
+	workspace: Workspace,
+	given: { readonly images: Images; readonly registries: Registries },
+): Promise<{ readonly subject: Subject; readonly holder: number }> {
+	// The registry is on the machine's loopback, so the image comes before the engine moves away from there.
+	const outside = embeddedEngine(workspace);
+	const { root, socket } = outside;
+	const name = 'embedded' as const;
+	await pull({ ...outside, ...given, name, ids: new Set() }, given.images.busybox.reference);
+	await endProcess(enginePid(root) ?? 0);
+	const holder = await holdNamespace(workspace);
+	const client = createClient(() => Promise.resolve(socket));
+	await startEngine(outside, holder);
+	workspace.defer('end the engine in its namespace', async () => {
+		await removeContainers(client);
+		await endProcess(enginePid(root) ?? 0);
+	});
+	return { subject: { ...outside, ...given, name, client, ids: new Set() }, holder };
+}
+
+/** A process that keeps a new network namespace with its loopback up; gives its pid. */
+export async function holdNamespace(workspace: Workspace): Promise<number> {
+	const child = workspace.start('namespace', 'unshare', [
+		'--net',
+		'sh',
+		'-c',
+		'ip link set lo up; exec sleep 100000',
+	]);
+	const pid = child.pid ?? 0;
+	const lo = () => inNamespace(pid, ['ip', 'link', 'show', 'lo', 'up']);
+	const own = fs.readlinkSync('/proc/self/ns/net');
+	await until('the namespace is there', () => fs.readlinkSync(`/proc/${pid}/ns/net`) !== own && lo() !== '');
+	return pid;
+}
+
+export async function startEngine({ root, socket }: Pick<Subject, 'root' | 'socket'>, holder: number): Promise<void> {
+	const arguments_ = [path.join(dist, 'engine.js'), '--root', root, '--idle', '300', '--report', '3'];
+	// Not `ip netns exec`, which hides the control groups.
+	const child = spawn('nsenter', ['-t', String(holder), '-n', process.execPath, ...arguments_], {
+		detached: true,
+		stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+	});
+	child.unref();
+	const [channel] = child.stdio.slice(3);
+	const word = await new Promise<string>((resolve) =>
+		channel?.once('data', (data: Buffer) => {
+			resolve(data.toString().trim());
+		}),
+	);
+	assert.equal(word, 'ready');
+	assert.ok(fs.existsSync(socket));
+}
+
+export function inNamespace(holder: number, command: readonly string[], input = ''): string {
+	return spawnSync('nsenter', ['-t', String(holder), '-n', ...command], { input, encoding: 'utf8' }).stdout;
+}
+
+/** What the web server at a port of the namespace's host answers; "" when nobody does. */
+export function fetchFromHost(holder: number, address: string, port: number, tries = 20): string {
+	const script = `for i in $(seq ${tries}); do printf '${REQUEST}' | busybox nc -w 2 ${address} ${port} && exit; sleep 0.1; done`;
+	return inNamespace(holder, ['sh', '-c', script]);
+}
+
+/** Devices, rules and addresses of the namespace, each on a line. */
+export function traces(holder: number): string[] {
+	const devices = inNamespace(holder, ['ip', '-o', 'addr']);
+	const links = inNamespace(holder, ['ip', '-o', 'link']);
+	const rules = inNamespace(holder, ['iptables-save'])
+		.replace(/^#.*$/gm, '')
+		.replace(/\[\d+:\d+\]/g, '');
+	// Tables that were looked at once are printed from then on, with their empty chains.
+	const own = rules.split('\n').filter((line) => line.includes('MYDOCKER'));
+	const names = `${devices}${links}`.split('\n').map((line) => line.replace(/\\.*/, '').trim());
+	return [...names.filter((line) => line !== ''), ...own];
+}
