@@ -6,9 +6,11 @@ import { Failures, refusal } from './ui/failure';
 import { Inspections } from './ui/inspect';
 import { Logs } from './ui/logs';
 import { Model } from './ui/model';
+import { Scope } from './ui/scope';
 import { settings } from './ui/settings';
 import { contributeToTerminals } from './ui/terminal';
 import { Views } from './ui/views';
+import { VolumeSizes } from './ui/volume-sizes';
 
 /** What other extensions and our tests get. */
 export interface Api {
@@ -25,13 +27,17 @@ export function activate(context: ExtensionContext): Api {
 	const model = new Model(client, log);
 	own.push(model);
 	const failures = new Failures(log);
-	const views = new Views(model, failures);
+	const scope = new Scope(model, context.workspaceState);
+	own.push(scope);
+	const volumeSizes = new VolumeSizes(client, model, log);
+	own.push(volumeSizes);
+	const views = new Views(model, scope, volumeSizes, failures);
 	own.push(views);
 	const logs = new Logs(client, model, log);
 	own.push(logs);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
-	own.push(...registerCommands({ client, model, logs, inspections, views, failures, log }));
+	own.push(...registerCommands({ client, model, scope, volumeSizes, logs, inspections, views, failures, log }));
 	contributeToTerminals(context, log);
 	return { client, model };
 }

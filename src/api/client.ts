@@ -14,6 +14,7 @@ import type {
 	CreatedContainer,
 	CreateNetworkBody,
 	CreateVolumeBody,
+	DiskUsage,
 	EndpointJson,
 	EventMessage,
 	ImageDeleteItem,
@@ -56,6 +57,8 @@ export interface LogsOptions extends Cancel {
 export interface Client {
 	version(options?: Cancel): Promise<Version>;
 	info(options?: Cancel): Promise<Info>;
+	/** Measures what the engine keeps on the disk, which may take seconds. */
+	diskUsage(options?: Cancel): Promise<DiskUsage>;
 	/** Ends when the signal aborts; throws when the connection breaks. */
 	events(
 		options: Cancel & { readonly since?: string; readonly until?: string; readonly filters?: Filters },
@@ -161,6 +164,8 @@ export function createClient(connect: (signal?: AbortSignal) => Promise<string>,
 	return {
 		version: (options) => transport.json<Version>({ method: 'GET', path: '/version', signal: options?.signal }),
 		info: (options) => transport.json<Info>({ method: 'GET', path: '/info', signal: options?.signal }),
+		diskUsage: (options) =>
+			transport.json<DiskUsage>({ method: 'GET', path: '/system/df', signal: options?.signal }),
 		events: (options) => events(transport, options),
 		images: imageCalls(transport, context),
 		registries: registryCalls(transport, context),

@@ -339,6 +339,18 @@ export interface VolumeJson {
 	readonly Labels: Readonly<Record<string, string>> | null;
 	readonly Options: Readonly<Record<string, string>> | null;
 	readonly Scope: string;
+	/** Only in GET /system/df; -1 for what the engine does not know. */
+	readonly UsageData?: { readonly Size: number; readonly RefCount: number } | null;
+}
+
+/** GET /system/df; sizes in bytes. */
+export interface DiskUsage {
+	/** Of all layers, each once. */
+	readonly LayersSize: number;
+	readonly Images: readonly ImageSummary[] | null;
+	/** With SizeRw and SizeRootFs. */
+	readonly Containers: readonly ContainerSummary[] | null;
+	readonly Volumes: readonly VolumeJson[] | null;
 }
 
 /** Body of POST /volumes/create. */

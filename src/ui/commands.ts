@@ -1,10 +1,17 @@
 import { commands, env, l10n, type Disposable } from 'vscode';
+import { containersOfGroup } from './container-rows';
+import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
+import { partOf } from './keys';
 import { removeContainers, restartContainers, startContainers, stopContainers } from './lifecycle';
+import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
+import { connectContainer, createNetwork, disconnectContainer, pruneNetworks, removeNetworks } from './networks';
+import { copyAddress, openInBrowser } from './open-port';
 import type { Parts } from './parts';
-import { containersFor, imagesFor } from './pick';
+import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pullImage } from './pull';
 import { runContainer } from './run';
+import { createVolume, pruneVolumes, removeVolumes } from './volumes';
 
 type Handler = (parts: Parts, ...called: unknown[]) => unknown;
 
@@ -28,6 +35,29 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.inspect': inspectContainer,
 	'mydocker.container.copyId': copyContainerId,
 	'mydocker.container.remove': removeContainers,
+	'mydocker.container.openInBrowser': openInBrowser,
+	'mydocker.container.copyAddress': copyAddress,
+	'mydocker.containers.filter': filterContainers,
+	'mydocker.containers.showAll': showAllContainers,
+	'mydocker.containers.sort': sortContainers,
+	'mydocker.containers.group': groupContainers,
+	'mydocker.containers.runningOnly': (parts) => {
+		toggle('isRunningOnly', parts);
+	},
+	'mydocker.containers.workspaceOnly': (parts) => {
+		toggle('isWorkspaceOnly', parts);
+	},
+	'mydocker.network.create': createNetwork,
+	'mydocker.network.inspect': inspectNetwork,
+	'mydocker.network.connect': connectContainer,
+	'mydocker.network.disconnect': disconnectContainer,
+	'mydocker.network.remove': removeNetworks,
+	'mydocker.network.prune': pruneNetworks,
+	'mydocker.volume.create': createVolume,
+	'mydocker.volume.inspect': inspectVolume,
+	'mydocker.volume.copyName': copyVolumeName,
+	'mydocker.volume.remove': removeVolumes,
+	'mydocker.volume.prune': pruneVolumes,
 	'mydocker.refresh': ({ model }) => model.reload(),
 	'mydocker.engine.showLog': ({ log }) => {
 		log.show();
@@ -39,13 +69,34 @@ export function registerCommands(parts: Parts): Disposable[] {
 	return Object.entries(table).map(([id, handler]) =>
 		commands.registerCommand(id, async (...called: unknown[]) => {
 			try {
-				return await handler(parts, ...called);
+				return await handler(parts, ...ungrouped(parts, called));
 			} catch (error) {
-				parts.failures.show(error);
+				if (parts.model.isOnRow(error)) {
+					parts.log.error(String(error));
+				} else {
+					parts.failures.show(error);
+				}
 				return undefined;
 			}
 		}),
 	);
+}
+
+/** A row of a group stands for the rows in it, and in a selection of several a row's parts do not count. */
+function ungrouped({ scope, model }: Parts, called: unknown[]): unknown[] {
+	const [first, all, ...rest] = called;
+	if (typeof first !== 'string') {
+		return called;
+	}
+	const expand = (key: string): readonly string[] =>
+		containersOfGroup(scope, key) ?? imagesOfRepository(model, key) ?? [key];
+	const selected: readonly unknown[] = Array.isArray(all) && all.includes(first) ? all : [first];
+	const keys = selected
+		.filter((key): key is string => typeof key === 'string')
+		.filter((key) => key === first || partOf(key, 'port') === undefined)
+		.flatMap(expand);
+	const isPlain = keys.length === 1 && keys[0] === first;
+	return isPlain ? called : [expand(first)[0] ?? first, [...new Set(keys)], ...rest];
 }
 
 /** The row's selection is no answer to the questions that a run asks. */
@@ -71,6 +122,25 @@ async function inspectImage({ model, inspections }: Parts, ...called: unknown[])
 	for (const name of await imagesFor(model, called, { title: l10n.t('Inspect Image') })) {
 		await inspections.showImage(name);
 	}
+}
+
+async function inspectNetwork({ model, inspections }: Parts, ...called: unknown[]): Promise<void> {
+	const title = l10n.t('Inspect Network');
+	for (const id of await networksFor(model, called, { title, none: l10n.t('There are no networks.') })) {
+		await inspections.showNetwork(id);
+	}
+}
+
+async function inspectVolume({ model, inspections }: Parts, ...called: unknown[]): Promise<void> {
+	const title = l10n.t('Inspect Volume');
+	for (const name of await volumesFor(model, called, { title, none: l10n.t('There are no volumes yet.') })) {
+		await inspections.showVolume(name);
+	}
+}
+
+async function copyVolumeName({ model }: Parts, ...called: unknown[]): Promise<void> {
+	const title = l10n.t('Copy Volume Name');
+	await copyLines(await volumesFor(model, called, { title, none: l10n.t('There are no volumes yet.') }));
 }
 
 async function copyContainerId({ model }: Parts, ...called: unknown[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { commands, l10n, window, workspace, type LogOutputChannel } from 'vscode';
+import { shortenPaths } from './names';
 
 /** A message for the user that is no fault: nothing to pick, nothing to do. */
 export class Notice extends Error {
@@ -57,7 +58,7 @@ export class Failures {
 			return;
 		}
 		this.log.error(error instanceof Error ? error : String(error));
-		const message = sentence(error);
+		const message = shortenPaths(sentence(error));
 		if (this.open.has(message)) {
 			return;
 		}

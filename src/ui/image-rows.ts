@@ -3,30 +3,117 @@ import { formatAgo, formatBytes } from './amounts';
 import type { Model } from './model';
 import type { ImageRow } from './rows';
 import { shortId, splitRegistry } from './names';
-import type { Drawing, RowSource } from './row-tree';
+import { repositoryKey, repositoryOf } from './keys';
+import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 
-/** The rows of the Images view: one a name, so that two tags of an image are two rows. */
+/**
+ * The rows of the Images view: one a name, so that two tags of an image are two rows. Several tags of a repository, and
+ * images without a name, are below a row of their own.
+ */
 export function imageSource(model: Model): RowSource {
 	const used = usedImages(model);
+	const repositories = imagesByRepository(model);
 	return {
 		load: () => model.ready(),
-		keys: () => model.images.map((row) => row.name),
-		draw: (name) => {
-			const row = model.image(name);
-			return row === undefined
-				? GONE
-				: drawImage(row, { isBusy: model.isBusy(name), isUsed: used().has(row.id) });
+		keys: (parent) => {
+			if (parent === undefined) {
+				return topKeys(repositories());
+			}
+			return (repositories().get(repositoryOf(parent) ?? parent) ?? []).map((row) => row.name);
 		},
-		tooltip: (name) => {
-			const row = model.image(name);
-			return row && imageTooltip(row, users(model, row));
+		draw: (key) => {
+			const repository = repositoryOf(key);
+			if (repository !== undefined) {
+				return drawRepository(repository, repositories().get(repository) ?? [], used());
+			}
+			const row = model.image(key);
+			if (row === undefined) {
+				return GONE;
+			}
+			const drawing = drawImage(row, { model, isUsed: used().has(row.id) });
+			// Below the row of its repository the tag alone tells it apart.
+			const isShort = row.tag !== undefined && isGroup(repositoryName(row), repositories());
+			return isShort ? { ...drawing, label: row.tag.replace(/^.*:/, '') } : drawing;
+		},
+		tooltip: (key) => {
+			const row = model.image(key);
+			return row && imageTooltip(row, { usedBy: users(model, row), fault: model.fault(key) });
+		},
+		parent: (key) => {
+			const row = model.image(key);
+			const repository = row === undefined ? undefined : repositoryName(row);
+			return repository !== undefined && isGroup(repository, repositories())
+				? repositoryKey(repository)
+				: undefined;
 		},
 	};
 }
 
-/** A row that left between a list and its drawing. */
-const GONE: Drawing = { label: '', description: '', icon: 'blank', context: 'gone', spoken: '' };
+/** The names of a repository's images; undefined for a row that is no repository. */
+export function imagesOfRepository(model: Model, key: string): readonly string[] | undefined {
+	const repository = repositoryOf(key);
+	return repository === undefined
+		? undefined
+		: model.images.filter((row) => repositoryName(row) === repository).map((row) => row.name);
+}
+
+/** "" for an image without a name. */
+function repositoryName(row: ImageRow): string {
+	return row.tag?.replace(/:[^/:]*$/, '') ?? row.digest?.replace(/@.*$/, '') ?? '';
+}
+
+type Repositories = ReadonlyMap<string, readonly ImageRow[]>;
+
+/** In the order of the list; made anew only when an image has changed. */
+function imagesByRepository(model: Model): () => Repositories {
+	let from: readonly ImageRow[] | undefined;
+	let repositories = new Map<string, ImageRow[]>();
+	return () => {
+		if (from !== model.images) {
+			from = model.images;
+			repositories = new Map();
+			for (const row of from) {
+				const name = repositoryName(row);
+				repositories.set(name, [...(repositories.get(name) ?? []), row]);
+			}
+		}
+		return repositories;
+	};
+}
+
+function isGroup(repository: string, repositories: Repositories): boolean {
+	return repository === '' || (repositories.get(repository)?.length ?? 0) > 1;
+}
+
+function topKeys(repositories: Repositories): string[] {
+	return [...repositories].flatMap(([name, rows]) =>
+		isGroup(name, repositories) ? [repositoryKey(name)] : rows.map((row) => row.name),
+	);
+}
+
+function drawRepository(name: string, rows: readonly ImageRow[], used: ReadonlySet<string>): Drawing {
+	const { registry, rest } = splitRegistry(name);
+	const unique = new Map(rows.map((row) => [row.id, row.size]));
+	const count = rows.length.toLocaleString(env.language);
+	const words = [
+		name === '' ? l10n.t('{0} images', count) : l10n.t('{0} tags', count),
+		formatBytes(
+			[...unique.values()].reduce((sum, size) => sum + size, 0),
+			env.language,
+		),
+		...(rows.some((row) => used.has(row.id)) ? [l10n.t('in use')] : []),
+	];
+	const label = name === '' ? l10n.t('Without a name') : rest;
+	return {
+		label,
+		description: [...words, ...(registry === '' ? [] : [registry])].join(' · '),
+		icon: name === '' ? 'question' : 'library',
+		context: name === '' ? 'images;dangling' : 'images;repository',
+		spoken: l10n.t('Images {0}, {1}', name === '' ? label : name, words.join(', ')),
+		children: name === '' ? 'collapsed' : 'expanded',
+	};
+}
 
 /** The ids of images that containers were made from; made anew only when a container has changed. */
 function usedImages(model: Model): () => ReadonlySet<string> {
@@ -46,7 +133,11 @@ function users(model: Model, row: ImageRow): string[] {
 	return model.containers.filter((container) => container.imageId === row.id).map((container) => container.name);
 }
 
-function drawImage(row: ImageRow, { isBusy, isUsed }: { isBusy: boolean; isUsed: boolean }): Drawing {
+/** An image's row. */
+export function drawImage(row: ImageRow, { model, isUsed }: { model: Model; isUsed: boolean }): Drawing {
+	const isBusy = model.isBusy(row.name);
+	const fault = model.fault(row.name);
+	const failure = fault === undefined ? [] : [l10n.t('failed: {0}', fault)];
 	const name = row.tag ?? row.digest?.replace(/@.*$/, '') ?? '<none>';
 	// What tells images apart comes first: in a narrow side bar the registry would be all that is seen.
 	const { registry, rest: label } = splitRegistry(name);
@@ -58,22 +149,29 @@ function drawImage(row: ImageRow, { isBusy, isUsed }: { isBusy: boolean; isUsed:
 	];
 	return {
 		label,
-		description: [...words, ...(registry === '' ? [] : [registry])].join(' · '),
-		...(isBusy ? { icon: 'loading~spin' } : imageIcon(row, isUsed)),
+		description: [...failure, ...words, ...(registry === '' ? [] : [registry])].join(' · '),
+		...(isBusy ? { icon: 'loading~spin' } : imageIcon(row, isUsed, fault)),
 		context: `image;${isBusy ? 'busy' : row.tag === undefined ? 'dangling' : 'tagged'}`,
-		spoken: l10n.t('Image {0}, {1}', name, words.join(', ')),
+		spoken: l10n.t('Image {0}, {1}', name, [...words, ...failure].join(', ')),
 	};
 }
 
-function imageIcon(row: ImageRow, isUsed: boolean): Pick<Drawing, 'icon' | 'color'> {
+function imageIcon(row: ImageRow, isUsed: boolean, fault: string | undefined): Pick<Drawing, 'icon' | 'color'> {
+	if (fault !== undefined) {
+		return { icon: 'error', color: 'testing.iconFailed' };
+	}
 	if (isUsed) {
 		return { icon: 'layers-active' };
 	}
 	return row.tag === undefined ? { icon: 'layers', color: 'disabledForeground' } : { icon: 'layers' };
 }
 
-function imageTooltip(row: ImageRow, usedBy: readonly string[]): MarkdownString {
+function imageTooltip(
+	row: ImageRow,
+	{ usedBy, fault }: { usedBy: readonly string[]; fault: string | undefined },
+): MarkdownString {
 	return facts(row.tag ?? '<none>', [
+		[l10n.t('Failed'), fault ?? ''],
 		[l10n.t('Size'), formatBytes(row.size, env.language)],
 		[l10n.t('Built'), row.created > 0 ? new Date(row.created).toLocaleString(env.language) : ''],
 		[l10n.t('Used by'), usedBy.join(', ')],

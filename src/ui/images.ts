@@ -21,7 +21,7 @@ export async function tagImage(
 	}
 	const name = typeof target === 'string' ? target : await askName(model, source);
 	if (name !== undefined) {
-		await model.during([source], () => client.images.tag(source, name));
+		await model.act(source, () => client.images.tag(source, name));
 	}
 }
 
@@ -61,7 +61,7 @@ export async function removeImages(
 		return;
 	}
 	await forEach(names, (name) =>
-		model.during([name], async () => {
+		model.act(name, async () => {
 			try {
 				await client.images.remove(name);
 			} catch (error) {

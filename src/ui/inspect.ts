@@ -3,9 +3,11 @@ import type { Client } from '../api/client';
 import type { Model } from './model';
 import { shortId } from './names';
 
+type Kind = 'container' | 'image' | 'network' | 'volume';
+
 const SCHEME = 'mydocker-inspect';
 
-/** Read-only JSON documents of what the engine knows of a container or an image; an open one follows the changes. */
+/** Read-only JSON documents of what the engine knows of a container, an image, a network or a volume; an open one follows the changes. */
 export class Inspections implements TextDocumentContentProvider, Disposable {
 	private readonly changed = new EventEmitter<Uri>();
 	readonly onDidChange = this.changed.event;
@@ -26,6 +28,12 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 			model.onDidChangeImages(() => {
 				this.refresh('image', (key) => model.image(key) !== undefined);
 			}),
+			model.networks.onDidChange(() => {
+				this.refresh('network', (key) => model.networks.get(key) !== undefined);
+			}),
+			model.volumes.onDidChange(() => {
+				this.refresh('volume', (key) => model.volumes.get(key) !== undefined);
+			}),
 		];
 	}
 
@@ -37,12 +45,17 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 		await show('image', name, this.model.image(name)?.tag ?? shortId(name));
 	}
 
+	async showNetwork(id: string): Promise<void> {
+		await show('network', id, this.model.networks.get(id)?.name ?? shortId(id));
+	}
+
+	async showVolume(name: string): Promise<void> {
+		await show('volume', name, name);
+	}
+
 	async provideTextDocumentContent(uri: Uri): Promise<string> {
-		const [, kind] = uri.path.split('/');
-		const value =
-			kind === 'container'
-				? await this.client.containers.inspect(uri.query)
-				: await this.client.images.inspect(uri.query);
+		const [, kind = ''] = uri.path.split('/');
+		const value = await this.inspect(kind, uri.query);
 		return `${JSON.stringify(value, undefined, 2)}\n`;
 	}
 
@@ -52,7 +65,20 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 		}
 	}
 
-	private refresh(kind: string, isMeant: (key: string) => boolean): void {
+	private inspect(kind: string, key: string): Promise<unknown> {
+		switch (kind) {
+			case 'container':
+				return this.client.containers.inspect(key);
+			case 'image':
+				return this.client.images.inspect(key);
+			case 'network':
+				return this.client.networks.inspect(key);
+			default:
+				return this.client.volumes.inspect(key);
+		}
+	}
+
+	private refresh(kind: Kind, isMeant: (key: string) => boolean): void {
 		for (const { uri } of workspace.textDocuments) {
 			if (uri.scheme === SCHEME && uri.path.startsWith(`/${kind}/`) && isMeant(uri.query)) {
 				this.changed.fire(uri);
@@ -62,7 +88,7 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 }
 
 /** The last part of the path is the tab's title; a name of an image has slashes, which would hide most of it. */
-async function show(kind: 'container' | 'image', key: string, title: string): Promise<void> {
+async function show(kind: Kind, key: string, title: string): Promise<void> {
 	const uri = Uri.from({ scheme: SCHEME, path: `/${kind}/${title.replaceAll('/', '∕')}.json`, query: key });
 	const document = await workspace.openTextDocument(uri);
 	await window.showTextDocument(document, { preview: true });

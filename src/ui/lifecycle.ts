@@ -14,7 +14,7 @@ export async function startContainers(
 		none: l10n.t('There is no container to start.'),
 		fits: canStart,
 	});
-	await forEach(ids, (id) => model.during([id], () => client.containers.start(id)));
+	await forEach(ids, (id) => model.act(id, () => client.containers.start(id)));
 }
 
 /** Stop Container. */
@@ -27,7 +27,7 @@ export async function stopContainers(
 		none: l10n.t('No container is running.'),
 		fits: (row) => isAlive(row.state),
 	});
-	await forEach(ids, (id) => model.during([id], () => client.containers.stop(id)));
+	await forEach(ids, (id) => model.act(id, () => client.containers.stop(id)));
 }
 
 /** Restart Container. */
@@ -39,7 +39,7 @@ export async function restartContainers(
 		title: l10n.t('Restart Container'),
 		none: l10n.t('There is no container to restart.'),
 	});
-	await forEach(ids, (id) => model.during([id], () => client.containers.restart(id)));
+	await forEach(ids, (id) => model.act(id, () => client.containers.restart(id)));
 }
 
 /** Remove Container…: asks once, says what goes; a running container is stopped first, and the button says so. */
@@ -55,7 +55,7 @@ export async function removeContainers(
 		return;
 	}
 	await forEach(ids, (id) =>
-		model.during([id], async () => {
+		model.act(id, async () => {
 			// The row may be older than the container; stopping a stopped one changes nothing.
 			await client.containers.stop(id);
 			await client.containers.remove(id);

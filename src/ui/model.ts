@@ -2,7 +2,18 @@ import { EventEmitter, workspace, type Disposable, type LogOutputChannel } from 
 import type { Client } from '../api/client';
 import type { EventMessage } from '../api/types';
 import { isAbort, sentence } from './failure';
-import { containerRow, imageRows, isAlive, type ContainerRow, type ImageRow } from './rows';
+import { Listing } from './listing';
+import {
+	containerRow,
+	imageRows,
+	isAlive,
+	networkRows,
+	volumeRows,
+	type ContainerRow,
+	type ImageRow,
+	type NetworkRow,
+	type VolumeRow,
+} from './rows';
 
 /**
  * idle: no connection, rows may be old · loading: first list on its way · ready: rows are true · failed: see `failure`
@@ -25,6 +36,8 @@ const ROW_EVENTS = new Set([
 	'update',
 	'health_status',
 ]);
+/** Events that show that what failed before does not count any more. */
+const NEWS = new Set(['start', 'restart', 'pause', 'unpause', 'rename', 'update', 'destroy']);
 /** Milliseconds that an unneeded connection stays, so that a restart or a quick look elsewhere does not end it. */
 const LINGER = 10_000;
 /** Milliseconds between two tries to listen. */
@@ -44,22 +57,35 @@ const SPINNER_DELAY = 150;
  */
 export class Model implements Disposable {
 	private readonly changedContainers = new EventEmitter<string>();
-	private readonly changedImages = new EventEmitter<void>();
+	private readonly touched = new EventEmitter<void>();
 	private readonly changedState = new EventEmitter<ModelState>();
 	private readonly received = new EventEmitter<EventMessage>();
 	private readonly listed = new EventEmitter<void>();
 
 	/** Says which container came, went or changed. */
 	readonly onDidChangeContainer = this.changedContainers.event;
-	readonly onDidChangeImages = this.changedImages.event;
 	readonly onDidChangeState = this.changedState.event;
+	/** A row became busy, free, or failed. */
+	readonly onDidTouchRows = this.touched.event;
+	/** Every event of the engine, as it comes, while there is a connection. */
+	readonly onDidReceive = this.received.event;
+
+	private readonly imageList = new Listing<ImageRow>();
+	readonly onDidChangeImages = this.imageList.onDidChange;
+	/** By id: own ones by name, then the built-in ones. */
+	readonly networks = new Listing<NetworkRow>();
+	/** By name: those that have one, then the anonymous ones. */
+	readonly volumes = new Listing<VolumeRow>();
 
 	private readonly containerRows = new Map<string, ContainerRow>();
 	/** The same, sorted; undefined when a row has changed since. */
 	private sortedContainers: readonly ContainerRow[] | undefined;
-	private imageRows: ReadonlyMap<string, ImageRow> = new Map();
 	private readonly visibleViews = new Set<string>();
 	private readonly busyRows = new Map<string, number>();
+	/** What failed on a row last, by the row's key. */
+	private readonly faults = new Map<string, string>();
+	/** Errors that a row shows, so that nothing else has to. */
+	private readonly errorsOnRows = new WeakSet<Error>();
 	/** Requests under way, each with the one that has to follow it. */
 	private readonly refetching = new Map<string, (() => Promise<void>) | undefined>();
 	private holds = 0;
@@ -91,7 +117,7 @@ export class Model implements Disposable {
 
 	/** By name without the registry, as they are shown; images without a name last. */
 	get images(): readonly ImageRow[] {
-		return [...this.imageRows.values()];
+		return this.imageList.rows;
 	}
 
 	container(idOrName: string): ContainerRow | undefined {
@@ -99,12 +125,24 @@ export class Model implements Disposable {
 	}
 
 	image(name: string): ImageRow | undefined {
-		return this.imageRows.get(name);
+		return this.imageList.get(name);
 	}
 
-	/** True while an action runs on this row (a container's id or an image's name). */
+	/** True while an action runs on this row. */
 	isBusy(key: string): boolean {
 		return this.busyRows.has(key);
+	}
+
+	/** Why the last action on this row failed; undefined when it did not, or something has happened since. */
+	fault(key: string): string | undefined {
+		return this.faults.get(key);
+	}
+
+	/** True when rows that can be seen show this error. */
+	isOnRow(error: unknown): boolean {
+		return error instanceof AggregateError
+			? error.errors.every((one) => this.isOnRow(one))
+			: error instanceof Error && this.errorsOnRows.has(error);
 	}
 
 	/** Resolves when the rows can be shown. Unlike `load` it does not try again what has just failed. Never throws. */
@@ -178,6 +216,17 @@ export class Model implements Disposable {
 		}
 	}
 
+	/** Runs `action` on one row like `during`; the row shows the error when it fails, until something else happens. */
+	async act<T>(key: string, action: () => Promise<T>): Promise<T> {
+		this.clearFault(key);
+		try {
+			return await this.during([key], action);
+		} catch (error) {
+			this.setFault(key, error);
+			throw error;
+		}
+	}
+
 	/** Runs `action` on rows: they show a spinner when it takes its time, and the connection is kept meanwhile. */
 	async during<T>(keys: readonly string[], action: () => Promise<T>): Promise<T> {
 		this.holds++;
@@ -203,10 +252,13 @@ export class Model implements Disposable {
 		this.disconnect();
 		for (const emitter of [
 			this.changedContainers,
-			this.changedImages,
 			this.changedState,
+			this.touched,
 			this.received,
 			this.listed,
+			this.imageList,
+			this.networks,
+			this.volumes,
 		]) {
 			emitter.dispose();
 		}
@@ -277,9 +329,11 @@ export class Model implements Disposable {
 	}
 
 	private async list(signal: AbortSignal): Promise<void> {
-		const [containers, images] = await Promise.all([
+		const [containers, images, networks, volumes] = await Promise.all([
 			this.client.containers.list({ all: true, signal }),
 			this.client.images.list({ signal }),
+			this.client.networks.list({ signal }),
+			this.client.volumes.list({ signal }),
 		]);
 		signal.throwIfAborted();
 		const now = Date.now();
@@ -290,12 +344,13 @@ export class Model implements Disposable {
 			before.add(summary.Id);
 		}
 		this.sortedContainers = undefined;
-		this.imageRows = imageRows(images);
 		this.setState('ready');
+		this.imageList.replace(imageRows(images));
+		this.networks.replace(networkRows(networks));
+		this.volumes.replace(volumeRows(volumes));
 		for (const id of before) {
 			this.changedContainers.fire(id);
 		}
-		this.changedImages.fire();
 		this.listed.fire();
 		this.releaseWhenUnneeded();
 	}
@@ -305,31 +360,64 @@ export class Model implements Disposable {
 		this.currentFailure = error instanceof Error ? error : new Error(String(error));
 		const gone = [...this.containerRows.keys()];
 		this.containerRows.clear();
-		this.imageRows = new Map();
 		this.sortedContainers = undefined;
 		this.setState('failed');
+		for (const listing of [this.imageList, this.networks, this.volumes]) {
+			listing.replace();
+		}
 		for (const id of gone) {
 			this.changedContainers.fire(id);
 		}
-		this.changedImages.fire();
 	}
 
 	private receive(event: EventMessage, signal: AbortSignal): void {
-		if (event.Type === 'image') {
-			this.refetch('images', () => this.refetchImages(signal));
+		switch (event.Type) {
+			case 'container':
+				this.receiveFromContainer(event, signal);
+				break;
+			case 'image':
+				// A moved tag changes two images, so all are listed; it is one request all the same.
+				this.refetch('images', async () => {
+					this.imageList.replace(imageRows(await this.client.images.list({ signal })));
+				});
+				break;
+			case 'network':
+				this.receiveFromNetwork(event, signal);
+				break;
+			case 'volume':
+				this.refetch('volumes', async () => {
+					this.volumes.replace(volumeRows(await this.client.volumes.list({ signal })));
+				});
+				break;
+		}
+		this.received.fire(event);
+	}
+
+	/** Joining or leaving a network changes the container, not the network. */
+	private receiveFromNetwork(event: EventMessage, signal: AbortSignal): void {
+		const container = event.Actor.Attributes?.['container'];
+		if (container !== undefined && (event.Action === 'connect' || event.Action === 'disconnect')) {
+			if (this.containerRows.has(container)) {
+				this.refetch(container, () => this.refetchContainer(container, undefined, signal));
+			}
 			return;
 		}
-		if (event.Type !== 'container') {
-			return;
-		}
+		this.refetch('networks', async () => {
+			this.networks.replace(networkRows(await this.client.networks.list({ signal })));
+		});
+	}
+
+	private receiveFromContainer(event: EventMessage, signal: AbortSignal): void {
 		const id = event.Actor.ID;
+		if (NEWS.has(event.Action)) {
+			this.clearFault(id);
+		}
 		if (event.Action === 'destroy') {
 			this.setContainer(id, undefined);
 		} else if (ROW_EVENTS.has(event.Action.replace(/:.*/, ''))) {
 			const isTurn = event.Action === 'start' || event.Action === 'die';
 			this.refetch(id, () => this.refetchContainer(id, isTurn ? event.time * 1000 : undefined, signal));
 		}
-		this.received.fire(event);
 	}
 
 	/** Runs `fetch` now, or once more when it is running already: events in a burst cost two requests, not ten. */
@@ -364,12 +452,6 @@ export class Model implements Disposable {
 		this.setContainer(id, row && { ...row, since: since ?? (isSame ? before?.since : undefined) ?? row.since });
 	}
 
-	private async refetchImages(signal: AbortSignal): Promise<void> {
-		// A moved tag changes two images, so all are listed; it is one request all the same.
-		this.imageRows = imageRows(await this.client.images.list({ signal }));
-		this.changedImages.fire();
-	}
-
 	private setContainer(id: string, row: ContainerRow | undefined): void {
 		if (row === undefined) {
 			this.containerRows.delete(id);
@@ -389,9 +471,36 @@ export class Model implements Disposable {
 			} else {
 				this.busyRows.delete(key);
 			}
-			this.changedContainers.fire(key);
 		}
-		this.changedImages.fire();
+		this.touched.fire();
+	}
+
+	private setFault(key: string, error: unknown): void {
+		if (!(error instanceof Error) || isAbort(error)) {
+			return;
+		}
+		this.faults.set(key, error.message);
+		if (this.isSeen(key)) {
+			this.errorsOnRows.add(error);
+		}
+		this.touched.fire();
+	}
+
+	private clearFault(key: string): void {
+		if (this.faults.delete(key)) {
+			this.touched.fire();
+		}
+	}
+
+	/** True when the row's view is open. */
+	private isSeen(key: string): boolean {
+		const views: readonly (readonly [string, boolean])[] = [
+			['containers', this.containerRows.has(key)],
+			['images', this.imageList.get(key) !== undefined],
+			['networks', this.networks.get(key) !== undefined],
+			['volumes', this.volumes.get(key) !== undefined],
+		];
+		return views.some(([view, hasRow]) => hasRow && this.visibleViews.has(view));
 	}
 
 	private setState(state: ModelState): void {

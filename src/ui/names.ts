@@ -78,3 +78,16 @@ export function suggestName(reference: string, taken: ReadonlySet<string>): stri
 export function shortId(id: string): string {
 	return id.replace(/^sha256:/, '').slice(0, 12);
 }
+
+/** A path longer than this fills a notification, whose end with the reason is cut off then. */
+const LONGEST_PATH = 40;
+
+/** The sentence with "/home/…/mydocker.mydocker/run" for a long path; the log has it in full. */
+export function shortenPaths(text: string): string {
+	return text.replace(/\/[^\s"':,]+/g, (path) => {
+		const parts = path.split('/');
+		return path.length <= LONGEST_PATH || parts.length < 5
+			? path
+			: `/${parts[1] ?? ''}/…/${parts.slice(-2).join('/')}`;
+	});
+}

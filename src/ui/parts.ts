@@ -4,12 +4,16 @@ import type { Failures } from './failure';
 import type { Inspections } from './inspect';
 import type { Logs } from './logs';
 import type { Model } from './model';
+import type { Scope } from './scope';
 import type { Views } from './views';
+import type { VolumeSizes } from './volume-sizes';
 
 /** What extension.ts made and commands work with. A command's function takes only those it names. */
 export interface Parts {
 	readonly client: Client;
 	readonly model: Model;
+	readonly scope: Scope;
+	readonly volumeSizes: VolumeSizes;
 	readonly logs: Logs;
 	readonly inspections: Inspections;
 	readonly views: Views;

@@ -1,13 +1,22 @@
 import { l10n, ThemeIcon, window, type QuickPickItem } from 'vscode';
+import { drawContainer } from './container-rows';
 import { Notice, refusal } from './failure';
-import { containerSource } from './container-rows';
-import { imageSource } from './image-rows';
+import { drawImage } from './image-rows';
 import type { Model } from './model';
-import type { ContainerRow } from './rows';
-import type { RowSource } from './row-tree';
+import { drawNetwork } from './network-rows';
+import type { Drawing } from './row-tree';
+import type { ContainerRow, NetworkRow, VolumeRow } from './rows';
+import { drawVolume } from './volume-rows';
 
 interface Choice extends QuickPickItem {
 	readonly key: string;
+}
+
+/** How a picker asks. Throws a Notice with the text of `none` when nothing fits. */
+export interface Ask<Row> {
+	readonly title: string;
+	readonly none: string;
+	readonly fits?: (row: Row) => boolean;
 }
 
 /**
@@ -17,35 +26,58 @@ interface Choice extends QuickPickItem {
  */
 export async function containersFor(
 	model: Model,
-	[first, all]: readonly unknown[],
-	options: { readonly title: string; readonly none: string; readonly fits?: (row: ContainerRow) => boolean },
+	called: readonly unknown[],
+	options: Ask<ContainerRow>,
 ): Promise<string[]> {
-	await loadOrThrow(model);
-	const { fits = () => true } = options;
-	const keys = calledOn(first, all).map((key) => model.container(key)?.id ?? key);
-	if (keys.length > 0) {
-		// A selection may hold rows that the command is not for; a single row is the engine's to judge.
-		return keys.length === 1 ? keys : keys.filter((key) => fitsOrUnknown(model.container(key), fits));
-	}
-	const rows = model.containers.filter(fits).map((row) => row.id);
-	return pick(containerSource(model), rows, options);
+	return rowsFor(model, called, {
+		...options,
+		rows: () => model.containers,
+		key: (row) => row.id,
+		find: (key) => model.container(key),
+		draw: (row) => drawContainer(row, model, Date.now()),
+	});
 }
 
 /** Like containersFor, for names of images. */
 export async function imagesFor(
 	model: Model,
-	[first, all]: readonly unknown[],
+	called: readonly unknown[],
 	options: { readonly title: string },
 ): Promise<string[]> {
-	await loadOrThrow(model);
-	const keys = calledOn(first, all);
-	if (keys.length > 0) {
-		return keys;
-	}
-	const rows = model.images.map((row) => row.name);
-	return pick(imageSource(model), rows, {
+	const used = new Set(model.containers.map((container) => container.imageId));
+	return rowsFor(model, called, {
 		...options,
 		none: l10n.t('There are no images yet. Pull one first.'),
+		rows: () => model.images,
+		key: (row) => row.name,
+		find: (key) => model.image(key),
+		draw: (row) => drawImage(row, { model, isUsed: used.has(row.id) }),
+	});
+}
+
+/** Like containersFor, for ids of networks. */
+export async function networksFor(
+	model: Model,
+	called: readonly unknown[],
+	options: Ask<NetworkRow>,
+): Promise<string[]> {
+	return rowsFor(model, called, {
+		...options,
+		rows: () => model.networks.rows,
+		key: (row) => row.id,
+		find: (key) => model.networks.get(key) ?? model.networks.rows.find((row) => row.name === key),
+		draw: (row) => drawNetwork(row, model),
+	});
+}
+
+/** Like containersFor, for names of volumes. */
+export async function volumesFor(model: Model, called: readonly unknown[], options: Ask<VolumeRow>): Promise<string[]> {
+	return rowsFor(model, called, {
+		...options,
+		rows: () => model.volumes.rows,
+		key: (row) => row.name,
+		find: (key) => model.volumes.get(key),
+		draw: (row) => drawVolume(row, model, undefined),
 	});
 }
 
@@ -58,8 +90,30 @@ export async function loadOrThrow(model: Model): Promise<void> {
 	}
 }
 
+interface Kind<Row> extends Ask<Row> {
+	readonly rows: () => readonly Row[];
+	readonly key: (row: Row) => string;
+	/** By key, or by another name that people use. */
+	readonly find: (key: string) => Row | undefined;
+	readonly draw: (row: Row) => Drawing;
+}
+
+async function rowsFor<Row>(model: Model, called: readonly unknown[], kind: Kind<Row>): Promise<string[]> {
+	await loadOrThrow(model);
+	const { fits = () => true, find, key } = kind;
+	const keys = calledOn(called).map((one) => {
+		const row = find(one);
+		return row === undefined ? one : key(row);
+	});
+	if (keys.length > 0) {
+		// A selection may hold rows that the command is not for; a single row is the engine's to judge.
+		return keys.length === 1 ? keys : keys.filter((one) => fitsOrUnknown(find(one), fits));
+	}
+	return pick(kind.rows().filter(fits), kind);
+}
+
 /** The names of rows in a command's arguments. */
-function calledOn(first: unknown, all: unknown): string[] {
+function calledOn([first, all]: readonly unknown[]): string[] {
 	const selected = Array.isArray(all) ? all.filter((key): key is string => typeof key === 'string') : [];
 	if (typeof first !== 'string') {
 		return selected;
@@ -71,23 +125,19 @@ function fitsOrUnknown<T>(row: T | undefined, fits: (row: T) => boolean): boolea
 	return row === undefined || fits(row);
 }
 
-async function pick(
-	source: RowSource,
-	keys: readonly string[],
-	options: { readonly title: string; readonly none: string },
-): Promise<string[]> {
-	if (keys.length === 0) {
-		throw new Notice(options.none);
+async function pick<Row>(rows: readonly Row[], { title, none, key, draw }: Kind<Row>): Promise<string[]> {
+	if (rows.length === 0) {
+		throw new Notice(none);
 	}
-	const choices = keys.map((key): Choice => {
-		const drawing = source.draw(key);
+	const choices = rows.map((row): Choice => {
+		const drawing = draw(row);
 		return {
-			key,
+			key: key(row),
 			label: drawing.label,
 			description: drawing.description,
 			iconPath: new ThemeIcon(drawing.icon),
 		};
 	});
-	const picked = await window.showQuickPick(choices, { title: options.title, matchOnDescription: true });
+	const picked = await window.showQuickPick(choices, { title, matchOnDescription: true });
 	return picked === undefined ? [] : [picked.key];
 }

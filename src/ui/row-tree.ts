@@ -20,15 +20,23 @@ export interface Drawing {
 	readonly context: string;
 	/** What a screen reader says. */
 	readonly spoken: string;
+	/** Of a row with rows below it: how it is when it is seen for the first time. */
+	readonly children?: 'collapsed' | 'expanded';
 }
 
-/** Where rows come from. A row is known by its key: what the engine takes as its name. */
+/** A row that left between a list and its drawing. */
+export const GONE: Drawing = { label: '', description: '', icon: 'blank', context: 'gone', spoken: '' };
+
+/** Where rows come from. A row is known by its key, which is unique in the tree and never changes. */
 export interface RowSource {
 	/** Resolves when `keys` tells the truth. */
 	load(): Promise<void>;
-	keys(): readonly string[];
+	/** The rows below `parent`; the top of the tree without it. */
+	keys(parent?: string): readonly string[];
 	draw(key: string): Drawing;
 	tooltip(key: string): MarkdownString | undefined;
+	/** The row above; undefined at the top. A flat source needs none. */
+	parent?(key: string): string | undefined;
 }
 
 /**
@@ -37,33 +45,36 @@ export interface RowSource {
  * cannot hold a tree back for ever.
  */
 const REFRESH_WINDOW = 205;
+const TOP = '';
 
-/** A flat tree. It redraws only the rows that look different from when VS Code got them last. */
+/** A tree that redraws only the rows that look different from when VS Code got them last. */
 export class RowTree implements TreeDataProvider<string>, Disposable {
 	private readonly changed = new EventEmitter<string[] | undefined>();
 	readonly onDidChangeTreeData = this.changed.event;
 
-	/** What VS Code shows; undefined before it asked for the first time. */
-	private shown: Map<string, string> | undefined;
+	/** What VS Code shows: the rows below each row that it opened, and how it drew them. */
+	private readonly lists = new Map<string, readonly string[]>();
+	private readonly drawn = new Map<string, string>();
+	/** What a person opened or closed: a row whose rows went and came back is as they left it. */
+	private readonly isOpen = new Map<string, boolean>();
 	private lastChange = 0;
 	private waiting: NodeJS.Timeout | undefined;
 
 	constructor(private readonly source: RowSource) {}
 
 	async getChildren(parent?: string): Promise<string[]> {
-		if (parent !== undefined) {
-			return [];
+		if (parent === undefined) {
+			await this.source.load();
 		}
-		await this.source.load();
-		const keys = [...this.source.keys()];
-		this.shown = new Map(keys.map((key) => [key, this.shown?.get(key) ?? '']));
+		const keys = [...this.source.keys(parent)];
+		this.lists.set(parent ?? TOP, keys);
 		return keys;
 	}
 
 	getTreeItem(key: string): TreeItem {
 		const drawing = this.source.draw(key);
-		this.shown?.set(key, JSON.stringify(drawing));
-		const item = new TreeItem(drawing.label, TreeItemCollapsibleState.None);
+		this.drawn.set(key, JSON.stringify(drawing));
+		const item = new TreeItem(drawing.label, collapsibleState(drawing, this.isOpen.get(key)));
 		item.id = key;
 		item.description = drawing.description;
 		item.iconPath = new ThemeIcon(
@@ -80,9 +91,14 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 		return item;
 	}
 
-	/** The list is flat; VS Code needs this to reveal a row. */
-	getParent(): undefined {
-		return undefined;
+	/** Call when a person opens or closes a row. */
+	setOpen(key: string, isOpen: boolean): void {
+		this.isOpen.set(key, isOpen);
+	}
+
+	/** VS Code needs this to reveal a row. */
+	getParent(key: string): string | undefined {
+		return this.source.parent?.(key);
 	}
 
 	/** Call whenever rows may look different; it costs nothing when they do not. */
@@ -105,16 +121,49 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 	private fire(): void {
 		clearTimeout(this.waiting);
 		this.waiting = undefined;
-		if (this.shown === undefined) {
+		if (!this.lists.has(TOP)) {
 			return;
 		}
-		const keys = this.source.keys();
-		const shown = this.shown;
-		const isSameList = keys.length === shown.size && [...shown.keys()].every((key, index) => key === keys[index]);
-		const changed = keys.filter((key) => shown.get(key) !== JSON.stringify(this.source.draw(key)));
-		if (!isSameList || changed.length > 0) {
+		const changed = this.compare();
+		if (changed === undefined || changed.length > 0) {
 			this.lastChange = Date.now();
-			this.changed.fire(isSameList ? changed : undefined);
+			this.changed.fire(changed);
 		}
 	}
+
+	/** The rows that are not as VS Code has them; undefined when the top of the tree has other rows. */
+	private compare(): string[] | undefined {
+		const changed = new Set<string>();
+		const present = new Set<string>();
+		let isSameTop = true;
+		for (const [parent, shown] of this.lists) {
+			// A parent is listed before its children are, so it has been seen here when it is still there.
+			if (parent !== TOP && !present.has(parent)) {
+				this.lists.delete(parent);
+				continue;
+			}
+			const keys = this.source.keys(parent === TOP ? undefined : parent);
+			keys.forEach((key) => present.add(key));
+			if (keys.length !== shown.length || keys.some((key, index) => key !== shown[index])) {
+				isSameTop &&= parent !== TOP;
+				changed.add(parent);
+			}
+		}
+		for (const [key, drawing] of this.drawn) {
+			if (!present.has(key)) {
+				this.drawn.delete(key);
+				this.isOpen.delete(key);
+			} else if (drawing !== JSON.stringify(this.source.draw(key))) {
+				changed.add(key);
+			}
+		}
+		return isSameTop ? [...changed] : undefined;
+	}
+}
+
+function collapsibleState({ children }: Drawing, isOpen: boolean | undefined): TreeItemCollapsibleState {
+	if (children === undefined) {
+		return TreeItemCollapsibleState.None;
+	}
+	return (isOpen ?? children === 'expanded') ? TreeItemCollapsibleState.Expanded : TreeItemCollapsibleState.Collapsed;
 }

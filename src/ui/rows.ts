@@ -1,4 +1,4 @@
-import type { ContainerSummary, ImageSummary } from '../api/types';
+import type { ContainerSummary, ImageSummary, NetworkJson, Port, VolumeJson } from '../api/types';
 import { splitRegistry } from './names';
 import { parseStatus } from './status';
 
@@ -16,7 +16,52 @@ export interface ContainerRow {
 	readonly exitCode: number | undefined;
 	/** Unix milliseconds since when it has been in its state, as exact as the engine says. */
 	readonly since: number;
-	readonly ports: readonly string[];
+	/** healthy, unhealthy, starting; undefined for a container without a health check. */
+	readonly health: string | undefined;
+	readonly ports: readonly PortRow[];
+	readonly labels: Readonly<Record<string, string>>;
+	/** Address by name of network; "" while there is none. */
+	readonly networks: Readonly<Record<string, string>>;
+	/** Names of volumes. */
+	readonly volumes: readonly string[];
+	/** Folders of the host. */
+	readonly binds: readonly string[];
+	readonly created: number;
+}
+
+/** A port that a container listens on, and where the host publishes it. */
+export interface PortRow {
+	readonly port: number;
+	/** tcp, udp, sctp */
+	readonly protocol: string;
+	/** Undefined for a port that is only exposed. */
+	readonly host: { readonly ip: string; readonly port: number } | undefined;
+}
+
+export interface NetworkRow {
+	readonly id: string;
+	readonly name: string;
+	readonly driver: string;
+	readonly scope: string;
+	readonly subnets: readonly string[];
+	readonly gateway: string;
+	readonly isInternal: boolean;
+	/** One of those that every engine has and nobody can remove. */
+	readonly isBuiltIn: boolean;
+	readonly labels: Readonly<Record<string, string>>;
+	/** Unix milliseconds. */
+	readonly created: number;
+}
+
+export interface VolumeRow {
+	readonly name: string;
+	readonly driver: string;
+	readonly mountpoint: string;
+	/** Made without a name for one container. */
+	readonly isAnonymous: boolean;
+	readonly options: Readonly<Record<string, string>>;
+	readonly labels: Readonly<Record<string, string>>;
+	/** Unix milliseconds; 0 when the engine does not say. */
 	readonly created: number;
 }
 
@@ -53,13 +98,81 @@ export function containerRow(summary: ContainerSummary, now: number): ContainerR
 		state: summary.State,
 		exitCode: isNew ? undefined : exitCode,
 		since: isNew || age === undefined ? summary.Created * 1000 : now - age * 1000,
-		ports: summary.Ports.map((port) =>
-			port.PublicPort === undefined
-				? `${port.PrivatePort}/${port.Type}`
-				: `${port.PublicPort} → ${port.PrivatePort}/${port.Type}`,
+		health: /\((?:health: )?(healthy|unhealthy|starting)\)/.exec(summary.Status)?.[1],
+		ports: portRows(summary.Ports),
+		labels: summary.Labels,
+		networks: Object.fromEntries(
+			Object.entries(summary.NetworkSettings?.Networks ?? {}).map(([name, endpoint]) => [
+				name,
+				'IPAddress' in endpoint && typeof endpoint.IPAddress === 'string' ? endpoint.IPAddress : '',
+			]),
 		),
+		volumes: mounts(summary, 'volume', 'Name'),
+		binds: mounts(summary, 'bind', 'Source'),
 		created: summary.Created * 1000,
 	};
+}
+
+/** By number. Docker lists a port that is published on IPv4 and IPv6 twice; here it is once. */
+function portRows(ports: readonly Port[]): PortRow[] {
+	const rows = ports.map((port) => ({
+		port: port.PrivatePort,
+		protocol: port.Type,
+		host: port.PublicPort === undefined ? undefined : { ip: port.IP ?? '', port: port.PublicPort },
+	}));
+	const key = (row: PortRow): string =>
+		`${row.port}/${row.protocol} ${row.host?.ip === '::' ? '0.0.0.0' : row.host?.ip} ${row.host?.port}`;
+	const unique = new Map(rows.toReversed().map((row) => [key(row), row]));
+	return [...unique.values()].sort((a, b) => a.port - b.port || (a.host?.port ?? 0) - (b.host?.port ?? 0));
+}
+
+function mounts(summary: ContainerSummary, type: string, member: 'Name' | 'Source'): string[] {
+	return (summary.Mounts ?? []).flatMap((mount) => {
+		const fields = mount as Readonly<Record<string, unknown>>;
+		const value = fields[member];
+		return fields['Type'] === type && typeof value === 'string' ? [value] : [];
+	});
+}
+
+/** Own networks by name, then the built-in ones. */
+export function networkRows(networks: readonly NetworkJson[]): ReadonlyMap<string, NetworkRow> {
+	const rows = networks.map((network): NetworkRow => {
+		const configs = network.IPAM.Config ?? [];
+		return {
+			id: network.Id,
+			name: network.Name,
+			driver: network.Driver,
+			scope: network.Scope,
+			subnets: configs.flatMap(({ Subnet }) => (Subnet ? [Subnet] : [])),
+			gateway: configs[0]?.Gateway ?? '',
+			isInternal: network.Internal,
+			isBuiltIn: ['bridge', 'host', 'none'].includes(network.Name),
+			labels: network.Labels ?? {},
+			created: Date.parse(network.Created) || 0,
+		};
+	});
+	rows.sort((a, b) => Number(a.isBuiltIn) - Number(b.isBuiltIn) || (a.name < b.name ? -1 : 1));
+	return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Volumes with a name by name, then the anonymous ones, newest first. */
+export function volumeRows(volumes: readonly VolumeJson[]): ReadonlyMap<string, VolumeRow> {
+	const rows = volumes.map((volume): VolumeRow => ({
+		name: volume.Name,
+		driver: volume.Driver,
+		mountpoint: volume.Mountpoint,
+		isAnonymous: /^[0-9a-f]{64}$/.test(volume.Name),
+		options: volume.Options ?? {},
+		labels: volume.Labels ?? {},
+		created: Date.parse(volume.CreatedAt ?? '') || 0,
+	}));
+	rows.sort(
+		(a, b) =>
+			Number(a.isAnonymous) - Number(b.isAnonymous) ||
+			(a.isAnonymous ? b.created - a.created : 0) ||
+			(a.name < b.name ? -1 : 1),
+	);
+	return new Map(rows.map((row) => [row.name, row]));
 }
 
 /** By name without the registry, as they are shown; images without a name last. */

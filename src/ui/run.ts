@@ -3,7 +3,7 @@ import { ApiError, type Client } from '../api/client';
 import type { HostConfigJson } from '../api/types';
 import { splitArguments } from './arguments';
 import { ask, BACK } from './ask';
-import { imageSource } from './image-rows';
+import { drawImage } from './image-rows';
 import { isContainerName, suggestName } from './names';
 import type { Model } from './model';
 import type { Parts } from './parts';
@@ -77,14 +77,20 @@ function isChoices(value: unknown): value is RunChoices {
 
 /** An image that is here, or one that is pulled first. */
 async function pickImage(parts: Parts): Promise<string | undefined> {
-	const source = imageSource(parts.model);
+	const { model } = parts;
+	const used = new Set(model.containers.map((container) => container.imageId));
 	const pullFirst: QuickPickItem = {
 		label: l10n.t('Pull another image…'),
 		iconPath: new ThemeIcon('cloud-download'),
 	};
-	const choices = source.keys().map((key) => {
-		const drawing = source.draw(key);
-		return { key, label: drawing.label, description: drawing.description, iconPath: new ThemeIcon(drawing.icon) };
+	const choices = model.images.map((row) => {
+		const drawing = drawImage(row, { model, isUsed: used.has(row.id) });
+		return {
+			key: row.name,
+			label: drawing.label,
+			description: drawing.description,
+			iconPath: new ThemeIcon(drawing.icon),
+		};
 	});
 	const separator: QuickPickItem = { label: '', kind: QuickPickItemKind.Separator };
 	const picked = await window.showQuickPick<QuickPickItem>(

@@ -3,50 +3,83 @@ import { containerSource } from './container-rows';
 import { Failure, type Failures } from './failure';
 import { imageSource } from './image-rows';
 import type { Model } from './model';
-import { RowTree } from './row-tree';
+import { networkSource } from './network-rows';
+import { RowTree, type RowSource } from './row-tree';
+import type { Scope } from './scope';
+import { volumeSource } from './volume-rows';
+import type { VolumeSizes } from './volume-sizes';
 
 /** Milliseconds between redraws that only let "2 minutes" become 3; a look at the clock, not at the engine. */
 const CLOCK = 30_000;
 
-/** The two views of the side bar: they draw the model, and tell it whether somebody looks. */
+/** A view of the side bar with its tree. */
+interface View {
+	readonly name: 'containers' | 'images' | 'networks' | 'volumes';
+	readonly tree: RowTree;
+	readonly view: TreeView<string>;
+}
+
+/** The views of the side bar: they draw the model, and tell it whether somebody looks. */
 export class Views implements Disposable {
-	private readonly containers: TreeView<string>;
-	private readonly images: TreeView<string>;
-	private readonly trees: readonly RowTree[];
+	private readonly containers: View;
+	private readonly images: View;
+	private readonly networks: View;
+	private readonly volumes: View;
+	private readonly all: readonly View[];
 	private readonly subscriptions: Disposable[];
+	/** Context keys as VS Code has them. */
+	private readonly context = new Map<string, unknown>();
 	private clock: NodeJS.Timeout | undefined;
-	private hasImages = false;
 
 	constructor(
 		private readonly model: Model,
+		private readonly scope: Scope,
+		private readonly volumeSizes: VolumeSizes,
 		private readonly failures: Failures,
 	) {
-		const containerTree = new RowTree(containerSource(model));
-		const imageTree = new RowTree(imageSource(model));
-		this.trees = [containerTree, imageTree];
-		this.containers = window.createTreeView('mydocker.containers', {
-			treeDataProvider: containerTree,
-			canSelectMany: true,
-		});
-		this.images = window.createTreeView('mydocker.images', { treeDataProvider: imageTree, canSelectMany: true });
+		this.containers = open('containers', containerSource(model, scope));
+		this.images = open('images', imageSource(model));
+		this.networks = open('networks', networkSource(model));
+		this.volumes = open('volumes', volumeSource(model, volumeSizes));
+		this.all = [this.containers, this.images, this.networks, this.volumes];
 		this.subscriptions = [
-			...this.trees,
-			this.containers,
-			this.images,
-			...[this.containers, this.images].map((view, index) =>
+			...this.all.flatMap(({ tree, view }) => [tree, view]),
+			...this.all.map(({ name, view }) =>
 				view.onDidChangeVisibility(({ visible }) => {
-					model.setVisible(index === 0 ? 'containers' : 'images', visible);
-					this.runClock();
+					this.setVisible(name, visible);
 				}),
 			),
+			...this.all.flatMap(({ tree, view }) => [
+				view.onDidExpandElement(({ element }) => {
+					tree.setOpen(element, true);
+				}),
+				view.onDidCollapseElement(({ element }) => {
+					tree.setOpen(element, false);
+				}),
+			]),
+			// Marks of what is in use depend on the containers.
 			model.onDidChangeContainer(() => {
-				containerTree.redraw();
-				// The mark of an image in use.
-				imageTree.redraw();
+				this.redraw(...this.all);
 				this.showCounts();
 			}),
 			model.onDidChangeImages(() => {
-				imageTree.redraw();
+				this.redraw(this.images);
+				this.showCounts();
+			}),
+			model.networks.onDidChange(() => {
+				this.redraw(this.networks);
+			}),
+			model.volumes.onDidChange(() => {
+				this.redraw(this.volumes);
+			}),
+			volumeSizes.onDidChange(() => {
+				this.redraw(this.volumes);
+			}),
+			model.onDidTouchRows(() => {
+				this.redraw(...this.all);
+			}),
+			scope.onDidChange(() => {
+				this.redraw(this.containers);
 				this.showCounts();
 			}),
 			model.onDidChangeState(() => {
@@ -56,11 +89,17 @@ export class Views implements Disposable {
 				void model.reload();
 			}),
 		];
+		this.showScope();
+	}
+
+	/** True when somebody looks at the view of images. */
+	get areImagesVisible(): boolean {
+		return this.images.view.visible;
 	}
 
 	/** After a pull: the row shows it to who looks at the view, a message to who does not. */
 	showPulledImage(reference: string): void {
-		if (!this.images.visible) {
+		if (!this.areImagesVisible) {
 			const run = l10n.t('Run…');
 			void window.showInformationMessage(l10n.t('Pulled {0}.', reference), run).then((answer) => {
 				if (answer === run) {
@@ -77,14 +116,21 @@ export class Views implements Disposable {
 		}
 	}
 
-	private runClock(): void {
-		const isVisible = this.containers.visible || this.images.visible;
+	private redraw(...views: readonly View[]): void {
+		for (const { tree } of views) {
+			tree.redraw();
+		}
+	}
+
+	private setVisible(name: View['name'], isVisible: boolean): void {
+		this.model.setVisible(name, isVisible);
+		if (name === 'volumes') {
+			this.volumeSizes.watch(isVisible);
+		}
 		clearInterval(this.clock);
-		this.clock = isVisible
+		this.clock = this.all.some(({ view }) => view.visible)
 			? setInterval(() => {
-					for (const tree of this.trees) {
-						tree.redraw();
-					}
+					this.redraw(...this.all);
 				}, CLOCK)
 			: undefined;
 	}
@@ -92,7 +138,7 @@ export class Views implements Disposable {
 	/** Welcome texts in package.json depend on these. */
 	private showState(): void {
 		const { state, failure } = this.model;
-		void commands.executeCommand('setContext', 'mydocker.state', state);
+		this.setContext('state', state);
 		if (state === 'failed') {
 			// The welcome text cannot tell the reason, and a message in the view would hide it.
 			this.failures.show(new Failure(failure, 'mydocker.refresh'));
@@ -101,23 +147,66 @@ export class Views implements Disposable {
 	}
 
 	private showCounts(): void {
-		const running = this.model.containers.filter((row) => row.state === 'running').length;
-		if ((this.containers.badge?.value ?? 0) !== running) {
-			this.containers.badge = running === 0 ? undefined : { value: running, tooltip: runningWords(running) };
+		const { containers, images } = this.model;
+		const running = containers.filter((row) => row.state === 'running').length;
+		const unhealthy = containers.filter((row) => row.health === 'unhealthy' && row.state === 'running').length;
+		const tooltip = runningWords(running, unhealthy);
+		const { badge } = this.containers.view;
+		if ((badge?.value ?? 0) !== running || (running > 0 && badge?.tooltip !== tooltip)) {
+			this.containers.view.badge = running === 0 ? undefined : { value: running, tooltip };
 		}
-		this.setHasImages(this.model.images.length > 0);
+		const counts = containers.length === 0 ? '' : l10n.t('{0} of {1} running', running, containers.length);
+		if ((this.containers.view.description ?? '') !== counts) {
+			this.containers.view.description = counts;
+		}
+		this.setContext('hasImages', images.length > 0);
+		this.setContext('hasContainers', containers.length > 0);
+		this.showScope();
 	}
 
-	private setHasImages(hasImages: boolean): void {
-		if (hasImages !== this.hasImages) {
-			this.hasImages = hasImages;
-			void commands.executeCommand('setContext', 'mydocker.hasImages', hasImages);
+	/** What the view of containers leaves out, above its rows; an empty one has a welcome text instead. */
+	private showScope(): void {
+		const { filter, isRunningOnly, isWorkspaceOnly } = this.scope.choices;
+		const words = [
+			...(filter === '' ? [] : [l10n.t('filter “{0}”', filter)]),
+			...(isRunningOnly ? [l10n.t('running only')] : []),
+			...(isWorkspaceOnly ? [l10n.t('this workspace only')] : []),
+		];
+		const shown = this.scope.rows.length;
+		const message =
+			words.length === 0 || shown === 0
+				? ''
+				: [l10n.t('{0} of {1}', shown, this.model.containers.length), ...words].join(' · ');
+		if ((this.containers.view.message ?? '') !== message) {
+			this.containers.view.message = message;
+		}
+		this.setContext('isNarrowed', this.scope.isNarrowed);
+		this.setContext('isRunningOnly', isRunningOnly);
+		this.setContext('isWorkspaceOnly', isWorkspaceOnly);
+	}
+
+	private setContext(key: string, value: unknown): void {
+		if (this.context.get(key) !== value) {
+			this.context.set(key, value);
+			void commands.executeCommand('setContext', `mydocker.${key}`, value);
 		}
 	}
 }
 
-function runningWords(count: number): string {
-	return count === 1
-		? l10n.t('1 container is running')
-		: l10n.t('{0} containers are running', count.toLocaleString(env.language));
+function open(name: View['name'], source: RowSource): View {
+	const tree = new RowTree(source);
+	const view = window.createTreeView(`mydocker.${name}`, {
+		treeDataProvider: tree,
+		canSelectMany: true,
+		showCollapseAll: name !== 'volumes',
+	});
+	return { name, tree, view };
+}
+
+function runningWords(running: number, unhealthy: number): string {
+	const words =
+		running === 1
+			? l10n.t('1 container is running')
+			: l10n.t('{0} containers are running', running.toLocaleString(env.language));
+	return unhealthy === 0 ? words : l10n.t('{0}, {1} unhealthy', words, unhealthy.toLocaleString(env.language));
 }

@@ -57,10 +57,23 @@ export class Workbench {
 		await this.page.mouse.move(width - 20, 20);
 	}
 
-	/** A view in the side bar: "containers" or "images". */
+	/** A view in the side bar: "containers", "images", "networks" or "volumes". */
 	view(id) {
 		const header = this.page.locator(`.pane-header[aria-label^="${words(`%view.${id}%`, this.locale)}"]`);
 		return this.page.locator('.sidebar .pane', { has: header });
+	}
+
+	/** Opens a view that is collapsed, by a click on its header. */
+	async openView(id) {
+		const header = this.view(id).locator('.pane-header');
+		if ((await header.getAttribute('aria-expanded', { timeout: patience })) !== 'true') {
+			await header.click();
+		}
+	}
+
+	/** Opens the rows below a row. */
+	async expandRow(view, text) {
+		await this.row(view, text).locator('.monaco-tl-twistie').click({ timeout: patience });
 	}
 
 	/** The row of a view that shows the text in its label or description. */
@@ -199,6 +212,13 @@ export class Workbench {
 		await input.waitFor({ timeout: patience });
 		await input.press('Escape');
 		await this.waitForNoQuickInput();
+	}
+
+	/** The rows of the list at the top of the window: what each says. */
+	async choices() {
+		const rows = this.page.locator('.quick-input-widget:visible .monaco-list-row');
+		await rows.first().waitFor({ timeout: patience });
+		return (await rows.allInnerTexts()).map((text) => spaces(text).replace(/\s*\n\s*/g, ' '));
 	}
 
 	async waitForNoQuickInput() {

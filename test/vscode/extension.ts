@@ -57,6 +57,48 @@ export async function pressing<T>(
 	}
 }
 
+/**
+ * Runs `act` while a person would check what `choose` gives in every list with check marks, and press Enter. `choose` is
+ * told all items and those that are checked from the start. Gives the labels of each list.
+ */
+export async function picking<T>(
+	choose: (items: readonly vscode.QuickPickItem[], picked: readonly vscode.QuickPickItem[]) => vscode.QuickPickItem[],
+	act: () => PromiseLike<T>,
+): Promise<{ result: T; lists: string[][] }> {
+	const lists: string[][] = [];
+	const real = vscode.window.createQuickPick;
+	const create = (): vscode.QuickPick<vscode.QuickPickItem> => {
+		const box = real<vscode.QuickPickItem>();
+		let accept = (): void => undefined;
+		return new Proxy(box, {
+			get(target, member) {
+				if (member === 'onDidAccept') {
+					return (listener: () => void) => {
+						accept = listener;
+						return new vscode.Disposable(() => undefined);
+					};
+				}
+				if (member === 'show') {
+					return () => {
+						lists.push(target.items.map(({ label }) => label));
+						target.selectedItems = choose(target.items, target.selectedItems);
+						accept();
+					};
+				}
+				const value: unknown = Reflect.get(target, member, target);
+				return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+			},
+			set: (target, member, value) => Reflect.set(target, member, value, target),
+		});
+	};
+	Object.assign(vscode.window, { createQuickPick: create });
+	try {
+		return { result: await act(), lists };
+	} finally {
+		Object.assign(vscode.window, { createQuickPick: real });
+	}
+}
+
 /** What an output channel shows; undefined while it is not open. */
 export function shownLog(includes: string): string | undefined {
 	return vscode.workspace.textDocuments

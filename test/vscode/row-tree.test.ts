@@ -6,7 +6,7 @@ import { until } from './extension';
 function rows(labels: Record<string, string>): RowSource {
 	return {
 		load: () => Promise.resolve(),
-		keys: () => Object.keys(labels),
+		keys: (parent) => (parent === undefined ? Object.keys(labels) : []),
 		draw: (key): Drawing => ({
 			label: labels[key] ?? '',
 			description: '',

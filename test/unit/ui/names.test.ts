@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isContainerName, referenceProblem, shortId, shortName, suggestName } from '../../../src/ui/names';
+import { shortenPaths, isContainerName, referenceProblem, shortId, shortName, suggestName } from '../../../src/ui/names';
 
 describe('names', () => {
 	it('references: right ones pass', () => {
@@ -74,5 +74,14 @@ describe('names', () => {
 			['web-3', 'nginx', 'x-1', 'none'],
 		);
 		assert.ok(isContainerName(suggestName('sha256:…', new Set())));
+	});
+
+	it('a long path in a message: keeps its ends, so that the reason after it can be read', () => {
+		const long = '/root/.vscode-server/data/User/globalStorage/mydocker.mydocker/run';
+		assert.equal(
+			shortenPaths(`Cannot start the engine in "${long}": no space`),
+			'Cannot start the engine in "/root/…/mydocker.mydocker/run": no space',
+		);
+		assert.equal(shortenPaths('Cannot open "/dev/null" or 1/2'), 'Cannot open "/dev/null" or 1/2');
 	});
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ContainerSummary, ImageSummary } from '../../../src/api/types';
-import { containerRow, imageRows } from '../../../src/ui/rows';
+import type { ContainerSummary, ImageSummary, NetworkJson, VolumeJson } from '../../../src/api/types';
+import { containerRow, imageRows, networkRows, volumeRows } from '../../../src/ui/rows';
 
 describe('rows', () => {
 	const now = Date.UTC(2026, 10, 24);
@@ -39,9 +39,96 @@ describe('rows', () => {
 			state: 'running',
 			exitCode: undefined,
 			since: now - 300_000,
-			ports: ['8080 → 80/tcp', '53/udp'],
+			health: undefined,
+			ports: [
+				{ port: 53, protocol: 'udp', host: undefined },
+				{ port: 80, protocol: 'tcp', host: { ip: '', port: 8080 } },
+			],
+			labels: {},
+			networks: {},
+			volumes: [],
+			binds: [],
 			created: now - 7_200_000,
 		});
+	});
+
+	it('a container: has its health, networks, mounts, and a port of IPv4 and IPv6 once', () => {
+		const row = containerRow(
+			{
+				...container,
+				Status: 'Up 5 minutes (unhealthy)',
+				Ports: [
+					{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+					{ IP: '::', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' },
+				],
+				NetworkSettings: { Networks: { app: { IPAddress: '10.1.0.2' }, none: {} } },
+				Mounts: [
+					{ Type: 'volume', Name: 'data', Source: '/store/data' },
+					{ Type: 'bind', Source: '/work' },
+				],
+			},
+			now,
+		);
+		assert.deepEqual(
+			[row.health, row.ports, row.networks, row.volumes, row.binds],
+			[
+				'unhealthy',
+				[{ port: 80, protocol: 'tcp', host: { ip: '0.0.0.0', port: 8080 } }],
+				{ app: '10.1.0.2', none: '' },
+				['data'],
+				['/work'],
+			],
+		);
+	});
+
+	it('networks: own ones by name, then the built-in ones', () => {
+		const network = (Name: string, Subnet?: string): NetworkJson => ({
+			Name,
+			Id: Name,
+			Created: '',
+			Scope: 'local',
+			Driver: 'bridge',
+			EnableIPv6: false,
+			IPAM: { Driver: 'default', Config: Subnet === undefined ? null : [{ Subnet, Gateway: '10.1.0.1' }] },
+			Internal: false,
+			Options: null,
+			Labels: null,
+		});
+		const rows = [...networkRows([network('none'), network('web', '10.1.0.0/24'), network('app')]).values()];
+		assert.deepEqual(
+			rows.map(({ name, subnets, gateway, isBuiltIn }) => [name, subnets, gateway, isBuiltIn]),
+			[
+				['app', [], '', false],
+				['web', ['10.1.0.0/24'], '10.1.0.1', false],
+				['none', [], '', true],
+			],
+		);
+	});
+
+	it('volumes: those with a name first, the anonymous ones newest first', () => {
+		const volume = (Name: string, CreatedAt?: string): VolumeJson => ({
+			Name,
+			Driver: 'local',
+			Mountpoint: `/volumes/${Name}`,
+			Labels: null,
+			Options: null,
+			Scope: 'local',
+			...(CreatedAt === undefined ? {} : { CreatedAt }),
+		});
+		const [old, young] = ['a'.repeat(64), 'b'.repeat(64)];
+		const list = [
+			volume(old, '2026-01-01T00:00:00Z'),
+			volume(young, '2026-02-01T00:00:00Z'),
+			volume('data'),
+		];
+		assert.deepEqual(
+			[...volumeRows(list).values()].map(({ name, isAnonymous }) => [name, isAnonymous]),
+			[
+				['data', false],
+				[young, true],
+				[old, true],
+			],
+		);
 	});
 
 	it('a container that has exited: has its code', () => {
