@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { shortenPaths, isContainerName, referenceProblem, shortId, shortName, suggestName } from '../../../src/ui/names';
+import {
+	shortenPaths,
+	isContainerName,
+	referenceProblem,
+	shortId,
+	shortName,
+	suggestName,
+} from '../../../src/ui/names';
 
 describe('names', () => {
 	it('references: right ones pass', () => {

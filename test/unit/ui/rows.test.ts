@@ -116,11 +116,7 @@ describe('rows', () => {
 			...(CreatedAt === undefined ? {} : { CreatedAt }),
 		});
 		const [old, young] = ['a'.repeat(64), 'b'.repeat(64)];
-		const list = [
-			volume(old, '2026-01-01T00:00:00Z'),
-			volume(young, '2026-02-01T00:00:00Z'),
-			volume('data'),
-		];
+		const list = [volume(old, '2026-01-01T00:00:00Z'), volume(young, '2026-02-01T00:00:00Z'), volume('data')];
 		assert.deepEqual(
 			[...volumeRows(list).values()].map(({ name, isAnonymous }) => [name, isAnonymous]),
 			[
