@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { execCalls, type ExecCalls } from './exec-calls';
 import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
@@ -72,6 +73,8 @@ export interface Client {
 			reference: string,
 			options?: Cancel & { readonly platform?: string; readonly auth?: RegistryAuth },
 		): AsyncIterable<ProgressMessage>;
+		/** As pull. Without tag: all tags of the repository. */
+		push(name: string, options?: Cancel & { readonly auth?: RegistryAuth }): AsyncIterable<ProgressMessage>;
 		/** `target` is "repository[:tag]". */
 		tag(source: string, target: string, options?: Cancel): Promise<void>;
 		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<ImageDeleteItem[]>;
@@ -218,6 +221,7 @@ function imageCalls(transport: Transport, context: RegistryContext | undefined):
 		inspect: (name, options) =>
 			transport.json<ImageInspect>({ method: 'GET', path: `${image(name)}/json`, signal: options?.signal }),
 		pull: (reference, options) => pull(transport, context, reference, options),
+		push: (name, options) => push(transport, context, name, options),
 		tag: (source, target, options) => {
 			const { name, tag } = splitReference(target);
 			return transport.done({
@@ -254,7 +258,34 @@ async function* pull(
 		isIdempotent: true,
 		signal: options.signal,
 	});
-	for await (const value of jsonMessages(bodyOf(response, options.signal))) {
+	yield* progressOf(response, options.signal);
+}
+
+async function* push(
+	transport: Transport,
+	context: RegistryContext | undefined,
+	reference: string,
+	options: Parameters<Client['images']['push']>[1] = {},
+): AsyncGenerator<ProgressMessage> {
+	const { name, tag } = splitReference(reference);
+	const headers = await registryHeaders(context, reference, options.auth);
+	const response = await transport.open({
+		method: 'POST',
+		path: `/images/${encodeName(name)}/push`,
+		query: { tag },
+		// Docker wants the header even when there are no credentials.
+		headers: { 'X-Registry-Auth': 'e30=', ...headers },
+		isIdempotent: true,
+		signal: options.signal,
+	});
+	yield* progressOf(response, options.signal);
+}
+
+async function* progressOf(
+	response: IncomingMessage,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<ProgressMessage> {
+	for await (const value of jsonMessages(bodyOf(response, signal))) {
 		const message = value as ProgressMessage;
 		const failure = message.errorDetail?.message ?? message.error;
 		if (failure !== undefined) {

@@ -106,6 +106,8 @@ export interface ProgressMessage {
 	/** Bytes. */
 	readonly progressDetail?: { readonly current?: number; readonly total?: number };
 	readonly progress?: string;
+	/** The last line of a push. */
+	readonly aux?: { readonly Tag?: string; readonly Digest?: string; readonly Size?: number; readonly ID?: string };
 	readonly error?: string;
 	readonly errorDetail?: { readonly message: string };
 	/** core/errors' ErrorCode of `error`, when our engine answered. */

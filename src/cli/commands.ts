@@ -62,6 +62,17 @@ export const rows = [
 		load: async () => (await import('./pull')).pull,
 	}),
 	row({
+		names: ['image push', 'push'],
+		usage: '[OPTIONS] NAME[:TAG]',
+		summary: 'Upload an image to a registry',
+		operands: exactly(1),
+		flags: {
+			allTags: toggle('-a, --all-tags', 'Push all tags of an image to the repository'),
+			quiet: toggle('-q, --quiet', 'Suppress verbose output'),
+		},
+		load: async () => (await import('./push')).push,
+	}),
+	row({
 		names: ['login'],
 		usage: '[OPTIONS] [SERVER]',
 		summary: 'Log in to a registry',

@@ -5,6 +5,7 @@ import { execCases } from './exec';
 import { imageCases } from './images';
 import { logCases } from './logs';
 import { networkCases } from './networks';
+import { pushCases } from './push';
 import { registryCases } from './registries';
 import { restartPolicyCases } from './restart';
 import { statsCases } from './stats';
@@ -82,6 +83,7 @@ describe('engine contract', () => {
 			});
 
 			imageCases(() => subject);
+			pushCases(() => subject);
 			registryCases(() => subject);
 			containerCases(() => subject);
 			execCases(() => subject);

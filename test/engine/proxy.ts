@@ -22,6 +22,8 @@ export type Fault =
 	/** Sends the first half as if it were the whole. */
 	| { readonly kind: 'shorten' }
 	| { readonly kind: 'status'; readonly status: number }
+	/** Answers nothing. */
+	| { readonly kind: 'hang' }
 	| { readonly kind: 'redirect'; readonly to: string }
 	/** Sends no more than so many bytes a second. */
 	| { readonly kind: 'slow'; readonly bytesPerSecond: number };
@@ -77,13 +79,17 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 		}
 		if (options.bearer === true && !mayPass(entry)) {
 			response.writeHead(401, {
-				'www-authenticate': `Bearer realm="http://${host()}/token",service="demo-service",scope="${scopeOf(entry.path)}"`,
+				'www-authenticate': `Bearer realm="http://${host()}/token",service="demo-service",scope="${scopeOf(entry)}"`,
 				'content-type': 'application/json',
 			});
 			response.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
 			return;
 		}
 		const fault = rule(entry);
+		if (fault?.kind === 'hang') {
+			incoming.resume();
+			return;
+		}
 		if (fault?.kind === 'status' || fault?.kind === 'redirect') {
 			const isRedirect = fault.kind === 'redirect';
 			response.writeHead(isRedirect ? 307 : fault.status, isRedirect ? { location: fault.to } : {});
@@ -110,7 +116,7 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 
 	function mayPass(entry: Seen): boolean {
 		const scope = tokens.get(/^Bearer (.+)$/.exec(entry.authorization ?? '')?.[1] ?? '');
-		const wanted = scopeOf(entry.path);
+		const wanted = scopeOf(entry);
 		return scope !== undefined && (wanted === '' || scope.includes(wanted));
 	}
 
@@ -127,12 +133,16 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 			port: registry.port,
 			method: entry.method,
 			path: entry.path,
+			body: await bodyOf(incoming),
 			headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
 		});
 		const body = spoil(upstream.body, fault);
 		const isShort = fault?.kind === 'shorten';
+		const location = upstream.headers.location?.replace(`http://${registry.host}/`, `http://${host()}/`);
 		response.writeHead(upstream.status, {
 			...upstream.headers,
+			// Uploads go on through this proxy, too.
+			...(location === undefined ? {} : { location }),
 			...(isShort ? { 'content-length': String(body.length) } : {}),
 		});
 		if (fault?.kind === 'truncate') {
@@ -163,9 +173,18 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 	};
 }
 
-function scopeOf(path: string): string {
+function scopeOf({ method, path }: Seen): string {
 	const repository = /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//.exec(path)?.[1];
-	return repository === undefined ? '' : `repository:${repository}:pull`;
+	const actions = method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push';
+	return repository === undefined ? '' : `repository:${repository}:${actions}`;
+}
+
+async function bodyOf(incoming: http.IncomingMessage): Promise<Buffer> {
+	const chunks: Buffer[] = [];
+	for await (const chunk of incoming) {
+		chunks.push(chunk as Buffer);
+	}
+	return Buffer.concat(chunks);
 }
 
 function spoil(body: Buffer, fault: Fault | undefined): Buffer {

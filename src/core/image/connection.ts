@@ -42,6 +42,8 @@ export interface RegistryRequest {
 	readonly explain?: (refusal: Refusal) => EngineError | undefined;
 	/** Milliseconds; see HttpRequest. */
 	readonly idle?: number;
+	/** Times that it may be sent. */
+	readonly attempts?: number;
 	readonly signal: AbortSignal | undefined;
 }
 
@@ -134,7 +136,7 @@ export class Connection {
 
 	/** Sends the request until it succeeds or the failure is final. The body must be read or destroyed. */
 	async open(request: RegistryRequest): Promise<IncomingMessage> {
-		const attempts = this.access.isMirror === true ? MIRROR_ATTEMPTS : ATTEMPTS;
+		const attempts = request.attempts ?? (this.access.isMirror === true ? MIRROR_ATTEMPTS : ATTEMPTS);
 		for (let attempt = 1; ; attempt++) {
 			try {
 				return await this.tryOpen(request);
@@ -173,11 +175,10 @@ export class Connection {
 		return new EngineError('unreachable', text, { cause });
 	}
 
-	/** Where an upload or a next page goes on: an address that the registry gave in an answer to `from`. */
-	resolve(action: string, from: IncomingMessage | undefined, location: string): URL {
+	/** Where an upload or a next page goes on: an address that the registry gave. */
+	resolve(action: string, location: string): URL {
 		const base = new URL(`${this.protocol ?? 'https:'}//${this.address}/`);
-		const path = from?.url ?? '';
-		return this.redirected(action, URL.canParse(path, base.href) ? new URL(path, base) : base, location);
+		return this.redirected(action, base, location);
 	}
 
 	private async tryOpen(request: RegistryRequest): Promise<IncomingMessage> {

@@ -15,6 +15,8 @@ import { chainIds, parseDiffIds } from './manifest';
 import type { Descriptor } from './manifest';
 import { readManifest, resolveImage } from './pull';
 import type { ResolvedImage, StoredManifest } from './pull';
+import { pushImages } from './push';
+import type { PushProgress, PushStore } from './push';
 import { familiarName, formatReference, isDigest, normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
 import { Registry } from './registry';
@@ -42,6 +44,14 @@ export interface PullOptions {
 	readonly registries?: RegistrySettings;
 	readonly onProgress?: (progress: PullProgress) => void;
 	readonly signal?: AbortSignal;
+}
+
+export interface PushOptions {
+	readonly auth?: RegistryAuth | undefined;
+	/** Go before those of the store's file. */
+	readonly registries?: RegistrySettings | undefined;
+	readonly onProgress: (progress: PushProgress) => void;
+	readonly signal: AbortSignal;
 }
 
 /** Exactly one of the two is set. */
@@ -150,6 +160,12 @@ export class Images {
 		} finally {
 			registry.close();
 		}
+	}
+
+	/** Uploads "repository:tag", or all tags of "repository"; see pushImages. */
+	async push(name: string, { auth, registries, onProgress, signal }: PushOptions): Promise<void> {
+		const access = (reference: Reference) => this.registries.origin(reference.registry, auth, registries);
+		await pushImages(this.pushStore(), { name, access, onProgress, signal });
 	}
 
 	/** All records, the newest image first. */
@@ -268,6 +284,52 @@ export class Images {
 			}
 		}
 		return directories;
+	}
+
+	private pushStore(): PushStore {
+		return {
+			tagged: (repository) => this.list().filter(({ name, tag }) => name === repository && tag !== ''),
+			holding: (image, work) => this.holding(image, work),
+			blobFile: (digest) => this.blobs.path(digest),
+			repositoriesWith: (registry, digest) => this.repositoriesWith(registry, digest),
+			pushed: (image, reference, digest) => {
+				const repoDigest = `${familiarName(normalizedName(reference))}@${digest}`;
+				if (this.names(image.id).length > 0) {
+					this.setReferences(image, this.tagsOf(image.id), [...this.digestsOf(image.id), repoDigest]);
+				}
+				this.emit('push', image, formatReference(reference), familiarName(normalizedName(reference)));
+			},
+		};
+	}
+
+	private async holding<T>(image: Image, work: (manifest: StoredManifest) => Promise<T>): Promise<T> {
+		const stored = this.manifests.get(image.digest);
+		if (!stored) {
+			throw new EngineError('corrupt', `Cannot use image "${image.id}": its manifest is missing`);
+		}
+		const blobs = [stored.descriptor, stored.manifest.config, ...stored.manifest.layers].map(
+			({ digest }) => digest,
+		);
+		const lease: Lease = { blobs, layers: image.layers };
+		this.leases.add(lease);
+		try {
+			return await work(stored);
+		} finally {
+			this.leases.delete(lease);
+			if (this.names(image.id).length === 0) {
+				this.collect(); // it was removed meanwhile
+			}
+		}
+	}
+
+	/** Repositories of the registry from or to which an image with this blob has been pulled or pushed. */
+	private repositoriesWith(registry: string, digest: string): string[] {
+		const names = [...this.records.values()]
+			.filter((record) =>
+				this.manifests.get(record.digest)?.manifest.layers.some((layer) => layer.digest === digest),
+			)
+			.flatMap((record) => record.repo_digests.map((text) => parseReference(repositoryOf(text))));
+		return [...new Set(names.filter((name) => name.registry === registry).map(({ repository }) => repository))];
 	}
 
 	private async fetch(
@@ -698,7 +760,7 @@ export class Images {
 		);
 	}
 
-	private emit(action: 'pull' | 'tag' | 'untag' | 'delete', image: Image, id: string, name: string): void {
+	private emit(action: 'pull' | 'push' | 'tag' | 'untag' | 'delete', image: Image, id: string, name: string): void {
 		this.options.events.emit('image', action, id, { ...image.config.labels, name });
 	}
 }
