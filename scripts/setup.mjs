@@ -39,6 +39,7 @@ const forTests = [
 		services: ['docker.service', 'docker.socket', 'containerd.service'],
 	},
 	{ package: 'docker-compose', isThere: () => hasProgram('docker-compose') },
+	{ package: 'nftables', isThere: () => hasProgram('nft') },
 	{ package: 'skopeo', isThere: () => hasProgram('skopeo') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },
 ];

@@ -203,7 +203,7 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 			.filter(({ config }) => config.mounts.some((mount) => mount.type === 'volume' && mount.source === name))
 			.map(({ id }) => id);
 	const volumes = new Volumes({ root, store, events, warn, users: mounted, prefix: [] });
-	const networkFacts = await probeNetwork(HOST);
+	const networkFacts = probeNetwork(HOST);
 	const networks = new Networks({
 		...{ store, events, warn, place: HOST, facts: networkFacts },
 		hostsFile: (id) => path.join(containerFolder(root, id).etc, 'hosts'),

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
 import * as os from 'node:os';
+import * as path from 'node:path';
 import { EngineError } from './errors';
 
 export interface RunOptions {
@@ -72,4 +74,23 @@ export function toolEnvironment(): NodeJS.ProcessEnv {
 		PATH: `${kept['PATH'] ?? '/usr/local/bin:/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`,
 		LC_ALL: 'C',
 	};
+}
+
+/** Absolute path of a program that tools are looked for, or undefined. */
+export function findProgram(name: string): string | undefined {
+	const folders =
+		toolEnvironment()
+			['PATH']?.split(':')
+			.filter((folder) => folder !== '') ?? [];
+	return folders.map((folder) => path.join(folder, name)).find((file) => isExecutable(file));
+}
+
+function isExecutable(file: string): boolean {
+	try {
+		fs.accessSync(file, fs.constants.X_OK);
+		return fs.statSync(file).isFile();
+	} catch {
+		// Not there or not ours to run: the search goes on with the next folder.
+		return false;
+	}
 }

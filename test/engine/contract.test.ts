@@ -4,8 +4,8 @@ import { apiCases } from './api';
 import { execCases } from './exec';
 import { imageCases } from './images';
 import { logCases } from './logs';
-import { networkCases } from './networks';
 import { pushCases } from './push';
+import { networkCases, poorMachineCases } from './networks';
 import { registryCases } from './registries';
 import { restartPolicyCases } from './restart';
 import { statsCases } from './stats';
@@ -97,6 +97,7 @@ describe('engine contract', () => {
 
 	if (process.getuid?.() === 0) {
 		networkCases(() => ({ images, registries }));
+		poorMachineCases(() => ({ images, registries }));
 	} else {
 		it('networks: not tried, since this is not root');
 	}

@@ -11,11 +11,12 @@ export const REQUEST = 'GET /index.html HTTP/1.0\r\n\r\n';
 
 /**
  * Our engine, with busybox in its store, in a network namespace of its own that `holder` keeps: nothing of the machine's
- * network is touched. Both end with the workspace.
+ * network is touched. Both end with the workspace. Programs that are `hidden` are not there for the engine.
  */
 export async function isolatedEngine(
 	workspace: Workspace,
 	given: { readonly images: Images; readonly registries: Registries },
+	hidden: readonly string[] = [],
 ): Promise<{ readonly subject: Subject; readonly holder: number }> {
 	// The registry is on the machine's loopback, so the image comes before the engine moves away from there.
 	const outside = embeddedEngine(workspace);
@@ -25,7 +26,7 @@ export async function isolatedEngine(
 	await endProcess(enginePid(root) ?? 0);
 	const holder = await holdNamespace(workspace);
 	const client = createClient(() => Promise.resolve(socket));
-	await startEngine(outside, holder);
+	await startEngine(outside, holder, hidden);
 	workspace.defer('end the engine in its namespace', async () => {
 		await removeContainers(client);
 		await endProcess(enginePid(root) ?? 0);
@@ -48,10 +49,18 @@ export async function holdNamespace(workspace: Workspace): Promise<number> {
 	return pid;
 }
 
-export async function startEngine({ root, socket }: Pick<Subject, 'root' | 'socket'>, holder: number): Promise<void> {
+/** Covers the programs $1 … with something that cannot be run, up to "--"; then the engine's command line. */
+const HIDE = `while [ "$1" != -- ]; do file=$(command -v "$1") && mount --bind /dev/null "$(readlink -f "$file")"; shift; done; shift; exec "$@"`;
+
+export async function startEngine(
+	{ root, socket }: Pick<Subject, 'root' | 'socket'>,
+	holder: number,
+	hidden: readonly string[] = [],
+): Promise<void> {
 	const arguments_ = [path.join(dist, 'engine.js'), '--root', root, '--idle', '300', '--report', '3'];
 	// Not `ip netns exec`, which hides the control groups.
-	const child = spawn('nsenter', ['-t', String(holder), '-n', process.execPath, ...arguments_], {
+	const hiding = hidden.length === 0 ? [] : ['unshare', '--mount', 'sh', '-c', HIDE, 'hide', ...hidden, '--'];
+	const child = spawn('nsenter', ['-t', String(holder), '-n', ...hiding, process.execPath, ...arguments_], {
 		detached: true,
 		stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
 	});
@@ -86,5 +95,8 @@ export function traces(holder: number): string[] {
 	// Tables that were looked at once are printed from then on, with their empty chains.
 	const own = rules.split('\n').filter((line) => line.includes('MYDOCKER'));
 	const names = `${devices}${links}`.split('\n').map((line) => line.replace(/\\.*/, '').trim());
-	return [...names.filter((line) => line !== ''), ...own];
+	const tables = inNamespace(holder, ['nft', 'list', 'tables'])
+		.split('\n')
+		.filter((line) => line.includes('mydocker'));
+	return [...names.filter((line) => line !== ''), ...own, ...tables];
 }

@@ -258,3 +258,54 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 		});
 	});
 }
+
+/** Machines where something is missing, each in a namespace of its own. */
+export function poorMachineCases(given: () => { readonly images: Images; readonly registries: Registries }): void {
+	describe('networks on a machine without iptables', function () {
+		this.timeout(60_000);
+		let workspace: Workspace;
+
+		beforeEach(() => {
+			workspace = new Workspace('networks');
+		});
+
+		afterEach(() => workspace.dispose());
+
+		it('nftables alone: names, ports for all and for 127.0.0.1, an engine killed; nothing is left', async () => {
+			const hidden = ['iptables', 'iptables-save'];
+			const { subject, holder } = await isolatedEngine(workspace, given(), hidden);
+			const atFirst = traces(holder);
+			await subject.client.networks.create({ Name: 'app' });
+			const ports = { '80/tcp': [{ HostPort: '8080' }, { HostIp: '127.0.0.1', HostPort: '8081' }] };
+			const body = { Cmd: ['sh', '-c', SERVE, 'web'], HostConfig: { NetworkMode: 'app', PortBindings: ports } };
+			await launch(subject, body, { name: 'web' });
+			assert.match(traces(holder).join('\n'), /^table ip mydocker_[0-9a-f]{8}$/m);
+			assert.ok(!traces(holder).join('\n').includes('MYDOCKER'));
+			const script = `printf '${REQUEST}' | nc -w 2 web 80`;
+			assert.match((await shell(subject, script, { NetworkMode: 'app' })).stdout, /hello from web/);
+			await endProcess(enginePid(subject.root) ?? 0, 'SIGKILL');
+			for (const port of [8080, 8081]) {
+				assert.match(fetchFromHost(holder, '127.0.0.1', port), /hello from web/, `${port}, without an engine`);
+			}
+			await startEngine(subject, holder, hidden);
+			await removeContainers(subject.client);
+			assert.deepEqual(traces(holder), atFirst);
+		});
+
+		it("no firewall program: the host's network with a warning, and a refusal for what needs more", async () => {
+			const { subject } = await isolatedEngine(workspace, given(), ['iptables', 'iptables-save', 'nft']);
+			const image = subject.images.busybox.reference;
+			const reason = /^Neither iptables nor nft is installed \(package iptables\): only .* host and none work/;
+			const { Id: id, Warnings: warnings } = await subject.client.containers.create({ Image: image });
+			assert.match(warnings[0] ?? '', reason);
+			assert.equal((await subject.client.containers.inspect(id)).HostConfig.NetworkMode, 'host');
+			const ports = { '80/tcp': [{ HostPort: '8080' }] };
+			await refused(
+				subject.client.containers.create({ Image: image, HostConfig: { PortBindings: ports } }),
+				501,
+				/^Cannot create container: Neither iptables nor nft is installed/,
+			);
+			await remove(subject, id);
+		});
+	});
+}

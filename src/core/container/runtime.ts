@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, messageOf } from '../errors';
-import { run, toolEnvironment } from '../exec';
+import { findProgram, run } from '../exec';
 import { writeAtomically } from '../store';
 import { currentBootId } from './process';
 import { readText } from './shim';
@@ -166,25 +166,6 @@ function probeSpec(): object {
 			namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
 		},
 	};
-}
-
-/** Absolute path of a program that tools are looked for, or undefined. */
-export function findProgram(name: string): string | undefined {
-	const folders =
-		toolEnvironment()
-			['PATH']?.split(':')
-			.filter((folder) => folder !== '') ?? [];
-	return folders.map((folder) => path.join(folder, name)).find((file) => isExecutable(file));
-}
-
-function isExecutable(file: string): boolean {
-	try {
-		fs.accessSync(file, fs.constants.X_OK);
-		return fs.statSync(file).isFile();
-	} catch {
-		// Not there or not ours to run: the search goes on with the next folder.
-		return false;
-	}
 }
 
 function parseCache(text: string | undefined, key: string): string | undefined {

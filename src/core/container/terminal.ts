@@ -1,8 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
-import { run } from '../exec';
-import { findProgram } from './runtime';
+import { findProgram, run } from '../exec';
 import { readText } from './shim';
 
 /** Rows and columns; 0 leaves it open, as docker does until the first resize. */

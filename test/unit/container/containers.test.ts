@@ -69,8 +69,6 @@ describe('containers', () => {
 		const facts = {
 			hasBridge: false,
 			firewall: 'none',
-			firewallVersion: '',
-			isForwarding: false,
 			problems: [],
 		} as const;
 		const networks = new Networks({ ...common, place: HOST, facts, hostsFile: () => path.join(root, 'hosts') });
