@@ -317,6 +317,7 @@ export interface CreateNetworkBody {
 	readonly Name: string;
 	readonly Driver?: string;
 	readonly Internal?: boolean;
+	readonly EnableIPv6?: boolean;
 	readonly IPAM?: {
 		readonly Config?: readonly { readonly Subnet?: string; readonly IPRange?: string; readonly Gateway?: string }[];
 	};
@@ -327,7 +328,7 @@ export interface CreateNetworkBody {
 /** A member of NetworkingConfig.EndpointsConfig, and of POST /networks/{id}/connect. */
 export interface EndpointJson {
 	readonly Aliases?: readonly string[] | null;
-	readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
+	readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string } | null;
 	readonly MacAddress?: string;
 	readonly [other: string]: unknown;
 }

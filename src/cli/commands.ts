@@ -290,12 +290,13 @@ export const rows = [
 		operands: exactly(1),
 		flags: {
 			driver: text('-d, --driver', 'string', 'Driver to manage the network (default "bridge")'),
-			gateway: text('--gateway', 'string', 'IPv4 gateway of the subnet'),
+			gateway: list('--gateway', 'strings', 'Gateway of a subnet'),
 			internal: toggle('--internal', 'Restrict external access to the network'),
-			ipRange: text('--ip-range', 'string', 'Allocate container addresses from a sub-range'),
+			ipRange: list('--ip-range', 'strings', 'Allocate container addresses from a sub-range'),
+			ipv6: toggle('--ipv6', 'Enable IPv6 address assignment'),
 			label: list('--label', 'list', 'Set metadata on a network'),
 			opt: list('-o, --opt', 'list', 'Set driver specific options'),
-			subnet: text('--subnet', 'string', 'Subnet in CIDR format'),
+			subnet: list('--subnet', 'strings', 'Subnet in CIDR format, IPv4 or IPv6'),
 		},
 		load: async () => (await import('./networks')).create,
 	}),
@@ -347,6 +348,8 @@ export const rows = [
 		flags: {
 			alias: list('--alias', 'list', 'Add network-scoped alias for the container'),
 			ip: text('--ip', 'string', 'IPv4 address (such as 172.30.100.104)'),
+			ip6: text('--ip6', 'string', 'IPv6 address (such as 2001:db8::33)'),
+			link: list('--link', 'list', 'Add link to another container'),
 		},
 		load: async () => (await import('./networks')).connect,
 	}),
@@ -413,11 +416,15 @@ export const rows = [
 	row({
 		names: ['inspect'],
 		usage: '[OPTIONS] NAME|ID [NAME|ID...]',
-		summary: 'Return low-level information on containers and images',
+		summary: 'Return low-level information on containers, images, networks and volumes',
 		operands: oneOrMore,
 		flags: {
 			format: objectFormat,
-			type: text('--type', 'string', 'Only inspect objects of the given type ("container", "image")'),
+			type: text(
+				'--type',
+				'string',
+				'Only inspect objects of the given type ("container", "image", "network", "volume")',
+			),
 		},
 		load: async () => (await import('./inspect')).inspect,
 	}),

@@ -14,9 +14,9 @@ const findImage: Find = (session, name) => session.client.images.inspect(name, {
 const findNetwork: Find = (session, name) => session.client.networks.inspect(name, { signal: session.signal });
 const findVolume: Find = (session, name) => session.client.volumes.inspect(name, { signal: session.signal });
 
-/** A container, else an image of that name. */
+/** A container, an image, a network or a volume of that name, in docker's order. */
 const findAny: Find = async (session, name) => {
-	for (const find of [findContainer, findImage]) {
+	for (const find of [findContainer, findImage, findNetwork, findVolume]) {
 		try {
 			return await find(session, name);
 		} catch (error) {
@@ -34,11 +34,15 @@ export const inspect: Action<{ readonly format: string | undefined; readonly typ
 	names,
 	flags,
 ) => {
-	const finds: Readonly<Record<string, Find>> = { container: findContainer, image: findImage };
+	const finds: Readonly<Record<string, Find>> = {
+		...{ container: findContainer, image: findImage, network: findNetwork, volume: findVolume },
+	};
 	const type = flags.type ?? '';
 	const find = type === '' ? findAny : Object.hasOwn(finds, type) ? finds[type] : undefined;
 	if (find === undefined) {
-		throw new CommandError(`unknown type: ${JSON.stringify(type)}: must be one of "container", "image"`);
+		throw new CommandError(
+			`unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network", "volume"`,
+		);
 	}
 	return inspectAll(session, names, flags.format, find);
 };

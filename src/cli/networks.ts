@@ -1,6 +1,8 @@
+import { addressPools } from './address-pools';
 import type { Session } from './session';
 import { eachInTurn } from './in-turn';
 import { shortId } from './format';
+import { parseLink } from './network-flag';
 import type { Action } from './row';
 import { renderList } from './table';
 
@@ -34,26 +36,23 @@ export const list: Action<ListFlags> = async (session, _operands, flags) => {
 
 interface CreateFlags {
 	readonly driver: string | undefined;
-	readonly gateway: string | undefined;
+	readonly gateway: readonly string[];
 	readonly internal: boolean;
-	readonly ipRange: string | undefined;
+	readonly ipRange: readonly string[];
+	readonly ipv6: boolean;
 	readonly label: readonly string[];
 	readonly opt: readonly string[];
-	readonly subnet: string | undefined;
+	readonly subnet: readonly string[];
 }
 
 /** `mydocker network create`: prints the id. */
 export const create: Action<CreateFlags> = async (session, [name = ''], flags) => {
-	const pool = {
-		...(flags.subnet !== undefined && { Subnet: flags.subnet }),
-		...(flags.gateway !== undefined && { Gateway: flags.gateway }),
-		...(flags.ipRange !== undefined && { IPRange: flags.ipRange }),
-	};
 	const body = {
 		Name: name,
 		Driver: flags.driver ?? 'bridge',
 		Internal: flags.internal,
-		IPAM: { Config: Object.keys(pool).length === 0 ? [] : [pool] },
+		...(flags.ipv6 && { EnableIPv6: true }),
+		IPAM: { Config: addressPools(flags) },
 		Labels: keyValues(flags.label),
 		Options: keyValues(flags.opt),
 	};
@@ -95,13 +94,20 @@ export const prune: Action<PruneFlags> = async (session: Session, _operands, fla
 interface ConnectFlags {
 	readonly alias: readonly string[];
 	readonly ip: string | undefined;
+	readonly ip6: string | undefined;
+	readonly link: readonly string[];
 }
 
 /** `mydocker network connect NETWORK CONTAINER` */
 export const connect: Action<ConnectFlags> = async (session, [network = '', container = ''], flags) => {
+	const addresses = {
+		...(flags.ip !== undefined && { IPv4Address: flags.ip }),
+		...(flags.ip6 !== undefined && { IPv6Address: flags.ip6 }),
+	};
 	const endpoint = {
 		...(flags.alias.length > 0 && { Aliases: flags.alias }),
-		...(flags.ip !== undefined && { IPAMConfig: { IPv4Address: flags.ip } }),
+		...(flags.link.length > 0 && { Links: flags.link.map(parseLink) }),
+		...(Object.keys(addresses).length > 0 && { IPAMConfig: addresses }),
 	};
 	await session.client.networks.connect(network, container, { signal: session.signal, endpoint });
 	return 0;

@@ -24,6 +24,9 @@ export function parsePort(spec: string): PortMapping[] {
 		throw new CommandError(`no port specified: ${spec}<empty>`, 125);
 	}
 	const [first, last] = range(target, 'containerPort');
+	if (first === 0) {
+		throw new CommandError(`invalid containerPort: ${target}`, 125);
+	}
 	const [hostFirst, hostLast] = host === '' ? [0, last - first] : range(host, 'hostPort');
 	if (last - first !== hostLast - hostFirst && last !== first) {
 		throw new CommandError(`invalid ranges specified for container and host Ports: ${target} and ${host}`, 125);

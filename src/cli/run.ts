@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import type { ContainerConfigJson, CreateContainerBody, HostConfigJson } from '../api/types';
 import { CommandError, FlagError, systemCode } from './errors';
 import { parseMount } from './mount';
+import { networking, parseLink } from './network-flag';
 import { parsePort } from './publish';
 import { createFlags } from './run-flags';
 import type { CreateFlags } from './run-flags';
@@ -36,20 +37,8 @@ export function createBody(
 		...streams(flags),
 		...config(flags, surroundings),
 		HostConfig: hostConfig(flags, surroundings),
-		...networking(flags),
+		...networking(flags).config,
 	};
-}
-
-/** What is said about the container's place on its network. */
-function networking(flags: CreateFlags): Pick<CreateContainerBody, 'NetworkingConfig'> {
-	if (flags.ip === undefined && flags.networkAlias.length === 0) {
-		return {};
-	}
-	const endpoint = {
-		...(flags.networkAlias.length > 0 && { Aliases: flags.networkAlias }),
-		...(flags.ip !== undefined && { IPAMConfig: { IPv4Address: flags.ip } }),
-	};
-	return { NetworkingConfig: { EndpointsConfig: { [flags.network ?? 'default']: endpoint } } };
 }
 
 function streams(flags: CreateFlags & { readonly detach?: boolean }): Partial<ContainerConfigJson> {
@@ -90,8 +79,9 @@ function hostConfig(flags: CreateFlags, surroundings: Surroundings): HostConfigJ
 	const binds = flags.volume
 		.filter((volume) => splitVolume(volume)[1])
 		.map((volume) => bind(volume, surroundings.cwd));
+	const { mode } = networking(flags);
 	return {
-		...(flags.network !== undefined && { NetworkMode: flags.network }),
+		...(mode !== undefined && { NetworkMode: mode }),
 		...(flags.rm && { AutoRemove: true }),
 		...(binds.length > 0 && { Binds: binds }),
 		...(flags.mount.length > 0 && { Mounts: flags.mount.map((mount) => parseMount(mount, surroundings.cwd)) }),
@@ -110,6 +100,7 @@ function hostConfig(flags: CreateFlags, surroundings: Surroundings): HostConfigJ
 		...(flags.dns.length > 0 && { Dns: flags.dns }),
 		...(flags.dnsOption.length > 0 && { DnsOptions: flags.dnsOption }),
 		...(flags.dnsSearch.length > 0 && { DnsSearch: flags.dnsSearch }),
+		...(flags.link.length > 0 && { Links: flags.link.map(parseLink) }),
 		...(flags.addHost.length > 0 && { ExtraHosts: flags.addHost.map(extraHost) }),
 		...(flags.annotation.length > 0 && {
 			Annotations: Object.fromEntries(flags.annotation.map((text) => cut(text, '='))),

@@ -395,3 +395,72 @@ describe('run: flags to body', () => {
 		]);
 	});
 });
+
+describe('networks of a new container', () => {
+	it('short and long form, several, and the flags of the first', () => {
+		same([
+			[['run', '--network', 'app', 'busybox'], { HostConfig: { NetworkMode: 'app' } }],
+			[
+				['run', '--network', 'name=app,alias=www,alias=site,ip=10.9.0.5', '--network', 'other', 'busybox'],
+				{
+					HostConfig: { NetworkMode: 'app' },
+					NetworkingConfig: {
+						EndpointsConfig: {
+							app: { Aliases: ['www', 'site'], IPAMConfig: { IPv4Address: '10.9.0.5' } },
+							other: {},
+						},
+					},
+				},
+			],
+			[
+				[
+					'run',
+					'--net',
+					'app',
+					'--ip6',
+					'fd09::5',
+					'--mac-address',
+					'02:42:00:00:00:05',
+					'--link',
+					'db',
+					'busybox',
+				],
+				{
+					HostConfig: { NetworkMode: 'app', Links: ['db:db'] },
+					NetworkingConfig: {
+						EndpointsConfig: {
+							app: { IPAMConfig: { IPv6Address: 'fd09::5' }, MacAddress: '02:42:00:00:00:05' },
+						},
+					},
+				},
+			],
+			[
+				['run', '--network-alias', 'www', 'busybox'],
+				{ NetworkingConfig: { EndpointsConfig: { default: { Aliases: ['www'] } } } },
+			],
+		]);
+	});
+
+	it('refuses what contradicts itself', () => {
+		refused([
+			[
+				['--network', 'app', '--network', 'host'],
+				'conflicting options: cannot attach both user-defined and non-user-defined network-modes',
+			],
+			[['--network', 'app', '--network', 'app'], 'network "app" is specified multiple times'],
+			[
+				['--network', 'name=app,ip=10.9.0.5', '--ip', '10.9.0.6'],
+				'conflicting options: cannot specify both --ip and per-network ip',
+			],
+			[
+				['--network', 'alias=www'],
+				'invalid argument "alias=www" for "--network" flag: network name is not specified',
+			],
+			[
+				['--network', 'name=app,color=red'],
+				'invalid argument "name=app,color=red" for "--network" flag: invalid field key color',
+			],
+			[['--link', 'a:b:c'], 'invalid argument "a:b:c" for "--link" flag: bad format for links: a:b:c'],
+		]);
+	});
+});
