@@ -57,7 +57,7 @@ export async function runVerb(
 			signal: new AbortController().signal,
 			now: 0,
 		} as unknown as Session;
-		const code = await (await request.row.load())(session, request.operands, request.flags as never);
+		const code = await (await request.row.load())(session, request.operands, request.flags);
 		const text = (stream: PassThrough): string => String(stream.read() ?? '');
 		return { code, stdout: text(stdout), stderr: text(stderr), requests };
 	} finally {
