@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Bundles the extension, the command line, the engine and its layer worker into dist/ (CommonJS).
+// Bundles the extension, the command line, the engine and its workers into dist/ (CommonJS).
 //   node scripts/build.mjs [--production] [--tests]
 // `vscode` can be resolved by the extension's bundle only, so that a wrong import breaks the build of the others.
 import * as esbuild from 'esbuild';
@@ -27,6 +27,7 @@ const bundles = {
 	cli: { entryPoints: ['src/cli.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
 	engine: { entryPoints: ['src/engine.ts'] },
 	'layer-worker': { entryPoints: ['src/core/image/layer-worker.ts'] },
+	worker: { entryPoints: ['src/core/worker.ts'] },
 };
 
 fs.rmSync('dist', { recursive: true, force: true });

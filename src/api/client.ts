@@ -1,3 +1,4 @@
+import { archiveCalls, type Archive } from './archive';
 import type { IncomingMessage } from 'node:http';
 import { execCalls, type ExecCalls } from './exec-calls';
 import { jsonMessages } from './stream';
@@ -33,6 +34,7 @@ import type {
 export { ApiError, type Cancel } from './transport';
 export type { Attachment } from './two-way';
 export type { ExecCalls, TerminalSize } from './exec-calls';
+export type { Archive, PathStat } from './archive';
 export type { OutputChunk } from './stream';
 
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -119,6 +121,8 @@ export interface Client {
 			id: string,
 			options?: Cancel & { readonly stream?: boolean; readonly oneShot?: boolean },
 		): AsyncIterable<StatsJson>;
+		/** Files of the container, running or not. */
+		archive(id: string): Archive;
 		attach(
 			id: string,
 			options?: Cancel & {
@@ -155,6 +159,8 @@ export interface Client {
 		/** Gives the volume that is there when the name is taken. */
 		create(body: CreateVolumeBody, options?: Cancel): Promise<VolumeJson>;
 		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<void>;
+		/** Files of the volume, whether a container uses it or not; our engine only. */
+		archive(name: string): Archive;
 		prune(
 			options?: Cancel & { readonly filters?: Filters },
 		): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
@@ -361,6 +367,7 @@ function containerCalls(transport: Transport): Client['containers'] {
 		wait: (id, options) => wait(transport, container(id, '/wait'), options),
 		logs: (id, options) => logs(transport, container(id), options),
 		stats: (id, options) => stats(transport, container(id, '/stats'), options),
+		archive: (id) => archiveCalls(transport, container(id), `/mydocker${container(id)}`),
 		attach: (id, options) => attach(transport, container(id), options),
 	};
 }
@@ -440,6 +447,7 @@ function volumeCalls(transport: Transport): Client['volumes'] {
 				query: { force: options?.force },
 				signal: options?.signal,
 			}),
+		archive: (name) => archiveCalls(transport, `/mydocker${volume(name)}`, `/mydocker${volume(name)}`),
 		prune: async (options) => {
 			const pruned = await transport.json<{
 				readonly VolumesDeleted: readonly string[] | null;

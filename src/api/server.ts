@@ -7,6 +7,7 @@ import { ApiRequest, takeBody } from './request';
 import type { Core } from './request';
 import { API_VERSION, findRoute, MINIMUM_API_VERSION, splitVersion } from './route';
 import type { Route } from './route';
+import { archiveRoutes } from './routes/archive';
 import { containerRoutes } from './routes/containers';
 import { execRoutes } from './routes/exec';
 import { imageRoutes } from './routes/images';
@@ -26,6 +27,7 @@ const ROUTES: readonly Route[] = [
 	...containerRoutes,
 	...statsRoutes,
 	...execRoutes,
+	...archiveRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...swarmRoutes,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import * as http from 'node:http';
 import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -22,12 +23,14 @@ export interface Cancel {
 }
 
 export interface Call {
-	readonly method: 'GET' | 'HEAD' | 'POST' | 'DELETE';
+	readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
 	/** Without the version prefix, "/containers/json"; names in it are already percent-encoded. */
 	readonly path: string;
 	/** Undefined values are left out. */
 	readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
 	readonly body?: object;
+	/** A body that is not JSON, sent as it comes. Such a call is never repeated. */
+	readonly content?: AsyncIterable<Uint8Array> | Uint8Array | undefined;
 	readonly headers?: Readonly<Record<string, string>>;
 	/** True when asking twice does no harm, so that it may be repeated after a lost connection; GET and HEAD are. */
 	readonly isIdempotent?: boolean;
@@ -202,7 +205,10 @@ export async function exchange(socketPath: string, call: Call, agent?: http.Agen
 			headers: {
 				Host: 'localhost',
 				...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-				...(call.method === 'POST' ? { 'Content-Length': body?.length ?? 0 } : {}),
+				...(call.content !== undefined ? contentHeaders(call.content) : {}),
+				...(call.method === 'POST' && call.content === undefined
+					? { 'Content-Length': body?.length ?? 0 }
+					: {}),
 				...call.headers,
 			},
 			...(agent === undefined ? { createConnection: () => connectSocket(socketPath) } : { agent }),
@@ -221,8 +227,39 @@ export async function exchange(socketPath: string, call: Call, agent?: http.Agen
 		request.on('error', (error) => {
 			reject(asCallersError(error, call.signal));
 		});
-		request.end(body);
+		if (call.content === undefined || call.content instanceof Uint8Array) {
+			request.end(call.content ?? body);
+			return;
+		}
+		sendContent(request, call.content).catch((error: unknown) => {
+			const failure = asCallersError(error, call.signal);
+			reject(failure);
+			request.destroy(failure);
+		});
 	});
+}
+
+function contentHeaders(content: NonNullable<Call['content']>): http.OutgoingHttpHeaders {
+	const length = content instanceof Uint8Array ? { 'Content-Length': content.length } : {};
+	return { 'Content-Type': 'application/x-tar', ...length };
+}
+
+/** Sends as fast as the engine takes it; ends early when the engine has answered already, with a refusal. */
+async function sendContent(request: http.ClientRequest, content: AsyncIterable<Uint8Array>): Promise<void> {
+	const over = new AbortController();
+	const end = () => {
+		over.abort();
+	};
+	request.once('close', end).once('response', end);
+	for await (const chunk of content) {
+		if (over.signal.aborted) {
+			break;
+		}
+		if (!request.write(chunk)) {
+			await once(request, 'drain', { signal: over.signal }).catch(end);
+		}
+	}
+	request.end();
 }
 
 class SocketAgent extends http.Agent {
@@ -290,6 +327,9 @@ function queryString(query: Call['query']): string {
  * have carried it: only what may happen twice is repeated.
  */
 function mayRepeat(error: unknown, call: Call): boolean {
+	if (call.content !== undefined && !(call.content instanceof Uint8Array)) {
+		return false; // a part of it may be gone
+	}
 	const code = errorCode(error);
 	if (code === 'ECONNREFUSED' || code === 'ENOENT') {
 		return true;

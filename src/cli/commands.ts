@@ -276,6 +276,18 @@ export const rows = [
 		load: async () => (await import('./foreground')).attach,
 	}),
 	row({
+		names: ['container cp', 'cp'],
+		usage: '[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|- | [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
+		summary: 'Copy files/folders between a container and the local filesystem',
+		operands: exactly(2),
+		flags: {
+			archive: toggle('-a, --archive', 'Archive mode (copy all uid/gid information)'),
+			followLink: toggle('-L, --follow-link', 'Always follow symbol link in SRC_PATH'),
+			quiet: toggle('-q, --quiet', 'Suppress progress output during copy'),
+		},
+		load: async () => (await import('./copy')).copy,
+	}),
+	row({
 		names: ['container port', 'port'],
 		usage: 'CONTAINER [PRIVATE_PORT[/PROTO]]',
 		summary: 'List port mappings or a specific mapping for the container',

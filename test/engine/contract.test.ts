@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict';
 import { containerCases } from './containers';
 import { apiCases } from './api';
 import { execCases } from './exec';
+import { copyCases } from './copy';
 import { imageCases } from './images';
 import { logCases } from './logs';
 import { pushCases } from './push';
@@ -89,6 +90,7 @@ describe('engine contract', () => {
 			execCases(() => subject);
 			logCases(() => subject);
 			volumeCases(() => subject);
+			copyCases(() => subject);
 			apiCases(() => subject);
 			restartPolicyCases(() => subject);
 			statsCases(() => subject);

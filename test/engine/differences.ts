@@ -83,6 +83,26 @@ export const differences = {
 		docker: 'repeats a line',
 		reason: 'Docker 20.10 gives the last line before a rotation twice',
 	}),
+	statusOfWrongPath: difference({
+		embedded: 400,
+		docker: 500,
+		reason: 'Docker 20.10 blames itself for a path that goes through a file; ours blames the caller',
+	}),
+	statusOfKeptKind: difference({
+		embedded: 409,
+		docker: 500,
+		reason: 'Docker passes on what its unpacker said; that a file stands in the way of a folder is a conflict',
+	}),
+	statusOfReadOnly: difference({
+		embedded: 403,
+		docker: 500,
+		reason: 'Docker 20.10 blames itself for a read-only target',
+	}),
+	ownerOfCopy: difference({
+		embedded: 'looked up in the container',
+		docker: 'looked up on the host',
+		reason: 'Docker 20.10 asks the passwd file of the host for a user of the container',
+	}),
 	emptiedVolume: difference({
 		embedded: '',
 		docker: 'demo\n',

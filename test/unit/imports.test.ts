@@ -5,6 +5,7 @@ import * as path from 'node:path';
 /** Which of our folders and files each folder may import; what is not named may import only itself. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 	'src/core/image/': ['src/core/image/', 'src/core/storage/', 'src/core/*'],
+	'src/core/files/': ['src/core/files/', 'src/core/image/tar', 'src/core/image/inflate', 'src/core/*'],
 	'src/core/storage/': ['src/core/storage/', 'src/core/*'],
 	'src/core/container/': ['src/core/'],
 	'src/core/system/': ['src/core/'],

@@ -9,6 +9,7 @@ import type { EndpointConfig } from '../network/network';
 import { parseNetworkMode } from '../network/network';
 import type { Networks } from '../network/networks';
 import { publishAll } from '../network/ports';
+import type { Tree } from '../files/tree';
 import type { Store } from '../store';
 import type { Container, Mount } from '../types';
 import type { Volumes } from '../volume/volumes';
@@ -23,6 +24,7 @@ import { createLog } from './log-drivers';
 import { checkName, generateName } from './names';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
+import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root';
 import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
@@ -426,6 +428,26 @@ export class Containers {
 		return attachment;
 	}
 
+	/**
+	 * Gives the container's files to `work`, running or not; see root.ts. What does not run cannot be started meanwhile.
+	 */
+	async withRoot<T>(nameOrId: string, view: RootView, work: (tree: Tree) => Promise<T>): Promise<T> {
+		const entry = this.entry(nameOrId);
+		const source = {
+			openLive: () => openLiveRoot(entry.record, entry.folder, view),
+			hasProcess: () => entry.record.process !== null,
+			settled: () => this.wait(entry.record.id, 'not-running'),
+			locked: <R>(operation: () => Promise<R>) => this.locked(entry, operation),
+			stopped: () => this.stoppedRoot(entry, view),
+		};
+		return withRoot(source, work);
+	}
+
+	/** Tells listeners of something that was done to a container from outside of this class. */
+	announce(nameOrId: string, action: string): void {
+		this.emit(this.entry(nameOrId), action);
+	}
+
 	/** True while any container has processes. */
 	hasRunning(): boolean {
 		return [...this.entries.values()].some((entry) => isLive(entry.record.status));
@@ -530,6 +552,27 @@ export class Containers {
 			mounts.push({ type: 'bind', source, destination, read_only: mount.read_only || read_only });
 		}
 		return mounts;
+	}
+
+	private async stoppedRoot({ record, folder }: Entry, view: RootView): Promise<StoppedRoot> {
+		const { images, volumes } = this.options;
+		await images.unpack(record.image_id);
+		const lowers = images.lowerDirectories(record.image_id);
+		const overlay = overlayMount({ lowers, upper: folder.upper, work: folder.work });
+		const binds = record.config.mounts.flatMap((mount) => {
+			if (view === 'own' || mount.type === 'tmpfs') {
+				return [];
+			}
+			const source =
+				mount.type === 'volume' ? volumes.source(mount.source) : { path: mount.source, read_only: false };
+			const read_only = mount.read_only || source.read_only;
+			return [{ source: source.path, destination: mount.destination, read_only }];
+		});
+		const etc = ['hosts', 'hostname', 'resolv.conf'].map((name) => ({
+			...{ source: path.join(folder.etc, name), destination: `/etc/${name}`, read_only: false },
+		}));
+		const isReadOnly = view === 'inside' && record.config.read_only;
+		return { folder, overlay, binds: view === 'own' ? [] : [...etc, ...binds], isReadOnly };
 	}
 
 	private async startNetwork(entry: Entry): Promise<StartNetwork> {

@@ -1,0 +1,17 @@
+/** The thread of runJob (job-thread.ts), bundled as dist/worker.js: every kind of long work on files. */
+import { parentPort } from 'node:worker_threads';
+import { unpackJob } from './files/archive';
+import type { UnpackJob } from './files/archive';
+import { serveJob } from './job-thread';
+import type { JobContext } from './job-thread';
+
+/** What the engine sends; `kind` names the work. */
+export type Job = UnpackJob;
+
+if (parentPort) {
+	serveJob(parentPort, (job, context) => perform(job as Job, context));
+}
+
+function perform(job: Job, context: JobContext): Promise<unknown> {
+	return unpackJob(job, { ...context, isSharedThread: false });
+}
