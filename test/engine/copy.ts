@@ -334,7 +334,7 @@ function fidelityCases(subjectOf: () => Subject): void {
 			);
 			assert.equal(fs.readFileSync(path.join(folder.root, 'd', 'two words\n"é&,\\'), 'utf8'), 'odd');
 			const listing = execFileSync('getcap', [path.join(folder.root, 'd/file')], { encoding: 'utf8' });
-			assert.match(listing, /cap_net_bind_service[=+]ep/);
+			assert.match(listing, expected('capabilityOfCopy', subject.name));
 		} finally {
 			await folder.dispose();
 		}
@@ -377,7 +377,7 @@ function safetyCases(subjectOf: () => Subject, workspace: Workspace): void {
 		const archive = subject.client.containers.archive(id);
 		await until('the attacker is at work', () => archive.stat('/x/go').then(Boolean, () => false));
 		const seen = new Set<string>();
-		for (let turn = 0; turn < 1000; turn++) {
+		for (let turn = 0; turn < 600; turn++) {
 			try {
 				if (turn % 2 === 0) {
 					seen.add(await contentOf(archive, '/x/at/in/file'));

@@ -34,7 +34,7 @@ export function listFolder(tree: Tree, path: string, owner: string): PathStat[] 
 	for (const name of namesIn(place.folder).sort()) {
 		const stat = statIn(place.folder, name);
 		if (stat !== undefined) {
-			const linkTarget = stat.isSymbolicLink() ? printable(linkIn(place.folder, name)) : '';
+			const linkTarget = stat.isSymbolicLink() ? printable(linkIn(place.folder, name) ?? '') : '';
 			entries.push({ ...describe(stat), name: printable(name), linkTarget });
 		}
 	}

@@ -90,9 +90,16 @@ export class Tree {
 				return { folder, name, path: joined(folder, name, pending), stat: undefined };
 			}
 			if (stat.isSymbolicLink() && (followsLast || !isLast)) {
+				if (++links > MAX_LINKS) {
+					throw tooManyLinks(path);
+				}
 				const target = linkIn(folder, name);
-				if (++links > MAX_LINKS || pending.length > MAX_PATH) {
-					throw new EngineError('invalid', `${printable(path)}: too many levels of symbolic links`);
+				if (target === undefined) {
+					pending.push(name); // it was replaced since it was looked at
+					continue;
+				}
+				if (pending.length > MAX_PATH) {
+					throw tooManyLinks(path);
 				}
 				if (target.startsWith('/')) {
 					this.release(folder, from);
@@ -144,6 +151,10 @@ export class Tree {
 	}
 }
 
+function tooManyLinks(path: string): EngineError {
+	return new EngineError('invalid', `${printable(path)}: too many levels of symbolic links`);
+}
+
 export function notDirectory(path: string): EngineError {
 	return new EngineError('invalid', `${printable(path)}: not a directory`);
 }
@@ -168,8 +179,16 @@ export function statIn(folder: Folder, name: string): fs.BigIntStats | undefined
 	}
 }
 
-export function linkIn(folder: Folder, name: string): string {
-	return fs.readlinkSync(pathIn(folder, name), { encoding: 'latin1' });
+/** The target of a symlink as it is written; undefined when there is no link. */
+export function linkIn(folder: Folder, name: string): string | undefined {
+	try {
+		return fs.readlinkSync(pathIn(folder, name), { encoding: 'latin1' });
+	} catch (error) {
+		if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EINVAL') {
+			return undefined;
+		}
+		throw error;
+	}
 }
 
 /** Names in a folder, in no order. */
