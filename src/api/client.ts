@@ -19,6 +19,7 @@ import type {
 	DiskUsage,
 	EndpointJson,
 	EventMessage,
+	HostConfigJson,
 	ImageDeleteItem,
 	ImageInspect,
 	ImageSummary,
@@ -113,6 +114,8 @@ export interface Client {
 			options?: Cancel & { readonly condition?: 'not-running' | 'next-exit' | 'removed' },
 		): Promise<{ readonly exit: Promise<number> }>;
 		logs(id: string, options?: LogsOptions): AsyncIterable<OutputChunk>;
+		/** Changes limits and the restart policy; gives sentences for the user. */
+		update(id: string, body: HostConfigJson, options?: Cancel): Promise<readonly string[]>;
 		/**
 		 * One sample a second until the container is removed; with `stream` false a single one, which `oneShot` takes
 		 * at once and without the one before it.
@@ -366,6 +369,12 @@ function containerCalls(transport: Transport): Client['containers'] {
 			}),
 		wait: (id, options) => wait(transport, container(id, '/wait'), options),
 		logs: (id, options) => logs(transport, container(id), options),
+		update: async (id, body, options) => {
+			const { Warnings } = await transport.json<{ readonly Warnings: readonly string[] | null }>({
+				...{ method: 'POST', path: container(id, '/update'), body, signal: options?.signal },
+			});
+			return Warnings ?? [];
+		},
 		stats: (id, options) => stats(transport, container(id, '/stats'), options),
 		archive: (id) => archiveCalls(transport, container(id), `/mydocker${container(id)}`),
 		attach: (id, options) => attach(transport, container(id), options),

@@ -12,6 +12,7 @@ import { checkVolumeName } from '../core/volume/volume';
 import type { CreateVolumeOptions } from '../core/volume/volumes';
 import { parseRestartPolicy } from '../core/container/restart';
 import { Fields, object, unsupported, type Defaults } from './fields';
+import { isolation, resources, warnOfKernelMemory } from './host-options';
 
 export interface CreateRequest {
 	readonly options: CreateOptions;
@@ -36,6 +37,7 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 		throw new EngineError('invalid', 'Config.Image: an image is required');
 	}
 	const warnings: string[] = [];
+	warnOfKernelMemory(host, warnings);
 	const network = networkConfig(config, host);
 	if (network.mode === 'host' && network.ports.length > 0) {
 		warnings.push('Published ports are discarded when using host network mode');
@@ -65,11 +67,8 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 				stdin_once: config.flag('StdinOnce'),
 				stop_signal: config.string('StopSignal'),
 				...(stopTimeout === undefined ? {} : { stop_timeout: stopTimeout }),
-				resources: {
-					cpu: cpus(host),
-					memory: host.integer('Memory'),
-					pids: Math.max(host.integer('PidsLimit'), 0),
-				},
+				resources: resources(host),
+				...isolation(config, host),
 				network,
 				log_config: logConfig(host),
 				mounts: withAnonymousVolumes([...binds(host), ...mounts(host), ...tmpfs(host)], config),
@@ -86,8 +85,6 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 }
 
 const UNSUPPORTED: Defaults = {
-	Domainname: [],
-	MacAddress: [],
 	Shell: [],
 };
 
@@ -96,39 +93,14 @@ const UNSUPPORTED_HOST: Defaults = {
 	BlkioDeviceReadIOps: [],
 	BlkioDeviceWriteBps: [],
 	BlkioDeviceWriteIOps: [],
-	BlkioWeight: [],
 	BlkioWeightDevice: [],
 	Cgroup: [],
-	CgroupParent: [],
-	CgroupnsMode: ['private', 'host'],
 	CpuRealtimePeriod: [],
 	CpuRealtimeRuntime: [],
-	CpuShares: [],
-	CpusetCpus: [],
-	CpusetMems: [],
-	DeviceCgroupRules: [],
 	DeviceRequests: [],
-	Devices: [],
-	GroupAdd: [],
-	Init: [],
-	IpcMode: ['private', 'shareable'],
 	Isolation: ['default'],
-	KernelMemory: [],
-	MemoryReservation: [],
-	MemorySwap: [-1],
-	MemorySwappiness: [-1],
-	OomKillDisable: [],
-	OomScoreAdj: [],
-	PidMode: ['private'],
-	Runtime: ['runc'],
-	SecurityOpt: [],
-	ShmSize: [67_108_864],
 	StorageOpt: [],
-	Sysctls: [],
-	UTSMode: [],
-	Ulimits: [],
-	UsernsMode: [],
-	VolumesFrom: [],
+	VolumeDriver: ['local'],
 };
 
 function refuseHealthcheck(config: Fields): void {
@@ -148,7 +120,11 @@ function networkConfig(config: Fields, host: Fields): Required<NonNullable<Creat
 	const mode = config.flag('NetworkDisabled') ? 'none' : host.string('NetworkMode');
 	return {
 		mode,
-		endpoints: withLinks(endpoints(config.fields('NetworkingConfig'), mode), linkWords(host), mode),
+		endpoints: withMacAddress(
+			withLinks(endpoints(config.fields('NetworkingConfig'), mode), linkWords(host), mode),
+			config,
+			mode,
+		),
 		ports: parsePortMap(portMap(host)),
 		publish_all: host.flag('PublishAllPorts'),
 		exposed_ports: Object.keys(config.object('ExposedPorts') ?? {}),
@@ -158,6 +134,21 @@ function networkConfig(config: Fields, host: Fields): Required<NonNullable<Creat
 			options: host.words('DnsOptions') ?? [],
 		},
 	};
+}
+
+/** --mac-address is for the network of the mode, which need not be named. */
+function withMacAddress(list: readonly EndpointConfig[], config: Fields, modeText: string): readonly EndpointConfig[] {
+	const mac_address = config.string('MacAddress');
+	const mode = parseNetworkMode(modeText);
+	if (mac_address === '') {
+		return list;
+	}
+	if (mode.kind !== 'network') {
+		throw new EngineError('invalid', 'conflicting options: mac-address and the network mode');
+	}
+	const isMain = ({ network }: EndpointConfig): boolean => network === mode.network;
+	const main = list.find(isMain) ?? { network: mode.network, aliases: [], address: '', mac_address: '' };
+	return [{ ...main, mac_address }, ...list.filter((endpoint) => !isMain(endpoint))];
 }
 
 /** Newer clients name the mode's own network here again, with nothing said about it. */
@@ -214,15 +205,6 @@ function portMap(host: Fields): PortMap {
 			})),
 		]),
 	);
-}
-
-/** --cpus, or the quota and period that older clients send instead. */
-function cpus(host: Fields): number {
-	const [nano, quota, period] = [host.integer('NanoCpus'), host.integer('CpuQuota'), host.integer('CpuPeriod')];
-	if (nano !== 0 && (quota > 0 || period !== 0)) {
-		throw new EngineError('invalid', 'Conflicting options: Nano CPUs and CPU Period cannot both be set');
-	}
-	return nano !== 0 ? nano / 1e9 : Math.max(quota, 0) / (period || 100_000);
 }
 
 function logConfig(host: Fields): { readonly type: string; readonly options: Readonly<Record<string, string>> } {
@@ -312,8 +294,10 @@ function mounts(host: Fields): Mount[] {
 			if (!fs.existsSync(source)) {
 				throw invalid(`bind source path does not exist: ${source}`);
 			}
-			const propagation = fields.fields('BindOptions').string('Propagation');
-			return bindMount(source, destination, fields.flag('ReadOnly'), propagation === '' ? [] : [propagation]);
+			const bind = fields.fields('BindOptions');
+			const options = [bind.string('Propagation'), bind.flag('NonRecursive') ? 'nonrecursive' : ''];
+			const given = options.filter((option) => option !== '');
+			return bindMount(source, destination, fields.flag('ReadOnly'), given);
 		}
 		if (type === 'volume') {
 			const modes = [

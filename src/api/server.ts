@@ -16,6 +16,7 @@ import { registryRoutes } from './routes/registries';
 import { statsRoutes } from './routes/stats';
 import { swarmRoutes } from './routes/swarm';
 import { systemRoutes } from './routes/system';
+import { updateRoutes } from './routes/update';
 import { volumeRoutes } from './routes/volumes';
 import { exchange, isOlderVersion } from './transport';
 import { listenOnSocket } from './unix-socket';
@@ -28,6 +29,7 @@ const ROUTES: readonly Route[] = [
 	...statsRoutes,
 	...execRoutes,
 	...archiveRoutes,
+	...updateRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...swarmRoutes,

@@ -14,6 +14,7 @@ import {
 	portBindings,
 	summaryPorts,
 } from './network-shapes';
+import { isolationJson, resourcesJson, UNSET_HOST_CONFIG } from './host-shapes';
 import { statusText } from './status';
 import { isOlderVersion } from './transport';
 import type {
@@ -183,46 +184,6 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 	return inspect;
 }
 
-/** Settings that this engine does not offer, as docker shows them for a container that does not set them. */
-const UNSET_HOST_CONFIG = {
-	BlkioDeviceReadBps: null,
-	BlkioDeviceReadIOps: null,
-	BlkioDeviceWriteBps: null,
-	BlkioDeviceWriteIOps: null,
-	BlkioWeight: 0,
-	BlkioWeightDevice: null,
-	Cgroup: '',
-	CgroupParent: '',
-	ConsoleSize: [0, 0],
-	ContainerIDFile: '',
-	CpuPeriod: 0,
-	CpuQuota: 0,
-	CpuRealtimePeriod: 0,
-	CpuRealtimeRuntime: 0,
-	CpuShares: 0,
-	CpusetCpus: '',
-	CpusetMems: '',
-	DeviceCgroupRules: null,
-	DeviceRequests: null,
-	Devices: null,
-	GroupAdd: null,
-	IpcMode: 'private',
-	Isolation: '',
-	MemoryReservation: 0,
-	MemorySwap: 0,
-	MemorySwappiness: null,
-	OomKillDisable: false,
-	OomScoreAdj: 0,
-	PidMode: '',
-	SecurityOpt: null,
-	ShmSize: 67_108_864,
-	UTSMode: '',
-	Ulimits: null,
-	UsernsMode: '',
-	VolumeDriver: '',
-	VolumesFrom: null,
-} as const;
-
 function containerState(container: Container): ContainerState {
 	const { status } = container;
 	return {
@@ -254,7 +215,7 @@ function containerConfig({ config, labels }: Container): ContainerConfigJson {
 	const volumes = config.mounts.filter(({ type }) => type === 'volume');
 	return {
 		Hostname: config.hostname,
-		Domainname: '',
+		Domainname: config.isolation?.domainname ?? '',
 		User: config.user,
 		AttachStdin: config.stdin_once,
 		AttachStdout: true,
@@ -285,7 +246,8 @@ function hostConfig(container: Container, facts: Core['facts']): HostConfigJson 
 	const tmpfs = config.mounts.filter(({ type }) => type === 'tmpfs');
 	return {
 		...UNSET_HOST_CONFIG,
-		CgroupnsMode: facts.cgroupVersion === '2' ? 'private' : 'host',
+		...resourcesJson(config.resources),
+		...isolationJson(config.isolation ?? {}, facts.cgroupVersion),
 		Runtime: facts.runtime.name,
 		Binds: orNull(binds.map((mount) => `${mount.source}:${mount.destination}${mount.read_only ? ':ro' : ''}`)),
 		LogConfig: { Type: config.log_config.type, Config: { ...config.log_config.options } },
@@ -306,9 +268,6 @@ function hostConfig(container: Container, facts: Core['facts']): HostConfigJson 
 		Links: hostLinks(container),
 		Privileged: config.privileged,
 		ReadonlyRootfs: config.read_only,
-		Memory: config.resources.memory,
-		NanoCpus: Math.round(config.resources.cpu * 1e9),
-		PidsLimit: config.resources.pids === 0 ? null : config.resources.pids,
 		...(tmpfs.length === 0 ? {} : { Tmpfs: Object.fromEntries(tmpfs.map(tmpfsEntry)) }),
 		...(isEmpty(annotations) ? {} : { Annotations: annotations }),
 	};

@@ -204,6 +204,18 @@ export interface ContainerConfigJson {
 	readonly StopSignal?: string;
 	/** Seconds. */
 	readonly StopTimeout?: number;
+	readonly MacAddress?: string;
+	readonly Healthcheck?: HealthcheckJson | null;
+}
+
+/** How the engine finds out whether a container is well. Times are nanoseconds, 0 is the default. */
+export interface HealthcheckJson {
+	/** ["NONE"], ["CMD", argument, …], ["CMD-SHELL", command]; empty takes the image's. */
+	readonly Test?: readonly string[] | null;
+	readonly Interval?: number;
+	readonly Timeout?: number;
+	readonly StartPeriod?: number;
+	readonly Retries?: number;
 }
 
 /** Body of POST /containers/{id}/exec */

@@ -1,4 +1,5 @@
 import { filters, integer, list, text, toggle } from './flags';
+import { limitFlags } from './host-flags';
 import { createFlags, runFlags } from './run-flags';
 import { exactly, none, oneOrMore, row } from './row';
 
@@ -250,6 +251,14 @@ export const rows = [
 		operands: oneOrMore,
 		flags: {},
 		load: async () => (await import('./containers')).wait,
+	}),
+	row({
+		names: ['container update', 'update'],
+		usage: `[OPTIONS] ${containers}`,
+		summary: 'Update configuration of one or more containers',
+		operands: oneOrMore,
+		flags: limitFlags,
+		load: async () => (await import('./update')).update,
 	}),
 	row({
 		names: ['container stats', 'stats'],

@@ -9,9 +9,14 @@ export interface MountJson {
 	Source?: string;
 	Target?: string;
 	ReadOnly?: boolean;
-	BindOptions?: { Propagation?: string };
+	Consistency?: string;
+	BindOptions?: { Propagation?: string; NonRecursive?: boolean };
 	TmpfsOptions?: { SizeBytes?: number; Mode?: number };
-	VolumeOptions?: { NoCopy?: boolean };
+	VolumeOptions?: {
+		NoCopy?: boolean;
+		Labels?: Record<string, string>;
+		DriverConfig?: { Name?: string; Options?: Record<string, string> };
+	};
 }
 
 /**
@@ -26,7 +31,7 @@ export function parseMount(value: string, cwd: string): MountJson {
 	for (const field of splitFields(value)) {
 		const equals = field.indexOf('=');
 		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-		if (equals < 0 && !['readonly', 'ro', 'volume-nocopy'].includes(key)) {
+		if (equals < 0 && !['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive'].includes(key)) {
 			refuse(`invalid field '${field}' must be a key=value pair`);
 		}
 		const set = keys.get(key) ?? refuse(`unexpected key '${key}' in '${field}'`);
@@ -80,13 +85,36 @@ const keys: ReadonlyMap<string, Setter> = new Map(
 		destination: target,
 		readonly: readOnly,
 		ro: readOnly,
+		consistency: (mount, text) => {
+			mount.Consistency = text.toLowerCase();
+			return true;
+		},
 		'volume-nocopy': (mount, text) => {
-			mount.VolumeOptions = { NoCopy: ['1', 'true'].includes(text.toLowerCase()) };
+			mount.VolumeOptions = { ...mount.VolumeOptions, NoCopy: ['1', 'true'].includes(text.toLowerCase()) };
 			return ['0', '1', 'false', 'true'].includes(text.toLowerCase());
 		},
-		'bind-propagation': (mount, text) => {
-			mount.BindOptions = { Propagation: text.toLowerCase() };
+		'volume-label': (mount, text) => {
+			mount.VolumeOptions = { ...mount.VolumeOptions, Labels: { ...mount.VolumeOptions?.Labels, ...pair(text) } };
 			return true;
+		},
+		'volume-driver': (mount, text) => {
+			const driver = { ...mount.VolumeOptions?.DriverConfig, Name: text };
+			mount.VolumeOptions = { ...mount.VolumeOptions, DriverConfig: driver };
+			return true;
+		},
+		'volume-opt': (mount, text) => {
+			const driver = mount.VolumeOptions?.DriverConfig;
+			const Options = { ...driver?.Options, ...pair(text) };
+			mount.VolumeOptions = { ...mount.VolumeOptions, DriverConfig: { ...driver, Options } };
+			return true;
+		},
+		'bind-propagation': (mount, text) => {
+			mount.BindOptions = { ...mount.BindOptions, Propagation: text.toLowerCase() };
+			return true;
+		},
+		'bind-nonrecursive': (mount, text) => {
+			mount.BindOptions = { ...mount.BindOptions, NonRecursive: ['1', 'true'].includes(text.toLowerCase()) };
+			return ['0', '1', 'false', 'true'].includes(text.toLowerCase());
 		},
 		'tmpfs-size': (mount, text) => {
 			const size = parseSize(text);
@@ -103,6 +131,12 @@ const keys: ReadonlyMap<string, Setter> = new Map(
 		},
 	}),
 );
+
+/** "name=value"; a name alone has an empty value. */
+function pair(text: string): Record<string, string> {
+	const equals = text.indexOf('=');
+	return equals < 0 ? { [text]: '' } : { [text.slice(0, equals)]: text.slice(equals + 1) };
+}
 
 /** Fields between commas; a field in double quotes may hold commas, and "" for a quote. */
 function splitFields(value: string): string[] {

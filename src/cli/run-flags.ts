@@ -1,16 +1,17 @@
 import { FlagError } from './errors';
 import { integer, list, text, toggle } from './flags';
 import type { Values } from './flags';
+import { hostFlags } from './host-flags';
 
 /** Flags of `create` and `run`: what the container shall be. */
 export const createFlags = {
+	...hostFlags,
 	addHost: list('--add-host', 'list', 'Add a custom host-to-IP mapping (host:ip)'),
 	annotation: list('--annotation', 'list', 'Add an annotation to the container (passed to the OCI runtime)', label),
 	attach: list('-a, --attach', 'list', 'Attach to STDIN, STDOUT or STDERR', stream),
 	capAdd: list('--cap-add', 'list', 'Add Linux capabilities'),
 	capDrop: list('--cap-drop', 'list', 'Drop Linux capabilities'),
 	cidfile: text('--cidfile', 'string', 'Write the container ID to the file'),
-	cpus: text('--cpus', 'decimal', 'Number of CPUs'),
 	dns: list('--dns', 'list', 'Set custom DNS servers'),
 	dnsOption: { ...list('--dns-option', 'list', 'Set DNS options'), alias: '--dns-opt' },
 	dnsSearch: list('--dns-search', 'list', 'Set custom DNS search domains'),
@@ -28,7 +29,6 @@ export const createFlags = {
 	logDriver: text('--log-driver', 'string', 'Logging driver for the container'),
 	logOpt: list('--log-opt', 'list', 'Log driver options'),
 	macAddress: text('--mac-address', 'string', 'Container MAC address (such as 92:d0:c6:0a:29:33)'),
-	memory: text('-m, --memory', 'bytes', 'Memory limit'),
 	mount: list('--mount', 'mount', 'Attach a filesystem mount to the container'),
 	name: text('--name', 'string', 'Assign a name to the container'),
 	network: { ...list('--network', 'network', 'Connect a container to a network'), alias: '--net' },
@@ -36,7 +36,6 @@ export const createFlags = {
 		...list('--network-alias', 'list', 'Add network-scoped alias for the container'),
 		alias: '--net-alias',
 	},
-	pidsLimit: integer('--pids-limit', 'Tune container pids limit (set -1 for unlimited)'),
 	platform: text('--platform', 'string', 'Platform of the image, such as linux/arm64'),
 	privileged: toggle('--privileged', 'Give extended privileges to this container'),
 	publish: list('-p, --publish', 'list', "Publish a container's port(s) to the host"),
@@ -44,7 +43,6 @@ export const createFlags = {
 	pull: text('--pull', 'string', 'Pull image before running ("always", "missing", "never")', 'missing'),
 	quiet: toggle('-q, --quiet', 'Suppress the pull output'),
 	readOnly: toggle('--read-only', "Mount the container's root filesystem as read only"),
-	restart: text('--restart', 'string', 'Restart policy to apply when a container exits (default "no")'),
 	rm: toggle('--rm', 'Automatically remove the container and its anonymous volumes when it exits'),
 	stopSignal: text('--stop-signal', 'string', 'Signal to stop the container'),
 	stopTimeout: integer('--stop-timeout', 'Timeout (in seconds) to stop a container'),

@@ -2,12 +2,12 @@ import { isIP } from 'node:net';
 import * as path from 'node:path';
 import type { ContainerConfigJson, CreateContainerBody, HostConfigJson } from '../api/types';
 import { CommandError, FlagError, systemCode } from './errors';
+import { configOptions, hostOptions } from './host-options';
 import { parseMount } from './mount';
 import { networking, parseLink } from './network-flag';
 import { parsePort } from './publish';
 import { createFlags } from './run-flags';
 import type { CreateFlags } from './run-flags';
-import { parseSize } from './size';
 
 /** What a command line may refer to outside itself. */
 export interface Surroundings {
@@ -72,6 +72,7 @@ function config(flags: CreateFlags, surroundings: Surroundings): Partial<Contain
 		...(volumes.length > 0 && { Volumes: Object.fromEntries(volumes) as Record<string, object> }),
 		...(flags.stopSignal !== undefined && { StopSignal: flags.stopSignal }),
 		...(flags.stopTimeout !== undefined && { StopTimeout: flags.stopTimeout }),
+		...configOptions(flags),
 	};
 }
 
@@ -80,6 +81,7 @@ function hostConfig(flags: CreateFlags, surroundings: Surroundings): HostConfigJ
 		.filter((volume) => splitVolume(volume)[1])
 		.map((volume) => bind(volume, surroundings.cwd));
 	const { mode } = networking(flags);
+	checkTogether(flags);
 	return {
 		...(mode !== undefined && { NetworkMode: mode }),
 		...(flags.rm && { AutoRemove: true }),
@@ -87,14 +89,11 @@ function hostConfig(flags: CreateFlags, surroundings: Surroundings): HostConfigJ
 		...(flags.mount.length > 0 && { Mounts: flags.mount.map((mount) => parseMount(mount, surroundings.cwd)) }),
 		...(flags.tmpfs.length > 0 && { Tmpfs: Object.fromEntries(flags.tmpfs.map((tmpfs) => cut(tmpfs, ':'))) }),
 		...logConfig(flags),
-		...restartPolicy(flags),
 		...(flags.readOnly && { ReadonlyRootfs: true }),
 		...(flags.privileged && { Privileged: true }),
 		...(flags.capAdd.length > 0 && { CapAdd: capabilities(flags.capAdd) }),
 		...(flags.capDrop.length > 0 && { CapDrop: capabilities(flags.capDrop) }),
-		...(flags.memory !== undefined && { Memory: memory(flags.memory) }),
-		...(flags.cpus !== undefined && { NanoCpus: nanoCpus(flags.cpus) }),
-		...(flags.pidsLimit !== undefined && { PidsLimit: flags.pidsLimit }),
+		...hostOptions(flags, (file) => readText(file, surroundings)),
 		...(flags.publish.length > 0 && { PortBindings: portBindings(flags.publish) }),
 		...(flags.publishAll && { PublishAllPorts: true }),
 		...(flags.dns.length > 0 && { Dns: flags.dns }),
@@ -106,6 +105,13 @@ function hostConfig(flags: CreateFlags, surroundings: Surroundings): HostConfigJ
 			Annotations: Object.fromEntries(flags.annotation.map((text) => cut(text, '='))),
 		}),
 	};
+}
+
+function checkTogether(flags: CreateFlags): void {
+	const policy = flags.restart?.split(':', 1)[0] ?? '';
+	if (flags.rm && policy !== '' && policy !== 'no') {
+		throw new CommandError('conflicting options: cannot specify both --restart and --rm', 125);
+	}
 }
 
 /** Of two settings of one variable the later counts, a flag after all files; "NAME" alone takes our own value. */
@@ -196,50 +202,12 @@ function logConfig(flags: CreateFlags): Pick<HostConfigJson, 'LogConfig'> {
 	return { LogConfig: { Type: flags.logDriver ?? '', Config: options } };
 }
 
-function restartPolicy(flags: CreateFlags): Pick<HostConfigJson, 'RestartPolicy'> {
-	if (flags.restart === undefined) {
-		return {};
-	}
-	const [name, count] = cut(flags.restart, ':');
-	if (name === '' && flags.restart !== '') {
-		throw new CommandError('invalid restart policy format: no policy provided before colon', 125);
-	}
-	if (flags.restart.includes(':') && !/^[+-]?\d+$/.test(count)) {
-		throw new CommandError('invalid restart policy format: maximum retry count must be an integer', 125);
-	}
-	if (flags.rm && name !== '' && name !== 'no') {
-		throw new CommandError('conflicting options: cannot specify both --restart and --rm', 125);
-	}
-	return { RestartPolicy: { Name: name, MaximumRetryCount: Number(count) } };
-}
-
 function capabilities(names: readonly string[]): string[] {
 	const full = names.map((name) => {
 		const upper = name.trim().toUpperCase();
 		return upper === 'ALL' || upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
 	});
 	return [...new Set(full)].sort();
-}
-
-function memory(value: string): number {
-	const size = parseSize(value);
-	if (typeof size === 'string') {
-		throw new FlagError(createFlags.memory.spelling, value, size);
-	}
-	return size;
-}
-
-/** Docker takes decimals and fractions ("1.5", "1/2") and refuses what billionths cannot say. */
-function nanoCpus(value: string): number {
-	const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\/(\d+))?$/.exec(value);
-	if (match === null || match[2] === '0') {
-		throw new FlagError(createFlags.cpus.spelling, value, `failed to parse ${value} as a rational number`);
-	}
-	const nano = (Number(match[1]) * 1e9) / Number(match[2] ?? 1);
-	if (Math.abs(nano - Math.round(nano)) > 1e-3) {
-		throw new FlagError(createFlags.cpus.spelling, value, 'value is too precise');
-	}
-	return Math.round(nano);
 }
 
 function portBindings(publish: readonly string[]): NonNullable<HostConfigJson['PortBindings']> {

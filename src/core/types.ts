@@ -124,6 +124,7 @@ export interface ContainerConfig {
 	readonly extra_hosts: readonly string[];
 	/** Absent means "no". */
 	readonly restart_policy?: RestartPolicy;
+	readonly isolation?: IsolationConfig;
 }
 
 /** When a container that has ended starts again by itself; "no" is no policy. */
@@ -140,6 +141,78 @@ export interface ResourceConfig {
 	readonly memory: number;
 	/** Processes; 0 is no limit. */
 	readonly pids: number;
+	/** Weight among others that want the processor; 1024 is usual. */
+	readonly cpu_shares?: number;
+	/** Microseconds of processor time in each period; instead of `cpu`. */
+	readonly cpu_quota?: number;
+	/** Microseconds; 100 000 when there is a quota without one. */
+	readonly cpu_period?: number;
+	/** "0-2,4" */
+	readonly cpuset_cpus?: string;
+	readonly cpuset_mems?: string;
+	/** Bytes of memory and swap together; -1 is no limit, absent is twice the memory. */
+	readonly memory_swap?: number;
+	/** Bytes that the kernel tries to get down to when memory is scarce. */
+	readonly memory_reservation?: number;
+	/** 0 to 100; the machine's when absent. */
+	readonly memory_swappiness?: number;
+	/** Processes wait for memory instead of being killed; only cgroup version 1. */
+	readonly oom_kill_disable?: boolean;
+	/** 10 to 1000 */
+	readonly blkio_weight?: number;
+}
+
+/** What a container shares with the host or other containers, and what it may do there; all absent is docker's default. */
+export interface IsolationConfig {
+	readonly devices?: readonly DeviceMapping[];
+	/** "c 1:3 rwm", in the words of the kernel's device list. */
+	readonly device_rules?: readonly string[];
+	readonly ulimits?: readonly Ulimit[];
+	readonly sysctls?: Readonly<Record<string, string>>;
+	/** Bytes of /dev/shm; 64 MiB when absent. */
+	readonly shm_size?: number;
+	/** As the user wrote them: "no-new-privileges", "seccomp=unconfined", … */
+	readonly security_options?: readonly string[];
+	/** Groups of the first process besides those of its user, names or numbers. */
+	readonly groups?: readonly string[];
+	/** "host", "none", "shareable", "private" */
+	readonly ipc?: string;
+	/** "host" or "container:<id>" */
+	readonly pid?: string;
+	/** "host" */
+	readonly uts?: string;
+	/** "host" */
+	readonly userns?: string;
+	/** "host" or "private"; the version of the control groups decides when absent. */
+	readonly cgroupns?: string;
+	/** Absolute path of a control group. */
+	readonly cgroup_parent?: string;
+	/** -1000 to 1000 */
+	readonly oom_score_adj?: number;
+	/** A small init process reaps orphans and passes signals on. */
+	readonly init?: boolean;
+	readonly domainname?: string;
+	/** Paths that nobody may see, and that nobody may write, instead of docker's. */
+	readonly masked_paths?: readonly string[];
+	readonly readonly_paths?: readonly string[];
+	/** Containers whose volumes were taken over, as the user wrote them. */
+	readonly volumes_from?: readonly string[];
+}
+
+export interface DeviceMapping {
+	/** Absolute paths. */
+	readonly host: string;
+	readonly container: string;
+	/** Of "rwm". */
+	readonly permissions: string;
+}
+
+/** setrlimit(2); -1 is no limit. */
+export interface Ulimit {
+	/** "nofile" */
+	readonly name: string;
+	readonly soft: number;
+	readonly hard: number;
 }
 
 export interface NetworkConfig {

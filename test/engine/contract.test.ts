@@ -8,6 +8,7 @@ import { logCases } from './logs';
 import { pushCases } from './push';
 import { networkCases, poorMachineCases } from './networks';
 import { registryCases } from './registries';
+import { optionCases } from './options';
 import { restartPolicyCases } from './restart';
 import { statsCases } from './stats';
 import { hasDocker } from './setup';
@@ -23,6 +24,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
+import { updateCases } from './update';
 import { volumeCases } from './volumes';
 import { Workspace } from './workspace';
 import { pull, remove } from './run';
@@ -94,6 +96,8 @@ describe('engine contract', () => {
 			apiCases(() => subject);
 			restartPolicyCases(() => subject);
 			statsCases(() => subject);
+			optionCases(() => subject);
+			updateCases(() => subject);
 		});
 	}
 

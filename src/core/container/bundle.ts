@@ -5,8 +5,8 @@ import type { Container } from '../types';
 import { readRootFile, resolveRootPath } from './rootfs';
 import type { HostEntry } from '../network/hosts';
 import { parseExtraHost } from '../network/hosts';
-import { containerSpec, machine, type SpecNetwork } from './spec';
-import { resolveUser } from './user';
+import { containerSpec, machine, type Spec, type SpecNetwork } from './spec';
+import { resolveGroups, resolveUser } from './user';
 
 /** Where a container keeps its work files: `<root>/containers/<id>`. */
 export interface ContainerFolder {
@@ -63,15 +63,20 @@ export type BundleNetwork = SpecNetwork & {
 export function writeBundle(
 	container: Container,
 	folder: ContainerFolder,
-	{ lower, network }: { readonly lower: readonly string[]; readonly network: BundleNetwork },
+	options: {
+		readonly lower: readonly string[];
+		readonly network: BundleNetwork;
+		/** Of another container, to be shared. */
+		readonly pidNamespace?: string | undefined;
+	},
 ): void {
 	const { config } = container;
+	const { lower, network, pidNamespace } = options;
 	const layers = [folder.upper, ...lower];
-	const user = resolveUser(
-		config.user,
-		readRootFile(layers, '/etc/passwd') ?? '',
-		readRootFile(layers, '/etc/group') ?? '',
-	);
+	const groupFile = readRootFile(layers, '/etc/group') ?? '';
+	const plainUser = resolveUser(config.user, readRootFile(layers, '/etc/passwd') ?? '', groupFile);
+	const groups = resolveGroups(config.isolation?.groups ?? [], groupFile);
+	const user = { ...plainUser, additionalGids: [...new Set([...plainUser.additionalGids, ...groups])] };
 	checkWorkingDir(config.working_dir, layers);
 	makeBindSources(container);
 	if (network.etc === undefined) {
@@ -86,9 +91,20 @@ export function writeBundle(
 		user,
 		machine: machine(),
 		network,
+		pidNamespace,
 	});
-	fs.writeFileSync(path.join(folder.bundle, 'config.json'), JSON.stringify(spec));
+	fs.writeFileSync(path.join(folder.bundle, 'config.json'), specText(spec));
 }
+
+/** JSON of a spec. RLIM_INFINITY is 2^64 - 1, which no number of JavaScript is: an unlimited rlimit is -1 until here. */
+function specText(spec: Spec): string {
+	return JSON.stringify(spec, (key, value: unknown) =>
+		(key === 'soft' || key === 'hard') && value === -1 ? UNLIMITED : value,
+	).replaceAll(JSON.stringify(UNLIMITED), '18446744073709551615');
+}
+
+/** Stands for a number while the text is made; no other value of a spec can be this. */
+const UNLIMITED = '\0unlimited';
 
 /** A working directory in /proc could be one that the runtime has open outside the container (CVE-2024-21626). */
 function checkWorkingDir(folder: string, layers: readonly string[]): void {

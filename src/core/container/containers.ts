@@ -21,6 +21,7 @@ import { Execs } from './execs';
 import { Input } from './input';
 import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
+import { runtimeResources } from './limits';
 import { checkName, generateName } from './names';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
@@ -30,7 +31,10 @@ import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
 import { installShim, type Launch } from './shim';
 import { signalNumber } from './signals';
+import { machine } from './spec';
+import { changedConfig, type ContainerChanges } from './update';
 import { announceMounts, announceUnmounts, copyImageFolder } from './volume-content';
+import { withOthers } from './volumes-from';
 
 export type { Attachment, AttachOptions } from './attachment';
 export type { CreateOptions, CreateResult } from './create';
@@ -193,7 +197,11 @@ export class Containers {
 			this.checkFree(name);
 		}
 		const image = this.options.images.get(options.image);
-		const { container, warnings } = newContainer(options, image, this.options.bridgeProblem);
+		const { container, warnings } = newContainer(
+			withOthers(options, (other) => this.get(other)),
+			image,
+			this.options.bridgeProblem,
+		);
 		for (const volume of options.volumes ?? []) {
 			this.options.volumes.create(volume);
 		}
@@ -318,6 +326,30 @@ export class Containers {
 		this.names.set(name, entry.record.id);
 		this.options.networks.rename(entry.record.id, name);
 		this.emit(entry, 'rename', { oldName: `/${oldName}` });
+	}
+
+	/** Docker's update: changes limits, now when it runs and at each start, and the restart policy. Gives warnings. */
+	async reconfigure(nameOrId: string, changes: ContainerChanges): Promise<readonly string[]> {
+		const entry = this.entry(nameOrId);
+		const warnings: string[] = [];
+		await this.locked(entry, async () => {
+			const { id, status, process } = entry.record;
+			if (status === 'removing' || status === 'dead') {
+				const reason = 'container is marked for removal and cannot be "update"';
+				throw new EngineError('conflict', `Cannot update container ${id}: ${reason}`);
+			}
+			const config = changedConfig(entry.record, changes, warnings);
+			if (process !== null && Object.keys(changes.resources).length > 0) {
+				const unlimited = config.resources.pids === 0 ? { pids: { limit: -1 } } : {};
+				await this.options.runtime.update(id, {
+					...unlimited,
+					...runtimeResources(config.resources, machine()),
+				});
+			}
+			this.update(entry, { config });
+			this.emit(entry, 'update');
+		});
+		return warnings;
 	}
 
 	/** Puts the container on another network, now when it runs and at each start. Errors are docker's. */
@@ -515,7 +547,8 @@ export class Containers {
 		const mounts = await this.volumeMounts(entry, lower, overlay);
 		const network = await this.startNetwork(entry);
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
-		writeBundle({ ...record, config }, folder, { lower, network: network.bundle });
+		const pidNamespace = this.sharedPid(record);
+		writeBundle({ ...record, config }, folder, { lower, network: network.bundle, pidNamespace });
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
 		this.update(entry, {
@@ -595,6 +628,19 @@ export class Containers {
 		const { outside, inside, hosts, resolvConf } = attachment;
 		const namespace = path.join(entry.folder.shim, 'netns');
 		return { bundle: { kind: 'own', namespace, files: { hosts, resolvConf } }, batches: { outside, inside } };
+	}
+
+	/** The pid namespace of --pid container:ID. */
+	private sharedPid({ config }: Container): string | undefined {
+		const other = /^container:(.+)$/.exec(config.isolation?.pid ?? '')?.[1];
+		if (other === undefined) {
+			return undefined;
+		}
+		const { process, id } = this.get(other);
+		if (process === null) {
+			throw new EngineError('conflict', `cannot join PID of a non running container: ${id}`);
+		}
+		return `/proc/${process.pid}/ns/pid`;
 	}
 
 	private sharedNetwork(nameOrId: string): StartNetwork {
@@ -704,7 +750,7 @@ export class Containers {
 			return;
 		}
 		// Looked at before the cgroups go with the runtime's state, which stays for this when memory is limited.
-		const oomKilled = wasOomKilled(entry.record.id);
+		const oomKilled = wasOomKilled(entry.record.id, undefined, entry.record.config.isolation?.cgroup_parent);
 		// Or the runtime was killed and could not clean up, or did not end its container.
 		if (this.options.runtime.hasState(entry.record.id) || isProcessAlive(entry.record)) {
 			await this.cleanUp(entry).catch((error: unknown) => {

@@ -7,9 +7,11 @@ import { parseExtraHost } from '../network/hosts';
 import { DEFAULT_NETWORK, parseNetworkMode, type EndpointConfig } from '../network/network';
 import { parseExposed } from '../network/ports';
 import { checkDnsConfig } from '../network/resolvconf';
-import type { Container, ContainerConfig, Image, Mount, NetworkConfig, ResourceConfig } from '../types';
+import type { Container, ContainerConfig, Image, Mount, NetworkConfig } from '../types';
 import type { CreateVolumeOptions } from '../volume/volumes';
 import { containerCapabilities } from './capabilities';
+import { checkIsolation } from './isolation';
+import { checkResources, limitFacts } from './limits';
 import { parseLogConfig } from './log-drivers';
 import { signalNumber } from './signals';
 
@@ -40,12 +42,10 @@ export interface CreateResult {
 	readonly warnings: readonly string[];
 }
 
-const MEBIBYTE = 1024 * 1024;
-const MIN_MEMORY = 6 * MEBIBYTE;
 const TMPFS_OPTION =
 	/^(?:ro|rw|(?:no)?(?:exec|suid|dev|atime|diratime)|relatime|strictatime|sync|(?:size|mode|uid|gid|nr_inodes|nr_blocks)=[0-9a-zA-Z%]+)$/;
 const MOUNT_OPTIONS: Readonly<Record<Mount['type'], RegExp>> = {
-	bind: /^r?(?:private|slave|shared)$/,
+	bind: /^(?:r?(?:private|slave|shared)|nonrecursive)$/,
 	tmpfs: TMPFS_OPTION,
 	volume: /^nocopy$/,
 };
@@ -60,7 +60,7 @@ export function newContainer(options: CreateOptions, image: Image, bridgeProblem
 	const id = newId();
 	const warnings: string[] = [];
 	const network = networkConfig(options.config.network ?? {}, image, { warnings, bridgeProblem });
-	const config = containerConfig(options, image, { id, network });
+	const config = containerConfig(options, image, { id, network, warnings });
 	return {
 		warnings,
 		container: {
@@ -88,10 +88,11 @@ export function newContainer(options: CreateOptions, image: Image, bridgeProblem
 function containerConfig(
 	options: CreateOptions,
 	image: Image,
-	{ id, network }: { readonly id: string; readonly network: NetworkConfig },
+	{ id, network, warnings }: { readonly id: string; readonly network: NetworkConfig; readonly warnings: string[] },
 ): ContainerConfig {
 	const { config: asked, image: name } = options;
-	const hostname = asked.hostname || (network.mode === 'host' ? os.hostname() : id.slice(0, 12));
+	const sharesName = network.mode === 'host' || asked.isolation?.uts === 'host';
+	const hostname = asked.hostname || (sharesName ? os.hostname() : id.slice(0, 12));
 	if (!HOSTNAME.test(hostname)) {
 		throw new EngineError('invalid', `invalid hostname format: ${hostname}`);
 	}
@@ -107,7 +108,7 @@ function containerConfig(
 		stdin_once: asked.stdin_once ?? false,
 		stop_signal: asked.stop_signal || image.config.stop_signal || 'SIGTERM',
 		stop_timeout: asked.stop_timeout ?? 10,
-		resources: resourceConfig(asked.resources),
+		resources: checkResources(asked.resources ?? { cpu: 0, memory: 0, pids: 0 }, limitFacts(), warnings),
 		network,
 		log_config: parseLogConfig(asked.log_config ?? { type: 'json-file', options: {} }),
 		mounts: mounts(asked.mounts ?? [], Object.keys(image.config.volumes)),
@@ -118,6 +119,7 @@ function containerConfig(
 		auto_remove: asked.auto_remove ?? false,
 		extra_hosts: extraHosts(asked.extra_hosts ?? []),
 		...(asked.restart_policy === undefined ? {} : { restart_policy: asked.restart_policy }),
+		...isolationConfig(asked, network, warnings),
 	};
 	if (config.auto_remove && config.restart_policy !== undefined) {
 		throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
@@ -214,19 +216,22 @@ function endpointsOf(network: string, asked: readonly EndpointConfig[], isLeftOp
 	return [...(needsOwn ? [plain] : named), ...others];
 }
 
-function resourceConfig(asked: ResourceConfig | undefined): ResourceConfig {
-	const { cpu, memory, pids } = asked ?? { cpu: 0, memory: 0, pids: 0 };
-	if (memory !== 0 && memory < MIN_MEMORY) {
-		throw new EngineError('invalid', 'Minimum memory limit allowed is 6MB');
+function isolationConfig(
+	asked: CreateOptions['config'],
+	network: NetworkConfig,
+	warnings: string[],
+): Pick<ContainerConfig, 'isolation'> {
+	if (asked.isolation?.uts === 'host' && asked.hostname) {
+		throw new EngineError('invalid', 'conflicting options: hostname and the UTS mode');
 	}
-	const cpus = os.cpus().length;
-	if (cpu !== 0 && !(cpu >= 0.01 && cpu <= cpus)) {
-		throw new EngineError(
-			'invalid',
-			`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
-		);
+	if (parseNetworkMode(network.mode).kind === 'container' && asked.hostname) {
+		throw new EngineError('invalid', 'conflicting options: hostname and the network mode');
 	}
-	return { cpu, memory, pids: Math.max(0, pids) };
+	if (asked.mounts?.some(({ options }) => options?.some((option) => /^r?shared$/.test(option))) === true) {
+		warnings.push('Mounts that the container makes in a shared bind mount are not seen on the host');
+	}
+	const isolation = checkIsolation(asked.isolation ?? {}, warnings);
+	return Object.keys(isolation).length === 0 ? {} : { isolation };
 }
 
 /** The mounts asked for, and an anonymous volume for each of the image's that has none. */

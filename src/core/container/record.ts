@@ -4,6 +4,8 @@ import type { Container, ContainerStatus } from '../types';
 const identity = v.object({ pid: v.number(), start_time: v.string(), boot_id: v.string() });
 const strings = v.array(v.string());
 const labels = v.record(v.string(), v.string());
+const number = v.optional(v.number());
+const string = v.optional(v.string());
 
 const schema = v.object({
 	id: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
@@ -38,7 +40,12 @@ const schema = v.object({
 		stdin_once: v.boolean(),
 		stop_signal: v.string(),
 		stop_timeout: v.number(),
-		resources: v.object({ cpu: v.number(), memory: v.number(), pids: v.number() }),
+		resources: v.object({
+			...{ cpu: v.number(), memory: v.number(), pids: v.number() },
+			...{ cpu_shares: number, cpu_quota: number, cpu_period: number, cpuset_cpus: string, cpuset_mems: string },
+			...{ memory_swap: number, memory_reservation: number, memory_swappiness: number },
+			...{ oom_kill_disable: v.optional(v.boolean()), blkio_weight: number },
+		}),
 		network: v.object({
 			mode: v.string(),
 			endpoints: v.array(
@@ -79,6 +86,20 @@ const schema = v.object({
 		cap_drop: strings,
 		auto_remove: v.boolean(),
 		extra_hosts: strings,
+		isolation: v.optional(
+			v.object({
+				devices: v.optional(
+					v.array(v.object({ host: v.string(), container: v.string(), permissions: v.string() })),
+				),
+				ulimits: v.optional(v.array(v.object({ name: v.string(), soft: v.number(), hard: v.number() }))),
+				...{ device_rules: v.optional(strings), security_options: v.optional(strings) },
+				...{ groups: v.optional(strings), sysctls: v.optional(labels), shm_size: number },
+				...{ ipc: string, pid: string, uts: string, userns: string, cgroupns: string },
+				...{ cgroup_parent: string, domainname: string, oom_score_adj: number },
+				...{ init: v.optional(v.boolean()), volumes_from: v.optional(strings) },
+				...{ masked_paths: v.optional(strings), readonly_paths: v.optional(strings) },
+			}),
+		),
 		restart_policy: v.optional(
 			v.object({
 				name: v.picklist(['always', 'unless-stopped', 'on-failure']),

@@ -92,6 +92,16 @@ export class Runtime {
 		}
 	}
 
+	/** Changes the limits of a container that runs; `resources` as in the runtime-spec. Throws "runtime" with its reason. */
+	async update(id: string, resources: object): Promise<void> {
+		const { path: program } = await this.info();
+		const args = ['--root', this.state, 'update', '--resources', '-', id];
+		const { code, stderr } = await run(program, args, { input: JSON.stringify(resources), timeout: 30_000 });
+		if (code !== 0) {
+			throw new EngineError('runtime', `Cannot update container ${id}: ${lastWords(stderr)}`);
+		}
+	}
+
 	/** Drops the runtime's state of a container that ran before the machine was restarted. */
 	forget(id: string): void {
 		fs.rmSync(path.join(this.state, id), { recursive: true, force: true });
@@ -166,6 +176,14 @@ function probeSpec(): object {
 			namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
 		},
 	};
+}
+
+/** The reason in what runc prints: lines of `time="…" level=error msg="…"`, or plain text. */
+function lastWords(stderr: string): string {
+	const line = stderr.trim().split('\n').at(-1) ?? '';
+	const message = /\bmsg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+	const text = message === undefined ? line : parseJson(message);
+	return typeof text === 'string' ? text : line;
 }
 
 function parseCache(text: string | undefined, key: string): string | undefined {

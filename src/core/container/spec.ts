@@ -1,8 +1,11 @@
 import * as fs from 'node:fs';
-import type { ContainerConfig, Mount } from '../types';
+import type { ContainerConfig, IsolationConfig, Mount } from '../types';
 import { containerCapabilities } from './capabilities';
 import { cgroupPath } from './cgroup';
-import { defaultSeccomp, type Seccomp } from './seccomp';
+import { initProgram, parseSecurityOptions, specDevices, type SpecDevices } from './isolation';
+import { runtimeResources } from './limits';
+import { defaultSeccomp } from './seccomp';
+import { parseSeccompProfile } from './seccomp-profile';
 import type { User } from './user';
 
 /** The part of the OCI runtime-spec's config.json that we write. */
@@ -17,6 +20,7 @@ export interface Spec {
 		readonly capabilities: Readonly<Record<string, readonly string[]>>;
 		readonly noNewPrivileges: boolean;
 		readonly oomScoreAdj?: number;
+		readonly rlimits?: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
 	};
 	readonly root: { readonly path: string; readonly readonly: boolean };
 	readonly hostname: string;
@@ -30,7 +34,8 @@ export interface Spec {
 		readonly maskedPaths: readonly string[];
 		readonly readonlyPaths: readonly string[];
 		readonly sysctl: Readonly<Record<string, string>>;
-		readonly seccomp?: Seccomp;
+		readonly seccomp?: { readonly defaultAction: string };
+		readonly devices?: readonly object[];
 	};
 }
 
@@ -52,6 +57,8 @@ export interface SpecOptions {
 	readonly user: User;
 	readonly machine: Machine;
 	readonly network: SpecNetwork;
+	/** That of the container whose processes this one shall see. */
+	readonly pidNamespace?: string | undefined;
 }
 
 /** The network namespace: the host's, a new empty one, one that the shim makes, or that of another container. */
@@ -88,8 +95,11 @@ const DEVICES: readonly (readonly [boolean, number, number])[] = [
 	[false, 10, 229],
 ];
 
-/** Microseconds, docker's default CFS period. */
-const CPU_PERIOD = 100_000;
+/** Where docker puts the init process of --init. */
+const INIT_PATH = '/sbin/docker-init';
+
+/** Bytes of /dev/shm. */
+export const DEFAULT_SHM_SIZE = 67_108_864;
 
 /** The runtime-spec document of a container, with docker's defaults (compared with one that dockerd 20.10 wrote). */
 export function containerSpec(options: SpecOptions): Spec {
@@ -97,36 +107,46 @@ export function containerSpec(options: SpecOptions): Spec {
 	const capabilities = containerCapabilities(config);
 	// The kernel gives an ordinary user's program no capabilities at exec; docker leaves the sets out as well.
 	const effective = user.uid === 0 ? capabilities : [];
+	const { isolation = {} } = config;
+	const security = parseSecurityOptions(isolation.security_options ?? []);
+	const devices = specDevices(isolation, config.privileged);
 	return {
 		ociVersion: '1.0.2',
 		process: {
 			terminal: config.tty,
 			user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
-			args: [...config.entrypoint, ...config.command],
+			args: [...(isolation.init === true ? [INIT_PATH, '--'] : []), ...config.entrypoint, ...config.command],
 			env: containerEnvironment(config, user.home),
 			cwd: config.working_dir === '' ? '/' : config.working_dir,
 			// Never an inheritable set (CVE-2022-24769).
 			capabilities: { bounding: capabilities, effective, permitted: effective, inheritable: [], ambient: [] },
-			noNewPrivileges: false,
-			oomScoreAdj: 0,
+			noNewPrivileges: security.noNewPrivileges,
+			oomScoreAdj: isolation.oom_score_adj ?? 0,
+			...rlimits(isolation),
 		},
 		root: { path: options.merged, readonly: config.read_only },
-		hostname: config.hostname,
+		hostname: isolation.uts === 'host' ? '' : config.hostname,
 		mounts: mounts(config, options.etc),
 		annotations: options.annotations,
 		linux: {
 			namespaces: namespaces(config, options),
-			resources: resources(config, machine),
-			cgroupsPath: cgroupPath(options.id),
-			rootfsPropagation: 'rprivate',
-			maskedPaths: config.privileged ? [] : MASKED_PATHS,
-			readonlyPaths: config.privileged ? [] : READONLY_PATHS,
+			resources: resources(config, machine, devices.rules),
+			...(devices.nodes.length === 0 ? {} : { devices: devices.nodes }),
+			cgroupsPath: cgroupPath(options.id, isolation.cgroup_parent),
+			rootfsPropagation: rootPropagation(config.mounts),
+			maskedPaths: config.privileged ? [] : (isolation.masked_paths ?? MASKED_PATHS),
+			readonlyPaths: config.privileged ? [] : (isolation.readonly_paths ?? READONLY_PATHS),
 			// A network namespace of its own can let everybody ping and bind low ports, as docker does.
-			sysctl:
-				options.network.kind === 'host' || options.network.kind === 'shared'
+			sysctl: {
+				...(options.network.kind === 'host' || options.network.kind === 'shared'
 					? {}
-					: { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' },
-			...(config.privileged ? {} : { seccomp: defaultSeccomp(capabilities) }),
+					: { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }),
+				...(isolation.domainname === undefined ? {} : { 'kernel.domainname': isolation.domainname }),
+				...isolation.sysctls,
+			},
+			...(config.privileged || security.seccomp === 'unconfined'
+				? {}
+				: { seccomp: seccompProfile(security.seccomp, capabilities) }),
 		},
 	};
 }
@@ -169,8 +189,9 @@ function mounts(config: ContainerConfig, etc: string): SpecMount[] {
 		mount('/dev/pts', 'devpts', 'devpts', 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5'),
 		mount('/sys', 'sysfs', 'sysfs', `nosuid,noexec,nodev,${sys}`),
 		mount('/sys/fs/cgroup', 'cgroup', 'cgroup', `${sys},nosuid,noexec,nodev`),
-		mount('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid,noexec,nodev'),
-		mount('/dev/shm', 'tmpfs', 'shm', 'nosuid,noexec,nodev,mode=1777,size=67108864'),
+		...mqueueMount(config.isolation),
+		...shmMount(config.isolation),
+		...initMount(config.isolation),
 		...['resolv.conf', 'hostname', 'hosts'].map((name) =>
 			mount(`/etc/${name}`, 'bind', `${etc}/${name}`, 'rbind,rprivate'),
 		),
@@ -189,12 +210,14 @@ function mount(destination: string, type: string, source: string, options: strin
 
 function bindMount(item: Mount): SpecMount {
 	const mode = item.read_only ? ['ro'] : [];
-	const propagation = item.options ?? ['rprivate'];
+	const isRecursive = item.options?.includes('nonrecursive') !== true;
+	const asked = (item.options ?? []).filter((option) => option !== 'nonrecursive');
+	const propagation = asked.length === 0 ? ['rprivate'] : asked;
 	return {
 		destination: item.destination,
 		type: 'bind',
 		source: item.source,
-		options: ['rbind', ...mode, ...propagation],
+		options: [isRecursive ? 'rbind' : 'bind', ...mode, ...propagation],
 	};
 }
 
@@ -213,33 +236,85 @@ function depth(destination: string): number {
 
 function namespaces(
 	config: ContainerConfig,
-	{ machine, network }: Pick<SpecOptions, 'machine' | 'network'>,
+	{ machine, network, pidNamespace }: Pick<SpecOptions, 'machine' | 'network' | 'pidNamespace'>,
 ): { type: string; path?: string }[] {
-	const types = ['mount', 'uts', 'pid', 'ipc'];
+	const { isolation = {} } = config;
+	const types = [
+		'mount',
+		...(isolation.uts === 'host' ? [] : ['uts']),
+		...(isolation.pid === undefined ? ['pid'] : []),
+		...(isolation.ipc === 'host' ? [] : ['ipc']),
+	];
 	// Docker's default: a private cgroup namespace on version 2, the host's on version 1.
-	if (machine.cgroupVersion === 2 && !config.privileged) {
+	const cgroupns = isolation.cgroupns ?? (machine.cgroupVersion === 2 && !config.privileged ? 'private' : 'host');
+	if (cgroupns === 'private') {
 		types.push('cgroup');
 	}
 	const own =
 		network.kind === 'host'
 			? []
 			: [{ type: 'network', ...('namespace' in network ? { path: network.namespace } : {}) }];
-	return [...types.map((type) => ({ type })), ...own];
+	const sharedPid = pidNamespace === undefined ? [] : [{ type: 'pid', path: pidNamespace }];
+	return [...types.map((type) => ({ type })), ...sharedPid, ...own];
 }
 
-function resources(config: ContainerConfig, machine: Machine): Record<string, unknown> {
-	const { cpu, memory, pids } = config.resources;
+function resources(config: ContainerConfig, machine: Machine, rules: SpecDevices['rules']): Record<string, unknown> {
 	return {
 		devices: config.privileged
 			? [{ allow: true, access: 'rwm' }]
 			: [
 					{ allow: false, access: 'rwm' },
 					...DEVICES.map(([allow, major, minor]) => ({ allow, type: 'c', major, minor, access: 'rwm' })),
+					...rules,
 				],
-		...(memory > 0 ? { memory: { limit: memory, ...(machine.canLimitSwap ? { swap: memory * 2 } : {}) } } : {}),
-		...(cpu > 0 ? { cpu: { quota: Math.round(cpu * CPU_PERIOD), period: CPU_PERIOD } } : {}),
-		...(pids > 0 ? { pids: { limit: pids } } : {}),
+		...runtimeResources(config.resources, machine),
 	};
+}
+
+function rlimits({ ulimits = [] }: IsolationConfig): Pick<Spec['process'], 'rlimits'> {
+	if (ulimits.length === 0) {
+		return {};
+	}
+	// JSON has no infinity: the runtime reads RLIM_INFINITY, which no number of JavaScript is, from -1 (see bundle.ts).
+	return {
+		rlimits: ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
+	};
+}
+
+function seccompProfile(
+	profile: string | undefined,
+	capabilities: readonly string[],
+): { readonly defaultAction: string } {
+	return profile === undefined ? defaultSeccomp(capabilities) : parseSeccompProfile(profile, capabilities);
+}
+
+function mqueueMount(isolation: IsolationConfig = {}): SpecMount[] {
+	if (isolation.ipc !== 'host') {
+		return [mount('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid,noexec,nodev')];
+	}
+	return fs.existsSync('/dev/mqueue') ? [mount('/dev/mqueue', 'bind', '/dev/mqueue', 'rbind,rprivate')] : [];
+}
+
+function shmMount(isolation: IsolationConfig = {}): SpecMount[] {
+	if (isolation.ipc === 'none') {
+		return [];
+	}
+	if (isolation.ipc === 'host') {
+		return [mount('/dev/shm', 'bind', '/dev/shm', 'rbind,rprivate')];
+	}
+	const size = isolation.shm_size ?? DEFAULT_SHM_SIZE;
+	return [mount('/dev/shm', 'tmpfs', 'shm', `nosuid,noexec,nodev,mode=1777,size=${size}`)];
+}
+
+function initMount(isolation: IsolationConfig = {}): SpecMount[] {
+	const program = isolation.init === true ? initProgram() : undefined;
+	return program === undefined ? [] : [mount(INIT_PATH, 'bind', program, 'bind,ro')];
+}
+
+/** A bind mount that shall receive the host's later mounts does so only when the root does. */
+function rootPropagation(mounts: readonly Mount[]): string {
+	const asked = mounts.flatMap(({ type, options = [] }) => (type === 'bind' ? options : []));
+	return asked.some((option) => /^r?(?:slave|shared)$/.test(option)) ? 'rslave' : 'rprivate';
 }
 
 /** Looks at this machine's cgroups; opens no program. */

@@ -36,6 +36,17 @@ export function resolveUser(text: string, passwd: string, group: string): User {
 	return { uid, gid, additionalGids: [...new Set([gid, ...supplementary])], home };
 }
 
+/** Numbers of --group-add's groups, by the image's group file. Throws as `resolveUser`. */
+export function resolveGroups(names: readonly string[], group: string): number[] {
+	return names.map((name) => {
+		const gid = findGroup(name, group) ?? numericId(name);
+		if (gid === undefined) {
+			throw new EngineError('invalid', `Unable to find group ${name}`);
+		}
+		return gid;
+	});
+}
+
 interface PasswdEntry {
 	readonly name: string;
 	readonly uid: number;
