@@ -1,7 +1,7 @@
 /**
  * Prints the figures that the project promises, beside docker's in the same run.
  *
- *   npm run bench [-- NAME…]      run, memory, size, activate, logs, pull; all by default
+ *   npm run bench [-- NAME…]      run, memory, size, activate, logs, net, pull; all by default
  *
  * A figure over its target is shown as such and fails nothing.
  */
@@ -11,6 +11,7 @@ import { table, type Figure } from './figure';
 import { measureLogs } from './logs';
 import { measureMemory } from './memory';
 import { makeProduct, type Product } from './product';
+import { measureNet } from './net';
 import { measurePull } from './pull';
 import { startRivals, type Rivals } from './rivals';
 import { measureRun } from './run';
@@ -18,17 +19,19 @@ import { measureSize } from './size';
 
 interface Bench {
 	readonly workspace: Workspace;
-	readonly product: Product;
+	/** Made at the first call. */
+	readonly product: () => Product;
 	/** Starts the engines at the first call. */
 	readonly rivals: () => Promise<Rivals>;
 }
 
 const benches: Readonly<Record<string, (bench: Bench) => Figure[] | Promise<Figure[]>>> = {
-	size: ({ product }) => measureSize(product),
-	activate: ({ workspace, product }) => measureActivate(workspace, product),
+	size: ({ product }) => measureSize(product()),
+	activate: ({ workspace, product }) => measureActivate(workspace, product()),
 	run: async ({ rivals }) => measureRun(await rivals()),
 	memory: async ({ rivals }) => measureMemory(await rivals()),
 	logs: async ({ rivals }) => measureLogs(await rivals()),
+	net: ({ workspace }) => measureNet(workspace),
 	pull: async ({ workspace, rivals }) => measurePull(workspace, await rivals()),
 };
 
@@ -39,9 +42,10 @@ async function main(names: readonly string[]): Promise<void> {
 	}
 	const workspace = new Workspace('bench');
 	try {
-		const product = makeProduct(workspace);
+		let made: Product | undefined;
+		const product = (): Product => (made ??= makeProduct(workspace));
 		let started: Promise<Rivals> | undefined;
-		const rivals = (): Promise<Rivals> => (started ??= startRivals(workspace, product));
+		const rivals = (): Promise<Rivals> => (started ??= startRivals(workspace, product()));
 		const figures: Figure[] = [];
 		for (const [name, measure] of Object.entries(benches)) {
 			if (names.length === 0 || names.includes(name)) {

@@ -19,7 +19,11 @@ export function makeProduct(workspace: Workspace): Product {
 	const folder = workspace.folder('product');
 	for (const name of fs.readdirSync(repository)) {
 		if (!LEFT_OUT.has(name)) {
-			fs.cpSync(path.join(repository, name), path.join(folder, name), { recursive: true });
+			fs.cpSync(path.join(repository, name), path.join(folder, name), {
+				recursive: true,
+				// The test server's are hundreds of megabytes and no part of the product.
+				filter: (source) => path.basename(source) !== 'node_modules',
+			});
 		}
 	}
 	fs.symlinkSync(path.join(repository, 'node_modules'), path.join(folder, 'node_modules'));

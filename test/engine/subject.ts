@@ -192,17 +192,23 @@ async function endEmbedded(root: string, connect: () => Promise<string>): Promis
 	}
 }
 
-/** Debian's dockerd with all its files in the workspace and no network of its own. */
-export async function dockerEngine(workspace: Workspace): Promise<EngineProcess> {
+/**
+ * Debian's dockerd with all its files in the workspace, and no network of its own unless it is in a namespace that the
+ * process `holder` keeps.
+ */
+export async function dockerEngine(workspace: Workspace, holder?: number): Promise<EngineProcess> {
 	const root = workspace.folder('docker');
 	const socket = path.join(root, 'docker.sock');
 	const client = createClient(() => Promise.resolve(socket));
 	// Undone last: dockerd keeps a namespace and folders mounted below its execution root.
 	workspace.defer('unmount what dockerd left', () => unmountBelow(root));
-	workspace.start('dockerd', 'dockerd', [
+	const [program, ...enter] = holder === undefined ? ['dockerd'] : ['nsenter', '-t', String(holder), '-n', 'dockerd'];
+	const withoutNetwork = holder === undefined ? ['--iptables=false', '--ip6tables=false', '--bridge=none'] : [];
+	workspace.start('dockerd', program ?? 'dockerd', [
+		...enter,
 		...['--data-root', path.join(root, 'data'), '--exec-root', path.join(root, 'exec')],
 		...['--pidfile', path.join(root, 'pid'), '-H', `unix://${socket}`, '--storage-driver', 'overlay2'],
-		...['--iptables=false', '--ip6tables=false', '--bridge=none', '--max-download-attempts', '2'],
+		...[...withoutNetwork, '--max-download-attempts', '2'],
 	]);
 	workspace.defer('end containerd', () => endContainerd(root));
 	workspace.defer('remove the containers of dockerd', () => removeContainers(client));
