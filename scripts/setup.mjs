@@ -41,6 +41,7 @@ const forTests = [
 	{ package: 'docker-compose', isThere: () => hasProgram('docker-compose') },
 	{ package: 'nftables', isThere: () => hasProgram('nft') },
 	{ package: 'skopeo', isThere: () => hasProgram('skopeo') },
+	{ package: 'openssl', isThere: () => hasProgram('openssl') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },
 ];
 

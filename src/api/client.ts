@@ -74,7 +74,12 @@ export interface Client {
 		/** Progress lines as they come; throws ApiError when the pull fails. Aborting cancels the pull in the engine. */
 		pull(
 			reference: string,
-			options?: Cancel & { readonly platform?: string; readonly auth?: RegistryAuth },
+			options?: Cancel & {
+				readonly platform?: string;
+				readonly auth?: RegistryAuth;
+				/** Every tag of the repository; the reference has none then. */
+				readonly allTags?: boolean;
+			},
 		): AsyncIterable<ProgressMessage>;
 		/** As pull. Without tag: all tags of the repository. */
 		push(name: string, options?: Cancel & { readonly auth?: RegistryAuth }): AsyncIterable<ProgressMessage>;
@@ -261,8 +266,12 @@ async function* pull(
 	const response = await transport.open({
 		method: 'POST',
 		path: '/images/create',
-		// Without a tag, engines before API 1.41 would pull every tag of the repository.
-		query: { fromImage: name, tag: tag ?? 'latest', platform: options.platform },
+		// Without a tag, engines pull every tag of the repository.
+		query: {
+			fromImage: name,
+			tag: options.allTags === true ? undefined : (tag ?? 'latest'),
+			platform: options.platform,
+		},
 		headers: await registryHeaders(context, reference, options.auth),
 		isIdempotent: true,
 		signal: options.signal,

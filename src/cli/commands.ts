@@ -56,6 +56,7 @@ export const rows = [
 		summary: 'Download an image from a registry',
 		operands: exactly(1),
 		flags: {
+			allTags: toggle('-a, --all-tags', 'Download all tagged images in the repository'),
 			platform: createFlags.platform,
 			quiet: toggle('-q, --quiet', 'Suppress verbose output'),
 		},
@@ -72,6 +73,19 @@ export const rows = [
 			quiet: toggle('-q, --quiet', 'Suppress verbose output'),
 		},
 		load: async () => (await import('./push')).push,
+	}),
+	row({
+		names: ['search'],
+		usage: '[OPTIONS] TERM',
+		summary: 'Search Docker Hub for images, or another registry (HOST/PART)',
+		operands: exactly(1),
+		flags: {
+			filter: filters('Filter output based on conditions provided'),
+			format,
+			limit: integer('--limit', 'Max number of search results (default 25)'),
+			noTrunc: toggle('--no-trunc', "Don't truncate output"),
+		},
+		load: async () => (await import('./search')).search,
 	}),
 	row({
 		names: ['login'],

@@ -1,4 +1,5 @@
 import { splitReference } from '../api/references';
+import { CommandError } from './errors';
 import type { Action } from './row';
 import type { Session } from './session';
 import { ProgressView } from './progress';
@@ -6,11 +7,16 @@ import { ProgressView } from './progress';
 export interface PullFlags {
 	readonly platform: string | undefined;
 	readonly quiet: boolean;
+	readonly allTags?: boolean;
 }
 
 /** `mydocker pull` */
 export const pull: Action<PullFlags> = async (session, [name = ''], flags) => {
-	const reference = withDefaultTag(name);
+	const hasTag = splitReference(name).tag !== undefined;
+	if (flags.allTags === true && hasTag) {
+		throw new CommandError("tag can't be used with --all-tags/-a");
+	}
+	const reference = flags.allTags === true ? name : withDefaultTag(name);
 	if (reference !== name && !flags.quiet) {
 		session.output.line('Using default tag: latest');
 	}
@@ -30,6 +36,7 @@ export async function pullImage(
 	const messages = session.client.images.pull(reference, {
 		signal: session.signal,
 		...(options.platform !== undefined && { platform: options.platform }),
+		...(options.allTags === true && { allTags: true }),
 	});
 	for await (const message of messages) {
 		if (!options.quiet) {

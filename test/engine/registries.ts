@@ -1,11 +1,16 @@
 import * as assert from 'node:assert/strict';
 import { account } from './registry';
+import { imageOf, layerOf } from './fixture';
+import { discard, pull } from './run';
 import { ask, type Subject } from './subject';
 
 /** What an engine does with registries beside pulling and pushing. */
 export function registryCases(subjectOf: () => Subject): void {
 	describe('log in to a registry', () => {
 		loginCases(subjectOf);
+	});
+	describe('look into a registry', () => {
+		browseCases(subjectOf);
 	});
 }
 
@@ -39,5 +44,62 @@ function loginCases(subjectOf: () => Subject): void {
 		const answer = await ask(subject, 'POST', '/auth', { ...account, serveraddress: '127.0.0.1:1' });
 		assert.equal(answer.status, 500);
 		assert.match(answer.body.toString(), /connection refused|ECONNREFUSED/);
+	});
+}
+
+/** Docker has no such calls but search, which needs Docker Hub. */
+function browseCases(subjectOf: () => Subject): void {
+	it('all tags of a repository: are pulled, and told once', async () => {
+		const subject = subjectOf();
+		const { open } = subject.registries;
+		const images = ['x', 'y'].map((content) => imageOf([layerOf([{ name: 'file', content }])]));
+		for (const [index, image] of images.entries()) {
+			await open.push('demo/all-tags', `t${index}`, image);
+		}
+		const name = `${open.host}/demo/all-tags`;
+		const messages = await pull(subject, name, { allTags: true });
+		assert.deepEqual(
+			messages
+				.filter(({ status }) => /^(?:Pulling from|Status)/.test(status ?? ''))
+				.map(({ id, status }) => `${id ?? ''} ${status ?? ''}`),
+			[
+				't0 Pulling from demo/all-tags',
+				't1 Pulling from demo/all-tags',
+				` Status: Downloaded newer image for ${name}`,
+			],
+		);
+		for (const [index, image] of images.entries()) {
+			assert.equal((await subject.client.images.inspect(`${name}:t${index}`)).Id, image.id);
+			await discard(subject, image.id);
+		}
+	});
+
+	it('catalog, tags and image: page by page, without a pull', async function () {
+		const subject = subjectOf();
+		if (subject.name === 'docker') {
+			return;
+		}
+		const { registries } = subject.client;
+		const { open, basic } = subject.registries;
+		const { index, busybox } = subject.images;
+		const first = await registries.catalog(open.host, { limit: 1 });
+		assert.equal(first.Items.length, 1);
+		const second = await registries.catalog(open.host, { limit: 1, next: first.Next });
+		assert.notDeepEqual(second.Items, first.Items);
+		assert.deepEqual((await registries.tags(index.repository)).Items, ['1']);
+		const image = await registries.image(index.reference);
+		assert.equal(image.Digest, index.fixture.digest);
+		assert.equal(image.Platforms.length, 4);
+		const size = busybox.fixture.layers.reduce((sum, { blob }) => sum + blob.length, 0);
+		assert.equal(image.Size, size);
+		const arm = await registries.image(index.reference, { platform: 'linux/arm/v7' });
+		assert.equal(arm.Platform, 'linux/arm/v7');
+		await assert.rejects(registries.tags(`${open.host}/no/such`), /name unknown/);
+		await assert.rejects(registries.catalog(basic.host), { code: 'unauthorized' });
+		const found = await registries.search(`${open.host}/demo/busy`);
+		assert.deepEqual(
+			found.map(({ name }) => name),
+			[`${open.host}/demo/busybox`],
+		);
 	});
 }

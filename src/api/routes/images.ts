@@ -1,4 +1,6 @@
 import { EngineError } from '../../core/errors';
+import { pullAllTags } from '../../core/image/pull-all';
+import type { PullOptions } from '../../core/image/images';
 import type { Image, Platform } from '../../core/types';
 import { booleanFilter, globToRegExp, hasLabels } from '../filters';
 import type { FilterValues } from '../filters';
@@ -33,7 +35,7 @@ async function create(request: ApiRequest): Promise<void> {
 	const { auth, settings } = registryOptions(request);
 	const progress = new ProgressWriter(request, request.text('tag') ?? '');
 	try {
-		await request.core.images.pull(joinReference(name, request.text('tag')), {
+		const options: PullOptions = {
 			signal: request.signal,
 			onProgress: (message) => {
 				progress.add(message);
@@ -41,7 +43,11 @@ async function create(request: ApiRequest): Promise<void> {
 			...(platform === undefined ? {} : { platform }),
 			...(auth === undefined ? {} : { auth }),
 			...(settings === undefined ? {} : { registries: settings }),
-		});
+		};
+		// Without a tag, docker's API means all of them; its clients add "latest".
+		await (request.text('tag') === undefined && splitReference(name).tag === undefined
+			? pullAllTags(request.core, name, options)
+			: request.core.images.pull(joinReference(name, request.text('tag')), options));
 		await progress.finish();
 	} catch (error) {
 		if (request.signal.aborted || !request.isAnswered) {
@@ -138,7 +144,7 @@ function joinReference(repository: string, tagOrDigest: string | undefined): str
 }
 
 /** "linux/arm64/v8", "arm64": docker takes one word for the architecture or the system. */
-function parsePlatform(text: string | undefined): Platform | undefined {
+export function parsePlatform(text: string | undefined): Platform | undefined {
 	if (text === undefined) {
 		return undefined;
 	}

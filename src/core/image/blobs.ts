@@ -16,6 +16,8 @@ export interface IndexEntry {
 }
 
 const HEX = /^[a-f0-9]{64}$/;
+/** Milliseconds after which nobody will go on with a download. */
+const PART_LIFETIME = 7 * 24 * 3600 * 1000;
 
 /**
  * Blobs by digest. A file in blobs/sha256 is whole and has its digest: it is written under another name, checked, made
@@ -28,12 +30,23 @@ export class Blobs {
 		this.folder = blobFolder(root);
 	}
 
-	/** Makes the layout's files; downloads that were under way in another life are dropped. */
+	/** Makes the layout's files; parts of downloads that were under way in another life stay for a while. */
 	load(): void {
 		fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-		fs.rmSync(path.join(this.root, 'ingest'), { recursive: true, force: true });
-		fs.mkdirSync(path.join(this.root, 'ingest'), { mode: 0o700 });
+		this.loadParts(path.join(this.root, 'ingest'));
 		this.writeUnlessSame('oci-layout', JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+	}
+
+	private loadParts(folder: string): void {
+		fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+		for (const name of fs.readdirSync(folder)) {
+			const file = path.join(folder, name);
+			const stat = fs.lstatSync(file);
+			const isWanted = HEX.test(name) && stat.isFile() && Date.now() - stat.mtimeMs < PART_LIFETIME;
+			if (!isWanted || fs.existsSync(path.join(this.folder, name))) {
+				fs.rmSync(file, { recursive: true, force: true });
+			}
+		}
 	}
 
 	path(digest: string): string {
@@ -125,31 +138,51 @@ function blobFolder(root: string): string {
 	return path.join(root, 'blobs', 'sha256');
 }
 
-/** One blob on its way into the store at `root`. */
+/** The name of a blob's part in ingest/; whoever has no right to it (`isShared`) takes one of its own. */
+export function partFile(root: string, digest: string, isShared: boolean): string {
+	const name = hexOf(digest) + (isShared ? '' : `.${randomBytes(4).toString('hex')}`);
+	return path.join(root, 'ingest', name);
+}
+
+/**
+ * One blob on its way into the store at `root`. The file may hold its beginning from an earlier download: that is read
+ * again first, so that the digest is one of the whole.
+ */
 export class Ingest {
-	private readonly file: string;
 	private readonly hash = createHash('sha256');
 	private openFile: number | undefined;
 	private syncing: Promise<void> | undefined;
+	/** Bytes that were there already. */
+	readonly start: number;
 
 	constructor(
 		private readonly root: string,
 		private readonly descriptor: Descriptor,
+		private readonly file: string,
 	) {
-		this.file = path.join(root, 'ingest', `${hexOf(descriptor.digest)}.${randomBytes(4).toString('hex')}`);
+		const { O_CREAT, O_RDWR, O_NOFOLLOW } = fs.constants;
+		this.openFile = fs.openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+		const { size } = fs.fstatSync(this.openFile);
+		this.start = size <= descriptor.size ? size : 0;
+		fs.ftruncateSync(this.openFile, this.start);
 	}
 
 	/**
-	 * Passes the bytes on and writes them at the same time. Throws EngineError "corrupt" with the bare reason at the end
-	 * when size or digest are not those of the descriptor.
+	 * What was there, then what `source` gives; the latter is written on the way. Throws EngineError "corrupt" with the
+	 * bare reason at the end when size or digest are not those of the descriptor.
 	 */
 	async *tee(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-		const file = (this.openFile = fs.openSync(this.file, 'wx', 0o600));
+		const file = this.openFile;
+		if (file === undefined) {
+			throw new TypeError('The file is closed');
+		}
 		let size = 0;
-		for await (const chunk of source) {
+		for await (const chunk of this.both(source)) {
 			this.hash.update(chunk);
-			for (let done = 0; done < chunk.length;) {
-				done += fs.writeSync(file, chunk, done, chunk.length - done);
+			if (size >= this.start) {
+				for (let done = 0; done < chunk.length;) {
+					done += fs.writeSync(file, chunk, done, chunk.length - done, size + done);
+				}
 			}
 			size += chunk.length;
 			yield chunk;
@@ -167,13 +200,22 @@ export class Ingest {
 		fs.renameSync(this.file, blobPath(this.root, this.descriptor.digest));
 	}
 
-	/** Closes the file and removes it unless it was committed. */
+	/** Closes the file; a part stays, for whoever comes next. */
 	async close(): Promise<void> {
 		await this.syncing;
 		if (this.openFile !== undefined) {
 			fs.closeSync(this.openFile);
 			this.openFile = undefined;
 		}
-		fs.rmSync(this.file, { force: true });
+	}
+
+	private async *both(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+		if (this.start > 0) {
+			const options = { end: this.start - 1, highWaterMark: 256 * 1024 };
+			for await (const chunk of fs.createReadStream(this.file, options)) {
+				yield chunk as Buffer;
+			}
+		}
+		yield* source;
 	}
 }

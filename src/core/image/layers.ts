@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as v from 'valibot';
-import { messageOf, systemCode } from '../errors';
+import { EngineError, messageOf, systemCode } from '../errors';
 import { run } from '../exec';
-import { hexOf } from './blobs';
+import { hexOf, partFile } from './blobs';
 import type { AppliedLayer } from './layer';
 import { LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
@@ -47,6 +47,8 @@ export class Layers {
 	private readonly folder: string;
 	private readonly records = new Map<string, LayerRecord>();
 	private readonly flights = new Map<string, Flight>();
+	/** Parts of blobs that are being written. */
+	private readonly parts = new Set<string>();
 	private readonly threads: LayerThreads;
 	private readonly background = new Set<Promise<void>>();
 
@@ -132,9 +134,43 @@ export class Layers {
 		}
 	}
 
+	/** Keeps the part of a download that was cut off, for the next one. */
 	private async unpack(request: LayerRequest, options: ObtainOptions): Promise<void> {
+		const shared = partFile(this.root, request.descriptor.digest, true);
+		const isShared = !this.parts.has(shared);
+		const part = isShared ? shared : partFile(this.root, request.descriptor.digest, false);
+		this.parts.add(part);
+		try {
+			await this.unpackFrom(request, part, options);
+		} catch (error) {
+			if (!isShared || !mayResume(error) || sizeOf(part) === 0) {
+				fs.rmSync(part, { force: true });
+			}
+			throw error;
+		} finally {
+			this.parts.delete(part);
+		}
+	}
+
+	/** What is wrong may be the part of an earlier download, or a mirror: then it is tried once more without them. */
+	private async unpackFrom(request: LayerRequest, part: string, options: ObtainOptions): Promise<void> {
+		const { download } = request;
+		const isFresh = sizeOf(part) === 0 && (download?.sources.length ?? 0) <= 1;
+		try {
+			await this.unpackOnce(request, part, options);
+		} catch (error) {
+			if (isFresh || download === null || !(error instanceof EngineError) || error.code !== 'corrupt') {
+				throw error;
+			}
+			fs.rmSync(part, { force: true });
+			const origin = { ...download, sources: download.sources.slice(-1) };
+			await this.unpackOnce({ ...request, download: origin }, part, options);
+		}
+	}
+
+	private async unpackOnce(request: LayerRequest, part: string, options: ObtainOptions): Promise<void> {
 		const temporary = path.join(this.folder, `.tmp-${randomBytes(8).toString('hex')}`);
-		const job: LayerJob = { ...request, root: this.root, temporary };
+		const job: LayerJob = { ...request, root: this.root, temporary, part };
 		try {
 			const layer = await this.threads.run(job, options);
 			for (const warning of layer.warnings) {
@@ -142,7 +178,8 @@ export class Layers {
 			}
 			this.settle(request.diffId, temporary, layer);
 		} finally {
-			await removeTree(temporary);
+			// Nobody waits for that: a cancelled pull is over at once.
+			this.inBackground(removeTree(temporary));
 		}
 	}
 
@@ -249,6 +286,15 @@ class Flight {
 			this.waiters.delete(waiter);
 		}
 	}
+}
+
+/** Whether another attempt may go on where this one was cut off: by whoever cancelled it, or by the network. */
+function mayResume(error: unknown): boolean {
+	return !(error instanceof EngineError) || error.code === 'unreachable';
+}
+
+function sizeOf(file: string): number {
+	return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function readRecord(file: string): LayerRecord | undefined {

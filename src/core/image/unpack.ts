@@ -24,7 +24,12 @@ export interface LayerJob {
 	readonly descriptor: Descriptor;
 	readonly diffId: string;
 	/** Where to download the blob; null when it is in the store already. */
-	readonly download: { readonly sources: readonly RegistryAccess[]; readonly reference: Reference } | null;
+	readonly download: {
+		readonly sources: readonly RegistryAccess[];
+		readonly reference: Reference;
+	} | null;
+	/** The file that the download is written to, or goes on with. It is the caller's to keep or remove when the job fails. */
+	readonly part: string;
 }
 
 export interface JobProgress {
@@ -60,13 +65,16 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 	fs.mkdirSync(temporary, { mode: 0o700 });
 	fs.mkdirSync(treeOf(temporary));
 	fs.chmodSync(treeOf(temporary), 0o755); // the root's mode where no entry names it, whatever the umask
-	const ingest = job.download && new Ingest(root, descriptor);
+	const ingest = job.download && new Ingest(root, descriptor, job.part);
 	const source = new Source(
-		job.download ? download(job.download, descriptor, options.signal) : readFile(blobPath(root, descriptor.digest)),
+		job.download && ingest
+			? download(job.download, descriptor, { start: ingest.start, signal: options.signal })
+			: readFile(blobPath(root, descriptor.digest)),
 	);
 	try {
-		const bytes = withProgress(source.read(), descriptor.size, options);
-		const layer = await applyLayerStream(inflate(ingest ? ingest.tee(bytes) : bytes), {
+		const bytes = source.read();
+		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
+		const layer = await applyLayerStream(inflate(all), {
 			directory: treeOf(temporary),
 			sideArchive: path.join(temporary, 'side.tar'),
 			maxBytes: Math.max(ALWAYS_ALLOWED, MAX_RATIO * descriptor.size),
@@ -105,11 +113,11 @@ class Source {
 async function* download(
 	{ sources, reference }: NonNullable<LayerJob['download']>,
 	descriptor: Descriptor,
-	signal: AbortSignal,
+	options: { readonly start: number; readonly signal: AbortSignal },
 ): AsyncGenerator<Buffer> {
 	const registry = new Registry(sources);
 	try {
-		yield* registry.blob(reference, descriptor, { signal });
+		yield* registry.blob(reference, descriptor, options);
 	} finally {
 		registry.close();
 	}
