@@ -40,6 +40,7 @@ const forTests = [
 	},
 	{ package: 'docker-compose', isThere: () => hasProgram('docker-compose') },
 	{ package: 'nftables', isThere: () => hasProgram('nft') },
+	{ package: 'conntrack', isThere: () => hasProgram('conntrack') },
 	{ package: 'skopeo', isThere: () => hasProgram('skopeo') },
 	{ package: 'openssl', isThere: () => hasProgram('openssl') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },

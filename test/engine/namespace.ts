@@ -85,6 +85,28 @@ export function fetchFromHost(holder: number, address: string, port: number, tri
 	return inNamespace(holder, ['sh', '-c', script]);
 }
 
+/** What comes back for a datagram "ping" from always the same port of the namespace's host; "" when nothing does. */
+export function fetchDatagram(holder: number, port: number): string {
+	const script = `const socket = require('dgram').createSocket('udp4');
+socket.on('message', (data) => { console.log(String(data)); socket.close(); });
+socket.bind(4053, () => socket.send('ping', ${port}, '127.0.0.1'));
+setTimeout(() => process.exit(), 1000).unref();`;
+	return inNamespace(holder, [process.execPath, '-e', script]);
+}
+
+/** A container's configuration that answers each datagram at port 53 with the same, by this machine's Node. */
+export function datagramEcho(): { readonly Cmd: string[]; readonly binds: string[] } {
+	const answer = 'function (data, peer) { this.send(data, peer.port, peer.address); }';
+	const libraries = ['/usr', '/lib', '/lib64'].filter((folder) => fs.existsSync(folder));
+	return {
+		Cmd: ['/node', '-e', `require('dgram').createSocket('udp4').on('message', ${answer}).bind(53)`],
+		binds: [
+			`${fs.realpathSync(process.execPath)}:/node:ro`,
+			...libraries.map((folder) => `${folder}:${folder}:ro`),
+		],
+	};
+}
+
 /** Devices, rules and addresses of the namespace, each on a line. */
 export function traces(holder: number): string[] {
 	const devices = inNamespace(holder, ['ip', '-o', 'addr']);

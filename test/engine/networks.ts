@@ -1,10 +1,10 @@
 import * as assert from 'node:assert/strict';
 import * as path from 'node:path';
 import type { CreateContainerBody } from '../../src/api/types';
-import { fetchFromHost, isolatedEngine, REQUEST, startEngine, traces } from './namespace';
+import { datagramEcho, fetchDatagram, fetchFromHost, isolatedEngine, REQUEST, startEngine, traces } from './namespace';
 import { launch, logsOf, refused, remove, run, shell } from './run';
 import { enginePid, leaksOf, removeContainers, type Images, type Registries, type Subject } from './subject';
-import { endProcess, until, Workspace } from './workspace';
+import { delay, endProcess, until, Workspace } from './workspace';
 
 /** Every answer of busybox's web server in `web`. */
 const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
@@ -42,6 +42,9 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			const script = `for i in 1 2 3 4 5 6 7 8 9 10; do printf '${REQUEST}' | nc ${host} 80 && exit; sleep 0.2; done`;
 			return (await shell(subject, script, { NetworkMode: network })).stdout;
 		};
+
+		const addressOf = async (id: string): Promise<string> =>
+			String((await subject.client.containers.inspect(id)).NetworkSettings['IPAddress']);
 
 		it('default network: an address, a gateway, a way to neighbours, and no names', async () => {
 			const id = await web('web', { HostConfig: { NetworkMode: 'default' } });
@@ -192,6 +195,49 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			assert.match(stdout, /^nameserver 10\.9\.8\.7$/m);
 			assert.match(stdout, /^search example\.test$/m);
 			assert.match(stdout, /^options ndots:3$/m);
+		});
+
+		it('udp port: a client that keeps sending reaches the container at its new address', async () => {
+			const { Cmd, binds } = datagramEcho();
+			const ports = { '53/udp': [{ HostPort: '8053' }] };
+			const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: ports };
+			const id = await launch(subject, { Cmd, HostConfig: host });
+			const before = await addressOf(id);
+			const ask = (): string => fetchDatagram(holder, 8053);
+			assert.match(await until('the answer comes', () => ask() || undefined), /ping/);
+			await subject.client.containers.stop(id, { timeout: 0 });
+			await launch(subject, { Cmd: ['sleep', '60'], HostConfig: { NetworkMode: 'bridge' } });
+			await subject.client.containers.start(id);
+			assert.notEqual(await addressOf(id), before);
+			assert.match(await until('the answer comes again', () => ask() || undefined), /ping/);
+		});
+
+		it('crash at random moments of create, connect, run and remove: nothing is left', async function () {
+			this.timeout(120_000);
+			const work = async (): Promise<void> => {
+				const { client } = subject;
+				await client.networks.create({ Name: 'one' });
+				await client.networks.create({ Name: 'two' });
+				const id = await launch(subject, {
+					Cmd: ['sleep', '60'],
+					HostConfig: { NetworkMode: 'one', PortBindings: { '80/tcp': [{ HostPort: '8083' }] } },
+				});
+				await client.networks.connect('two', id);
+				await client.networks.disconnect('one', id);
+				await remove(subject, id);
+				await client.networks.prune();
+			};
+			for (let moment = 20; moment < 1200; moment += 60 + Math.floor(Math.random() * 120)) {
+				const interrupted = work().catch((error: unknown) => String(error));
+				await delay(moment);
+				await endProcess(enginePid(subject.root) ?? 0, 'SIGKILL');
+				await interrupted;
+				await startEngine(subject, holder);
+				await removeContainers(subject.client);
+				await subject.client.networks.prune();
+				assert.deepEqual(traces(holder), atFirst, `killed after ${moment} ms`);
+				assert.deepEqual(leaksOf(path.join(subject.root, 'containers'), subject.ids), [], `${moment} ms`);
+			}
 		});
 
 		it('links: another name that only the linking container knows, on the default network too', async () => {

@@ -1,6 +1,7 @@
 import { messageOf } from '../errors';
 import { parseAddress } from './address';
 import { addressLines, batch, hostMtu, listBridges, makeBridge, removeDevices, vethLines } from './bridge';
+import { forgetConversations } from './conntrack';
 import type { NetworkFacts } from './firewall';
 import { applyFirewall } from './firewall';
 import type { NameService } from './name-service';
@@ -8,6 +9,7 @@ import type { Endpoint, Network } from './network';
 import { DEFAULT_NETWORK } from './network';
 import type { NetworkRecords } from './network-records';
 import type { NetworkPlace } from './place';
+import type { PublishedPort } from './ports';
 import { isTaken, Resolver } from './resolver';
 import type { FirewallNetwork } from './rules';
 
@@ -91,6 +93,11 @@ export class NetworkDevices {
 		const used = this.records.used();
 		const unused = this.records.list().filter((network) => !used.includes(network) && present.has(network.bridge));
 		await this.removeLinks(unused.map((network) => network.bridge));
+	}
+
+	/** After the rules have changed: clients that knew these UDP ports before are led to where they lead now. */
+	async forgetConversations(ports: readonly PublishedPort[]): Promise<void> {
+		await forgetConversations(this.options.place, ports);
 	}
 
 	/** Makes the firewall what the networks in use need. */

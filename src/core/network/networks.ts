@@ -281,6 +281,7 @@ export class Networks {
 		await this.ports.publish(container, bindings);
 		this.records.persist(ids);
 		await this.devices.bringUp(ids, signal);
+		await this.devices.forgetConversations(this.portsOf(container.id));
 		this.names.refresh(ids, [container.id]);
 		const connections = this.connectionsOf(container.id);
 		for (const [network] of connections) {
@@ -342,6 +343,7 @@ export class Networks {
 		this.records.changeEndpoint(network.id, { ...endpoint, ports });
 		this.records.persist([network.id]);
 		await this.devices.applyRules();
+		await this.devices.forgetConversations(ports);
 		await this.devices.routeThrough(network, container.pid);
 	}
 
