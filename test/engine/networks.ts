@@ -201,6 +201,8 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			const { Cmd, binds } = datagramEcho();
 			const ports = { '53/udp': [{ HostPort: '8053' }] };
 			const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: ports };
+			// As long as the bridge is there, the kernel forgets nothing by itself.
+			await launch(subject, { Cmd: ['sleep', '60'], HostConfig: { NetworkMode: 'bridge' } });
 			const id = await launch(subject, { Cmd, HostConfig: host });
 			const before = await addressOf(id);
 			const ask = (): string => fetchDatagram(holder, 8053);
