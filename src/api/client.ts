@@ -1,6 +1,6 @@
 import { archiveCalls, type Archive } from './archive';
 import type { IncomingMessage } from 'node:http';
-import { execCalls, type ExecCalls } from './exec-calls';
+import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
 import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
 import { parseTime } from './time';
@@ -27,6 +27,7 @@ import type {
 	NetworkJson,
 	ProgressMessage,
 	RegistryAuth,
+	TopJson,
 	StatsJson,
 	Version,
 	VolumeJson,
@@ -110,6 +111,11 @@ export interface Client {
 		kill(id: string, options?: Cancel & { readonly killSignal?: string }): Promise<void>;
 		rename(id: string, name: string, options?: Cancel): Promise<void>;
 		remove(id: string, options?: Cancel & { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+		pause(id: string, options?: Cancel): Promise<void>;
+		unpause(id: string, options?: Cancel): Promise<void>;
+		/** What ps(1) shows of the container's processes; `psArguments` are its options, "-ef" by default. */
+		top(id: string, options?: Cancel & { readonly psArguments?: string }): Promise<TopJson>;
+		resize(id: string, size: TerminalSize, options?: Cancel): Promise<void>;
 		/**
 		 * Resolves as soon as the engine watches (so a start after it cannot be missed); `exit` resolves with the code.
 		 * Condition "not-running" (default), "next-exit" or "removed".
@@ -374,6 +380,24 @@ function containerCalls(transport: Transport): Client['containers'] {
 				method: 'DELETE',
 				path: container(id),
 				query: { force: options?.force, v: options?.volumes },
+				signal: options?.signal,
+			}),
+		pause: (id, options) =>
+			transport.done({ method: 'POST', path: container(id, '/pause'), signal: options?.signal }),
+		unpause: (id, options) =>
+			transport.done({ method: 'POST', path: container(id, '/unpause'), signal: options?.signal }),
+		top: (id, options) =>
+			transport.json<TopJson>({
+				method: 'GET',
+				path: container(id, '/top'),
+				query: { ps_args: options?.psArguments },
+				signal: options?.signal,
+			}),
+		resize: (id, { rows, columns }, options) =>
+			transport.done({
+				method: 'POST',
+				path: container(id, '/resize'),
+				query: { h: rows, w: columns },
 				signal: options?.signal,
 			}),
 		wait: (id, options) => wait(transport, container(id, '/wait'), options),

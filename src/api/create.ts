@@ -11,6 +11,7 @@ import type { Mount, RestartPolicy } from '../core/types';
 import { checkVolumeName } from '../core/volume/volume';
 import type { CreateVolumeOptions } from '../core/volume/volumes';
 import { parseRestartPolicy } from '../core/container/restart';
+import { parseSize } from './console-size';
 import { Fields, object, unsupported, type Defaults } from './fields';
 import { isolation, resources, warnOfKernelMemory } from './host-options';
 
@@ -79,6 +80,7 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 				auto_remove: host.flag('AutoRemove'),
 				extra_hosts: host.words('ExtraHosts') ?? [],
 				...restartPolicy(host),
+				...consoleSize(host),
 			},
 		},
 	};
@@ -108,6 +110,11 @@ function refuseHealthcheck(config: Fields): void {
 	if (test.length > 0 && test[0] !== 'NONE') {
 		throw unsupported('Healthcheck');
 	}
+}
+
+function consoleSize(host: Fields): Pick<CreateOptions['config'], 'console_size'> {
+	const size = parseSize(host.integers('ConsoleSize'));
+	return size === undefined ? {} : { console_size: size };
 }
 
 function restartPolicy(host: Fields): { restart_policy?: RestartPolicy } {

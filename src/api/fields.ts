@@ -19,8 +19,12 @@ export class Fields {
 	}
 
 	flag(name: string): boolean {
-		const value = this.get(name) ?? false;
-		if (typeof value !== 'boolean') {
+		return this.optionalFlag(name) ?? false;
+	}
+
+	optionalFlag(name: string): boolean | undefined {
+		const value = this.get(name);
+		if (value !== undefined && typeof value !== 'boolean') {
 			throw this.wrong(name, 'a boolean');
 		}
 		return value;

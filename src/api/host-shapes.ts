@@ -10,7 +10,6 @@ export const UNSET_HOST_CONFIG = {
 	BlkioDeviceWriteIOps: null,
 	BlkioWeightDevice: null,
 	Cgroup: '',
-	ConsoleSize: [0, 0],
 	ContainerIDFile: '',
 	CpuRealtimePeriod: 0,
 	CpuRealtimeRuntime: 0,

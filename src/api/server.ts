@@ -12,6 +12,7 @@ import { containerRoutes } from './routes/containers';
 import { execRoutes } from './routes/exec';
 import { imageRoutes } from './routes/images';
 import { networkRoutes } from './routes/networks';
+import { processRoutes } from './routes/processes';
 import { registryRoutes } from './routes/registries';
 import { statsRoutes } from './routes/stats';
 import { swarmRoutes } from './routes/swarm';
@@ -30,6 +31,7 @@ const ROUTES: readonly Route[] = [
 	...execRoutes,
 	...archiveRoutes,
 	...updateRoutes,
+	...processRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...swarmRoutes,

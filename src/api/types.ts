@@ -232,6 +232,12 @@ export interface CreateExecBody {
 	readonly DetachKeys?: string;
 }
 
+/** GET /containers/{id}/top */
+export interface TopJson {
+	readonly Titles: readonly string[];
+	readonly Processes: readonly (readonly string[])[] | null;
+}
+
 /** GET /exec/{id}/json */
 export interface ExecInspect {
 	readonly ID: string;

@@ -125,6 +125,8 @@ export interface ContainerConfig {
 	/** Absent means "no". */
 	readonly restart_policy?: RestartPolicy;
 	readonly isolation?: IsolationConfig;
+	/** The terminal's first size; left out it is open until the first resize. */
+	readonly console_size?: { readonly rows: number; readonly columns: number };
 }
 
 /** When a container that has ended starts again by itself; "no" is no policy. */

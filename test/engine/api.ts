@@ -2,7 +2,6 @@ import * as assert from 'node:assert/strict';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import Dockerode from 'dockerode';
-import { expected } from './differences';
 import { bodyOf, create, launch, remove, run } from './run';
 import { ask, type Subject } from './subject';
 import { delay, until, within } from './workspace';
@@ -237,9 +236,6 @@ function streamCases(subjectOf: () => Subject): void {
 
 	it('logs of a terminal: are raw', async () => {
 		const subject = subjectOf();
-		if (expected('terminal', subject.name) === 'not yet') {
-			return;
-		}
 		const { id } = await run(subject, { Cmd: ['echo', 'out'], Tty: true }, { keep: true });
 		const answer = await ask(subject, 'GET', `/containers/${id}/logs?stdout=1&stderr=1`);
 		assert.equal(answer.body.toString(), 'out\r\n');

@@ -415,10 +415,6 @@ function processCases(subjectOf: () => Subject): void {
 
 	it('terminal: one stream with carriage returns', async () => {
 		const subject = subjectOf();
-		if (expected('terminal', subject.name) === 'not yet') {
-			await refused(create(subject, { Cmd: ['true'], Tty: true }), 501, /not supported/);
-			return;
-		}
 		const result = await run(subject, {
 			Cmd: ['sh', '-c', 'tty >/dev/null && echo is a tty; echo err >&2'],
 			Tty: true,

@@ -25,6 +25,8 @@ import {
 	type Subject,
 } from './subject';
 import { updateCases } from './update';
+import { processesCases } from './processes';
+import { terminalCases } from './tty';
 import { volumeCases } from './volumes';
 import { Workspace } from './workspace';
 import { pull, remove } from './run';
@@ -90,6 +92,8 @@ describe('engine contract', () => {
 			registryCases(() => subject);
 			containerCases(() => subject);
 			execCases(() => subject);
+			terminalCases(() => subject);
+			processesCases(() => subject);
 			logCases(() => subject);
 			volumeCases(() => subject);
 			copyCases(() => subject);

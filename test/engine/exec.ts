@@ -152,6 +152,7 @@ function failureCases(subjectOf: () => Subject, containerOf: () => string): void
 			const result = await exec(subjectOf(), containerOf(), { Cmd: command });
 			assert.match(result.stdout, message);
 			assert.match(result.stdout, /^OCI runtime exec failed: .*\r\n$/);
+			assert.equal(result.stderr, '');
 			assert.equal(result.exitCode, isMissing ? expected('execOfMissingCommand', subjectOf().name) : 126);
 		});
 

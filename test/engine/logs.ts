@@ -101,9 +101,6 @@ function fileCases(subjectOf: () => Subject): void {
 
 	it('a terminal: keeps its carriage returns', async () => {
 		const subject = subjectOf();
-		if (expected('terminal', subject.name) === 'not yet') {
-			return;
-		}
 		const text = await fileOf(subject, { Cmd: ['sh', '-c', 'echo out; echo err >&2'], Tty: true });
 		assert.equal(text, record(String.raw`out\r\n`) + record(String.raw`err\r\n`));
 	});

@@ -3,6 +3,7 @@ import { rfc3339 } from '../../core/events';
 import { parseExposed } from '../../core/network/ports';
 import type { Container } from '../../core/types';
 import { createOptions } from '../create';
+import { requestedSize } from '../console-size';
 import { hasLabels, matches, nameExpression } from '../filters';
 import type { FilterValues } from '../filters';
 import { readDetachKeys, sendInput, sendOutput } from '../hijack';
@@ -193,13 +194,8 @@ async function wait(request: ApiRequest): Promise<void> {
 	request.end(JSON.stringify({ StatusCode: exitCode, ...failure }) + '\n');
 }
 
-function resize(request: ApiRequest): void {
-	const container = request.core.containers.get(request.parameter('id'));
-	request.integer('h');
-	request.integer('w');
-	if (!isRunning(container)) {
-		throw new EngineError('conflict', `Container ${container.id} is not running`);
-	}
+async function resize(request: ApiRequest): Promise<void> {
+	await request.core.containers.resize(request.parameter('id'), requestedSize(request));
 	request.empty(200);
 }
 

@@ -1,6 +1,6 @@
 import type { ExecOptions } from '../../core/container/exec-process';
-import type { TerminalSize } from '../../core/container/terminal';
 import { EngineError } from '../../core/errors';
+import { parseSize, requestedSize } from '../console-size';
 import { Fields, object } from '../fields';
 import { readDetachKeys, sendInput, sendOutput } from '../hijack';
 import type { ApiRequest } from '../request';
@@ -46,7 +46,7 @@ async function start(request: ApiRequest): Promise<void> {
 	const { execs } = request.core.containers;
 	const exec = execs.get(request.parameter('id'));
 	const body = new Fields(object(await request.body(), 'body'), '');
-	const size = sizeOf(body.integers('ConsoleSize'));
+	const size = parseSize(body.integers('ConsoleSize'));
 	if (body.flag('Detach')) {
 		await execs.start(exec.id, { detach: true, size });
 		request.empty(200);
@@ -111,26 +111,4 @@ function inspect(request: ApiRequest): void {
 		Pid: exec.pid,
 	};
 	request.json(answer);
-}
-
-/** The "h" and "w" of a resize; the kernel keeps 16 bits of each. */
-export function requestedSize(request: ApiRequest): TerminalSize {
-	const read = (name: string): number => {
-		const value = request.integer(name);
-		if (value === undefined || value < 0 || value > 0xffff) {
-			throw new EngineError('invalid', `invalid value for "${name}": a number of rows or columns is expected`);
-		}
-		return value;
-	};
-	return { rows: read('h'), columns: read('w') };
-}
-
-/** Docker's [height, width]; nothing, and [0, 0], leave it open. */
-export function sizeOf(numbers: readonly number[] | undefined): TerminalSize | undefined {
-	const [rows = 0, columns = 0] = numbers ?? [];
-	const isSize = [rows, columns].every((value) => value >= 0 && value <= 0xffff);
-	if (!isSize) {
-		throw new EngineError('invalid', 'Cannot read "ConsoleSize": rows and columns are expected');
-	}
-	return rows === 0 && columns === 0 ? undefined : { rows, columns };
 }

@@ -23,6 +23,7 @@ import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
 import { runtimeResources } from './limits';
 import { checkName, generateName } from './names';
+import { checkAttachable, checkPausable, checkPaused, isFrozen } from './pause';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
 import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root';
@@ -32,6 +33,7 @@ import { startFailure, type Runtime, type StartFailure } from './runtime';
 import { installShim, type Launch } from './shim';
 import { signalNumber } from './signals';
 import { machine } from './spec';
+import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
 import { announceMounts, announceUnmounts, copyImageFolder } from './volume-content';
 import { withOthers } from './volumes-from';
@@ -290,7 +292,7 @@ export class Containers {
 		}
 		const number = signalNumber(signalName);
 		const ended = this.exited(entry);
-		await this.locked(entry, () => {
+		await this.locked(entry, async () => {
 			const { record } = entry;
 			if (!isLive(record.status)) {
 				throw new EngineError(
@@ -298,18 +300,44 @@ export class Containers {
 					`Cannot kill container: ${nameOrId}: Container ${record.id} is not running`,
 				);
 			}
-			if (number === SIGKILL || number === signalNumber(record.config.stop_signal)) {
+			const isToEnd = number === SIGKILL || number === signalNumber(record.config.stop_signal);
+			if (isToEnd) {
 				this.note(entry, { manual_stop: true });
 			}
 			if (entry.record.status === 'restarting') {
 				this.cancelRestart(entry);
-			} else {
-				this.signal(entry, number);
+				return;
+			}
+			this.signal(entry, number);
+			if (isToEnd) {
+				await this.thaw(entry);
 			}
 		});
 		if (number === SIGKILL) {
 			await this.waitForKilled(entry, ended);
 		}
+	}
+
+	/** Freezes all processes of the container; "conflict" unless it runs. */
+	async pause(nameOrId: string): Promise<void> {
+		const entry = this.entry(nameOrId);
+		await this.locked(entry, async () => {
+			checkPausable(entry.record);
+			await this.options.runtime.setPaused(entry.record.id, true);
+			this.noteStatus(entry, 'running', 'paused');
+			this.emit(entry, 'pause');
+		});
+	}
+
+	/** Lets the processes of a paused container go on; "conflict" for any other. */
+	async unpause(nameOrId: string): Promise<void> {
+		const entry = this.entry(nameOrId);
+		await this.locked(entry, async () => {
+			checkPaused(entry.record);
+			await this.options.runtime.setPaused(entry.record.id, false);
+			this.noteStatus(entry, 'paused', 'running');
+			this.emit(entry, 'unpause');
+		});
 	}
 
 	/** Gives the container another name; "conflict" when it is taken. */
@@ -350,6 +378,19 @@ export class Containers {
 			this.emit(entry, 'update');
 		});
 		return warnings;
+	}
+
+	/** Gives the container's terminal another size; one without a terminal takes no notice. "conflict" when it is stopped. */
+	async resize(nameOrId: string, size: TerminalSize): Promise<void> {
+		const entry = this.entry(nameOrId);
+		const { id, config } = entry.record;
+		if (entry.run?.isRunning !== true) {
+			throw new EngineError('conflict', `Container ${id} is not running`);
+		}
+		if (config.tty) {
+			await resizeTerminal(entry.folder.shim, size);
+		}
+		this.emit(entry, 'resize', { height: String(size.rows), width: String(size.columns) });
 	}
 
 	/** Puts the container on another network, now when it runs and at each start. Errors are docker's. */
@@ -429,10 +470,7 @@ export class Containers {
 	/** Attaches to the present run, or before the start to the next one; then its output comes from the first byte on. */
 	attach(nameOrId: string, options: AttachOptions): Attachment {
 		const entry = this.entry(nameOrId);
-		if (entry.record.status === 'restarting') {
-			const reason = `container ${entry.record.id} is restarting, wait until the container is running`;
-			throw new EngineError('conflict', reason);
-		}
+		checkAttachable(entry.record, nameOrId);
 		const attachment = new ContainerAttachment(
 			{
 				log: entry.log,
@@ -507,6 +545,9 @@ export class Containers {
 
 	private async startLocked(entry: Entry): Promise<void> {
 		const { status } = entry.record;
+		if (status === 'paused') {
+			throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
+		}
 		if (isLive(status)) {
 			throw new EngineError('not-modified', `Container ${entry.record.id} is already running`);
 		}
@@ -535,6 +576,9 @@ export class Containers {
 		const { images, runtime, root } = this.options;
 		await images.unpack(record.image_id);
 		const lower = images.lowerDirectories(record.image_id);
+		if (record.config.tty) {
+			await checkTerminals();
+		}
 		const command = await runtime.command(record.id, {
 			bundle: folder.bundle,
 			shim: folder.shim,
@@ -560,7 +604,9 @@ export class Containers {
 			overlay,
 			network: network.batches,
 			merged: folder.merged,
-			hasStdin: record.config.open_stdin,
+			// A terminal has an input also when nobody may write: its end would be a Ctrl-D.
+			hasStdin: record.config.open_stdin || record.config.tty,
+			terminal: record.config.tty ? (record.config.console_size ?? { rows: 0, columns: 0 }) : undefined,
 			command,
 		});
 		return run;
@@ -867,7 +913,7 @@ export class Containers {
 		const timeout = options.timeout ?? entry.record.config.stop_timeout;
 		const number = timeout === 0 ? SIGKILL : signalNumber(options.signal ?? entry.record.config.stop_signal);
 		const ended = this.exited(entry);
-		await this.locked(entry, () => {
+		await this.locked(entry, async () => {
 			if (!isLive(entry.record.status)) {
 				throw new EngineError('not-modified', `Container ${entry.record.id} is already stopped`);
 			}
@@ -879,6 +925,7 @@ export class Containers {
 			}
 			this.note(entry, { status: 'stopping', manual_stop: true });
 			this.signal(entry, number);
+			await this.thaw(entry);
 		});
 		if (number === SIGKILL || !(await isSettledWithin(ended, timeout < 0 ? undefined : timeout * 1000))) {
 			if (number !== SIGKILL) {
@@ -893,6 +940,28 @@ export class Containers {
 		if (entry.record.process !== null) {
 			signalProcess(entry.record.process, number);
 			this.emit(entry, 'kill', { signal: String(number) });
+		}
+	}
+
+	/** A frozen process gets its signal when it goes on. */
+	private async thaw(entry: Entry): Promise<void> {
+		const { id, name } = entry.record;
+		if (!isFrozen(id)) {
+			return;
+		}
+		try {
+			await this.options.runtime.setPaused(id, false);
+		} catch (error) {
+			this.options.warn(`Cannot unpause container "${name}": ${messageOf(error)}`);
+		}
+		this.noteStatus(entry, 'paused', 'running');
+		this.emit(entry, 'unpause');
+	}
+
+	/** Unless the container has ended meanwhile. */
+	private noteStatus(entry: Entry, from: Container['status'], to: Container['status']): void {
+		if (entry.record.status === from) {
+			this.note(entry, { status: to });
 		}
 	}
 
@@ -913,6 +982,12 @@ export class Containers {
 	private async killForRemoval(entry: Entry, force: boolean): Promise<void> {
 		const { id, status } = entry.record;
 		const isRestarting = status === 'restarting';
+		if (!force && status === 'paused') {
+			throw new EngineError(
+				'conflict',
+				`You cannot remove a paused container ${id}. Unpause and then stop the container before attempting removal or force remove`,
+			);
+		}
 		if (!force) {
 			throw new EngineError(
 				'conflict',
@@ -926,6 +1001,7 @@ export class Containers {
 			return;
 		}
 		this.signal(entry, SIGKILL);
+		await this.thaw(entry);
 		await this.waitForKilled(entry, ended);
 	}
 
@@ -1026,6 +1102,7 @@ export class Containers {
 			const begin = await this.awaitBegin(entry, run);
 			if (begin.kind === 'running') {
 				this.hasStarted(entry, run, begin.pid);
+				this.alignPaused(entry);
 			} else {
 				const failed = new StartError(failureOf(begin));
 				await (begin.kind === 'vanished' ? this.startLost(entry, failed) : this.startRefused(entry, failed));
@@ -1036,6 +1113,15 @@ export class Containers {
 		} else if (isStop && isLive(entry.record.status)) {
 			// The engine died between the signal and the end of its patience.
 			await ignoreNotModified(this.stopEntry(entry, {}));
+		}
+	}
+
+	/** The engine may have died between the freezing and the note of it. */
+	private alignPaused(entry: Entry): void {
+		const { id, status } = entry.record;
+		const actual = isFrozen(id) ? 'paused' : 'running';
+		if ((status === 'paused' || status === 'running') && status !== actual) {
+			this.note(entry, { status: actual });
 		}
 	}
 

@@ -118,14 +118,12 @@ function containerConfig(
 		cap_drop: asked.cap_drop ?? [],
 		auto_remove: asked.auto_remove ?? false,
 		extra_hosts: extraHosts(asked.extra_hosts ?? []),
+		...(asked.console_size === undefined ? {} : { console_size: asked.console_size }),
 		...(asked.restart_policy === undefined ? {} : { restart_policy: asked.restart_policy }),
 		...isolationConfig(asked, network, warnings),
 	};
 	if (config.auto_remove && config.restart_policy !== undefined) {
 		throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
-	}
-	if (config.tty) {
-		throw new EngineError('unsupported', 'Cannot create container: a terminal (Tty) is not supported yet');
 	}
 	signalNumber(config.stop_signal);
 	containerCapabilities(config);

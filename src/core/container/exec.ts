@@ -3,7 +3,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import type { Readable } from 'node:stream';
 import { EngineError, systemCode } from '../errors';
 import { toolEnvironment } from '../exec';
 import type { ProcessIdentity } from '../types';
@@ -239,6 +238,9 @@ export class Exec {
 class ExecSession implements Attachment {
 	readonly output: AsyncIterable<{ readonly stream: Stream; readonly data: Buffer }>;
 	private isOver = false;
+	private leave: () => void = () => undefined;
+	/** Resolves when the client has left. */
+	private readonly gone: Promise<undefined>;
 
 	constructor(
 		private readonly child: ChildProcess,
@@ -248,6 +250,11 @@ class ExecSession implements Attachment {
 		/** The person at the client has left by the detach keys. */
 		private readonly left: () => void,
 	) {
+		this.gone = new Promise((resolve) => {
+			this.leave = () => {
+				resolve(undefined);
+			};
+		});
 		this.output = this.read();
 		child.stdin?.on('error', () => {
 			// The process has closed its input; each write is told by its callback.
@@ -290,6 +297,7 @@ class ExecSession implements Attachment {
 			return;
 		}
 		this.isOver = true;
+		this.leave();
 		this.end();
 		this.child.stdout?.resume();
 		this.child.stderr?.resume();
@@ -297,8 +305,11 @@ class ExecSession implements Attachment {
 
 	private async *read(): AsyncGenerator<{ readonly stream: Stream; readonly data: Buffer }, void, void> {
 		try {
-			yield* merge(this.child.stdout, this.child.stderr);
-			const failure = await this.ended;
+			// What the runtime says about a failed start comes from its log.
+			if (await this.started) {
+				yield* merge(this.child, this.gone);
+			}
+			const failure = await Promise.race([this.ended, this.gone]);
 			if (failure !== undefined) {
 				throw failure;
 			}
@@ -308,10 +319,10 @@ class ExecSession implements Attachment {
 	}
 }
 
-/** Chunks of both streams as they come, until both have ended. */
+/** Chunks of both streams as they come, until both have ended or the client is gone. */
 async function* merge(
-	stdout: Readable | null,
-	stderr: Readable | null,
+	{ stdout, stderr }: ChildProcess,
+	gone: Promise<undefined>,
 ): AsyncGenerator<{ readonly stream: Stream; readonly data: Buffer }, void, void> {
 	const iterators = new Map<Stream, AsyncIterator<unknown>>();
 	for (const [name, stream] of [['stdout', stdout] as const, ['stderr', stderr] as const]) {
@@ -326,7 +337,11 @@ async function* merge(
 	const pending = new Map([...iterators].map(([stream, iterator]) => [stream, next(stream, iterator)]));
 	try {
 		while (pending.size > 0) {
-			const { stream, result } = await Promise.race(pending.values());
+			const chunk = await Promise.race([...pending.values(), gone]);
+			if (chunk === undefined) {
+				return;
+			}
+			const { stream, result } = chunk;
 			const iterator = iterators.get(stream);
 			if (result.done === true || iterator === undefined) {
 				pending.delete(stream);

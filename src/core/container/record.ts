@@ -100,6 +100,7 @@ const schema = v.object({
 				...{ masked_paths: v.optional(strings), readonly_paths: v.optional(strings) },
 			}),
 		),
+		console_size: v.optional(v.object({ rows: v.number(), columns: v.number() })),
 		restart_policy: v.optional(
 			v.object({
 				name: v.picklist(['always', 'unless-stopped', 'on-failure']),

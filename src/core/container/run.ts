@@ -7,6 +7,7 @@ import type { ProcessIdentity } from '../types';
 import type { LogDriver } from './log';
 import { commandLine, identify, isAlive, sessionMembers, signalProcess } from './process';
 import { Pump } from './pump';
+import { terminalCommand } from './terminal';
 import { launchShim, readText, type Launch } from './shim';
 
 /** How a start went: it runs (`pid` may be gone again by now), the runtime refused, or the shim died. */
@@ -74,7 +75,12 @@ export class Run {
 			fs.writeFileSync(path.join(this.folder, 'network.inside'), launch.network.inside);
 		}
 		this.watch();
-		const child = launchShim(script, { ...launch, folder: this.folder });
+		const { folder } = this;
+		const command =
+			launch.terminal === undefined
+				? launch.command
+				: terminalCommand(launch.command, { folder, size: launch.terminal });
+		const child = launchShim(script, { ...launch, folder, command });
 		this.shim = child.pid === undefined ? undefined : identify(child.pid);
 		this.watchChild(child);
 	}

@@ -15,6 +15,7 @@ import { writeAtomically } from '../store';
  *   pid             the container's first process, written by the runtime once it runs; absent after a failed start
  *   stdout.N, stderr.N   output in order; segment N is complete as soon as N+1 or `exit` exists
  *   stdin, stdin.close   FIFOs, only with an open stdin
+ *   arguments, size, tty   only with a terminal, see terminal.ts
  *   oci.log         the runtime's own log, JSON lines
  *   mount.err       what mount(8) said when the overlay could not be mounted
  *   network, network.inside   input of `ip -batch` outside and inside of the container's network namespace; only with one
@@ -107,6 +108,8 @@ export interface Launch {
 	readonly hasStdin: boolean;
 	/** Input of `ip -batch` for a network namespace of the container's own, to be made in the folder. */
 	readonly network?: { readonly outside: string; readonly inside: string } | undefined;
+	/** The size of the terminal that the container gets; without one it has none. */
+	readonly terminal?: { readonly rows: number; readonly columns: number } | undefined;
 	/** Program and arguments that run the container in the foreground. */
 	readonly command: readonly string[];
 }

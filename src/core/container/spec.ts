@@ -13,6 +13,7 @@ export interface Spec {
 	readonly ociVersion: string;
 	readonly process: {
 		readonly terminal: boolean;
+		readonly consoleSize?: { readonly height: number; readonly width: number };
 		readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
 		readonly args: readonly string[];
 		readonly env: readonly string[];
@@ -114,6 +115,7 @@ export function containerSpec(options: SpecOptions): Spec {
 		ociVersion: '1.0.2',
 		process: {
 			terminal: config.tty,
+			...consoleSize(config),
 			user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
 			args: [...(isolation.init === true ? [INIT_PATH, '--'] : []), ...config.entrypoint, ...config.command],
 			env: containerEnvironment(config, user.home),
@@ -179,6 +181,10 @@ export function mergeEnvironment(base: readonly string[], changes: readonly stri
 
 function nameOf(variable: string): string {
 	return variable.split('=', 1)[0] ?? '';
+}
+
+function consoleSize({ tty, console_size: size }: ContainerConfig): Pick<Spec['process'], 'consoleSize'> {
+	return tty && size !== undefined ? { consoleSize: { height: size.rows, width: size.columns } } : {};
 }
 
 function mounts(config: ContainerConfig, etc: string): SpecMount[] {

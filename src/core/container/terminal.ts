@@ -20,7 +20,7 @@ export interface TerminalSize {
  *
  * The device is named before the size is read, so a resize that comes meanwhile is seen by one of both. The terminal
  * is raw before anything is written to it; only line ends are still translated here, because runc switches that off in
- * the container's own terminal.
+ * the container's own terminal. What the runtime has to say is in its log and must not be shown in the terminal.
  */
 const TEXT = `cd "$MYDOCKER_TERMINAL" || exit
 unset MYDOCKER_TERMINAL
@@ -31,7 +31,7 @@ while IFS= read -r argument; do
 	set -- "$@" "$argument"
 done <arguments
 cd /
-exec "$@"
+exec "$@" 2>/dev/null
 `;
 
 /** Program and arguments that run `command` in a terminal of its own, described by files in `folder`, which exists. */

@@ -184,7 +184,6 @@ describe('a new container', () => {
 		],
 		[{ mounts: [{ ...bind, destination: 'b' }] }, 'invalid', "invalid mount path: 'b' mount path must be absolute"],
 		[{ mounts: [{ ...bind, options: ['x,y'] }] }, 'invalid', 'invalid bind option ["x,y"]'],
-		[{ tty: true }, 'unsupported', 'Cannot create container: a terminal (Tty) is not supported yet'],
 		[
 			{ log_config: { type: 'gelf', options: {} } },
 			'unsupported',

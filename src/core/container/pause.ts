@@ -1,0 +1,45 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { EngineError } from '../errors';
+import type { Container } from '../types';
+import { cgroupPath } from './cgroup';
+import { readText } from './shim';
+
+/** Refuses to freeze a container in the wrong state, in docker's words. */
+export function checkPausable({ id, status }: Container): void {
+	if (status === 'paused') {
+		throw new EngineError('conflict', `Container ${id} is already paused`);
+	}
+	if (status === 'restarting') {
+		throw new EngineError('conflict', `Container ${id} is restarting, wait until the container is running`);
+	}
+	if (status !== 'running') {
+		throw new EngineError('conflict', `Container ${id} is not running`);
+	}
+}
+
+/** Refuses to thaw a container that is not frozen. */
+export function checkPaused({ id, status }: Container): void {
+	if (status !== 'paused') {
+		throw new EngineError('conflict', `Container ${id} is not paused`);
+	}
+}
+
+/** Refuses to attach to a container that can neither read nor write; `name` is the caller's. */
+export function checkAttachable({ status }: Container, name: string): void {
+	if (status === 'paused') {
+		throw new EngineError('conflict', `container ${name} is paused, unpause the container before attach`);
+	}
+	if (status === 'restarting') {
+		throw new EngineError('conflict', `container ${name} is restarting, wait until the container is running`);
+	}
+}
+
+/** Whether the container's processes are frozen now, whatever its record says; false without a cgroup of its own. */
+export function isFrozen(id: string, mountPoint = '/sys/fs/cgroup'): boolean {
+	if (fs.existsSync(path.join(mountPoint, 'cgroup.controllers'))) {
+		return readText(path.join(mountPoint, cgroupPath(id), 'cgroup.freeze'))?.trim() === '1';
+	}
+	const state = readText(path.join(mountPoint, 'freezer', cgroupPath(id), 'freezer.state'))?.trim();
+	return state === 'FROZEN' || state === 'FREEZING';
+}
