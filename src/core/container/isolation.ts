@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { findProgram } from '../exec';
 import { EngineError, systemCode } from '../errors';
 import type { DeviceMapping, IsolationConfig, Ulimit } from '../types';
 import { parseSeccompProfile } from './seccomp-profile';
@@ -302,8 +303,10 @@ function hostDevices(folder: string): SpecDevices['nodes'][number][] {
 
 /** An init for --init on this machine: docker's, or the program that it is. */
 export function initProgram(): string | undefined {
-	const programs = ['/usr/bin/docker-init', '/usr/libexec/docker/docker-init', '/usr/bin/tini-static'];
-	return programs.find((program) => fs.existsSync(program));
+	// Linked statically first: the container's libraries are not the host's.
+	const programs = ['docker-init', 'tini-static', 'catatonit', 'tini'];
+	const found = programs.map((program) => findProgram(program)).find((file) => file !== undefined);
+	return found ?? ['/usr/libexec/docker/docker-init'].find((program) => fs.existsSync(program));
 }
 
 function invalid(message: string): EngineError {

@@ -1,10 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
-import { run } from '../exec';
+import { findProgram, run } from '../exec';
 import type { Container } from '../types';
 import { cgroupPath } from './cgroup';
-import { findProgram } from './runtime';
 
 /** GET /containers/{id}/top: what ps(1) shows of a container's processes. */
 export interface ProcessList {
