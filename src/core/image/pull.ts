@@ -3,6 +3,7 @@ import { EngineError } from '../errors';
 import type { Platform } from '../types';
 import { chooseManifest, digestOf, parseConfiguration, parseDocument } from './manifest';
 import type { Descriptor, ImageConfiguration, ImageManifest } from './manifest';
+import { shortened } from './connection';
 import { formatPlatform, hostPlatform, isRunnable } from './platform';
 import { formatReference } from './reference';
 import type { Reference } from './reference';
@@ -118,7 +119,7 @@ function explained<T>(reference: Reference, parse: () => T): T {
 		return parse();
 	} catch (error) {
 		if (error instanceof EngineError) {
-			const message = `Cannot pull image "${formatReference(reference)}": ${error.message}`;
+			const message = `Cannot pull image "${formatReference(reference)}": ${shortened(error.message)}`;
 			throw new EngineError(error.code, message, { cause: error });
 		}
 		throw error;

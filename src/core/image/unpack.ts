@@ -7,10 +7,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, messageOf, systemCode } from '../errors';
 import { blobPath, Ingest } from './blobs';
+import { shortened } from './connection';
 import { inflate } from './inflate';
 import { applyLayerStream } from './layer';
 import type { AppliedLayer } from './layer';
 import type { Descriptor } from './manifest';
+import { formatReference } from './reference';
 import type { Reference } from './reference';
 import { Registry } from './registry';
 import type { RegistryAccess } from './registry';
@@ -88,7 +90,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 		return layer;
 	} catch (error) {
 		options.signal.throwIfAborted();
-		throw error === source.failure ? error : failureOf(descriptor, error);
+		throw error === source.failure ? error : failureOf(job, error);
 	} finally {
 		await ingest?.close();
 	}
@@ -153,10 +155,12 @@ async function* withProgress(
 	}
 }
 
-function failureOf(descriptor: Descriptor, error: unknown): unknown {
-	const what = `Cannot unpack layer "${descriptor.digest}": `;
+function failureOf({ descriptor, download }: LayerJob, error: unknown): unknown {
+	const what = download
+		? `Cannot pull image "${formatReference(download.reference)}": its layer ${descriptor.digest}: `
+		: `Cannot unpack layer "${descriptor.digest}": `;
 	if (error instanceof EngineError) {
-		return new EngineError(error.code, what + error.message, { cause: error });
+		return new EngineError(error.code, what + shortened(error.message), { cause: error });
 	}
 	switch (systemCode(error)) {
 		case 'ENOSPC':
