@@ -19,6 +19,7 @@ import { containerFolder } from './core/container/bundle';
 import { Containers } from './core/container/containers';
 import { currentBootId, identify, isAlive } from './core/container/process';
 import { isLive } from './core/container/record';
+import { mountedVolumes } from './core/container/volume-content';
 import { Runtime } from './core/container/runtime';
 import { readText } from './core/container/shim';
 import { EngineError, messageOf, systemCode } from './core/errors';
@@ -217,6 +218,7 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 	await containers.load();
 	const live = containers.list().filter(({ status }) => isLive(status) && status !== 'restarting');
 	await networks.load(new Set(live.map(({ id }) => id)));
+	await volumes.adopt(mountedVolumes(live));
 	await images.load();
 	const bootFile = path.join(root, 'run', 'boot');
 	const lastBoot = readText(bootFile);

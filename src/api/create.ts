@@ -166,6 +166,12 @@ function endpoints(networking: Fields, mode: string): EndpointConfig[] {
 	}
 	const all = networking.fields('EndpointsConfig');
 	const list = names.map((name) => endpointConfig(name === 'default' ? 'bridge' : name, all.fields(name)));
+	if (list.some(({ network, aliases }) => network === 'bridge' && aliases.length > 0)) {
+		throw new EngineError(
+			'invalid',
+			'network-scoped alias is supported only for containers in user defined networks',
+		);
+	}
 	const isPlain = ({ network, aliases, links = [], address, mac_address }: EndpointConfig): boolean =>
 		network === 'bridge' && `${address}${mac_address}${aliases.join('')}${links.join('')}` === '';
 	return ['', 'default'].includes(mode) && list.every(isPlain) ? [] : list;

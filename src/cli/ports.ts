@@ -20,7 +20,7 @@ export const port: Action<object> = async (session, [container = '', wanted]) =>
 	if (key !== undefined && lines.length === 0) {
 		throw new CommandError(`Error: No public port '${key}' published for ${container}`);
 	}
-	lines.forEach((line) => {
+	lines.sort().forEach((line) => {
 		session.output.line(line);
 	});
 	return 0;

@@ -23,7 +23,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
-import { delay, dist, endProcess, isAlive, processesOf, readOr, until, within, Workspace } from './workspace';
+import { delay, dist, endProcess, isAlive, mountsOf, processesOf, readOr, until, within, Workspace } from './workspace';
 
 const POLITE = `trap 'sleep 0.7; echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done`;
 const STUBBORN = `trap '' TERM; echo ready; while :; do sleep 0.05; done`;
@@ -105,6 +105,24 @@ describe('engine crash', () => {
 
 		before(async () => {
 			subject = await freshSubject();
+		});
+
+		it('volume in memory: stays with its container, and goes when that has ended meanwhile', async () => {
+			const DriverOpts = { type: 'tmpfs', device: 'tmpfs' };
+			const { Mountpoint: place } = await subject.client.volumes.create({ Name: 'memory', DriverOpts });
+			const host = { NetworkMode: 'none', Binds: ['memory:/data'] };
+			const id = await launch(subject, { Cmd: ['sh', '-c', 'echo kept >/data/a; sleep 60'], HostConfig: host });
+			await until('it has written', () => readOr(`${place}/a`, '') !== '');
+			await kill(subject);
+			await subject.client.version();
+			assert.equal((await run(subject, { Cmd: ['cat', '/data/a'], HostConfig: host })).stdout, 'kept\n');
+			const { Pid: pid } = (await subject.client.containers.inspect(id)).State;
+			await kill(subject);
+			await endProcess(pid, 'SIGKILL');
+			await subject.client.version();
+			await until('it is unmounted', () => mountsOf(place).length === 0);
+			await remove(subject, id);
+			await subject.client.volumes.remove('memory');
 		});
 
 		it('heavy output: each of two million lines is in the log once, in order', async function () {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { expected } from './differences';
 import { create, launch, refused, remove, run } from './run';
 import type { Subject } from './subject';
+import { mountsOf } from './workspace';
 
 /** Volumes, the same on every engine. */
 export function volumeCases(subjectOf: () => Subject): void {
@@ -97,6 +98,32 @@ export function volumeCases(subjectOf: () => Subject): void {
 			await subject.client.containers.start(id);
 			await exit;
 			assert.equal(await count(), 1);
+		});
+
+		it('volume in memory: shared by the containers that run, of its size, empty and unmounted after them', async () => {
+			const subject = subjectOf();
+			const DriverOpts = { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' };
+			const { Mountpoint: place } = await subject.client.volumes.create({ Name: 'memory', DriverOpts });
+			const host = { NetworkMode: 'none', Binds: ['memory:/data'] };
+			const first = await launch(subject, { Cmd: ['sh', '-c', 'echo x >/data/a; sleep 60'], HostConfig: host });
+			const { stdout } = await run(subject, {
+				Cmd: ['sh', '-c', 'until [ -s /data/a ]; do sleep 0.1; done; ls /data; df -k /data | tail -n 1'],
+				HostConfig: host,
+			});
+			assert.match(stdout, /^a\ntmpfs +1024 /);
+			await remove(subject, first);
+			assert.deepEqual(mountsOf(place), []);
+			assert.equal((await run(subject, { Cmd: ['ls', '/data'], HostConfig: host })).stdout, '');
+		});
+
+		it('volume in memory with options that mount(8) refuses: the start fails and says so', async () => {
+			const subject = subjectOf();
+			const DriverOpts = { type: 'tmpfs', device: 'tmpfs', o: 'nosuch=1' };
+			const { Mountpoint: place } = await subject.client.volumes.create({ Name: 'memory', DriverOpts });
+			const host = { NetworkMode: 'none', Binds: ['memory:/data'] };
+			const start = launch(subject, { Cmd: ['true'], HostConfig: host });
+			await assert.rejects(start, /failed to mount local volume: mount tmpfs/);
+			assert.deepEqual(mountsOf(place), []);
 		});
 
 		it('volumes: options, labels, filters', async () => {

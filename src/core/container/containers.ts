@@ -35,7 +35,7 @@ import { signalNumber } from './signals';
 import { machine } from './spec';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
-import { announceMounts, announceUnmounts, copyImageFolder } from './volume-content';
+import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } from './volume-content';
 import { withOthers } from './volumes-from';
 
 export type { Attachment, AttachOptions } from './attachment';
@@ -626,6 +626,7 @@ export class Containers {
 					copyImageFolder({ folder: entry.folder, lower, overlay }, mount.destination, target),
 				);
 			}
+			await volumes.mount(mount.source, entry.record.id);
 			const { path: source, read_only } = volumes.source(mount.source);
 			const { destination } = mount;
 			mounts.push({ type: 'bind', source, destination, read_only: mount.read_only || read_only });
@@ -766,6 +767,7 @@ export class Containers {
 		entry.run = undefined;
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 		(await this.leaveNetworks(entry))();
+		await unmountVolumes(this.options.volumes, entry.record);
 		this.note(entry, {
 			status: entry.record.started_at === '' ? 'created' : 'exited',
 			// Docker records 128 for what is neither a missing nor a forbidden program.
@@ -805,6 +807,7 @@ export class Containers {
 		}
 		// Before anybody learns of the exit: the next start, here or of another container, may want the same ports.
 		const announceLeft = await this.leaveNetworks(entry);
+		await unmountVolumes(this.options.volumes, entry.record);
 		this.execs.containerEnded(entry.record.id);
 		entry.run = undefined;
 		entry.input?.close();
@@ -1222,7 +1225,11 @@ export class Containers {
 			throw new EngineError('denied', reason);
 		}
 		if (network !== undefined) {
-			throw new EngineError('denied', `container cannot be connected to the network ${network} after its start`);
+			const reason =
+				network === 'host'
+					? 'container cannot be disconnected from host network or connected to host network'
+					: 'container cannot be connected to multiple networks with one of the networks in private (none) mode';
+			throw new EngineError('denied', reason);
 		}
 	}
 

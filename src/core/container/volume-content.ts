@@ -41,6 +41,22 @@ export async function copyImageFolder(
 	}
 }
 
+/** After a container's end, or a start that failed. */
+export async function unmountVolumes(volumes: Volumes, { id, config }: Container): Promise<void> {
+	for (const { source } of config.mounts.filter(({ type }) => type === 'volume')) {
+		await volumes.unmount(source, id);
+	}
+}
+
+/** The volumes of containers that run, for `Volumes.adopt`. */
+export function mountedVolumes(containers: readonly Container[]): { containerId: string; volume: string }[] {
+	return containers.flatMap(({ id, config }) =>
+		config.mounts
+			.filter(({ type }) => type === 'volume')
+			.map(({ source }) => ({ containerId: id, volume: source })),
+	);
+}
+
 /** docker's events of the volumes that a container has mounted at its start. */
 export function announceMounts(volumes: Volumes, { id, config }: Container): void {
 	for (const { type, source, destination, read_only } of config.mounts) {

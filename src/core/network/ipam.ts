@@ -53,11 +53,14 @@ export function staticAddress(pool: Pool, text: string): number {
 	if (address === undefined) {
 		throw new EngineError('invalid', `invalid IPv4 address: ${text}`);
 	}
-	if (!isAssignable(pool, address)) {
-		throw new EngineError('invalid', `no configured subnet contains IP address ${text}`);
+	if (address !== pool.gateway && !isAssignable(pool, address)) {
+		throw new EngineError(
+			'invalid',
+			`Invalid address ${text}: It does not belong to any of this network's subnets`,
+		);
 	}
-	if (pool.used.has(address)) {
-		throw new EngineError('conflict', `Address already in use: ${text}`);
+	if (address === pool.gateway || pool.used.has(address)) {
+		throw new EngineError('conflict', 'Address already in use');
 	}
 	return address;
 }

@@ -41,7 +41,7 @@ function userPool(options: PoolOptions, others: readonly Subnet[]): PoolFields {
 		);
 	}
 	if (subnet === undefined || subnet.bits > 30 || subnet.bits < 8) {
-		throw new EngineError('invalid', `invalid CIDR address: ${options.subnet}`);
+		throw new EngineError('invalid', `Invalid subnet ${options.subnet} : invalid CIDR address: ${options.subnet}`);
 	}
 	if (others.some((other) => overlaps(other, subnet))) {
 		throw new EngineError('conflict', 'Pool overlaps with other one on this address space');

@@ -42,8 +42,9 @@ export function volumeKey(name: string): string {
 }
 
 /**
- * The options of docker's driver "local" that make sense without a mount helper: none, or a folder of the host
- * (`type=none, o=bind[,ro|rw], device=/absolute/path`). NFS, tmpfs and the like are "unsupported".
+ * The options of docker's driver "local" that make sense without a mount helper: none, a folder of the host
+ * (`type=none, o=bind[,ro|rw], device=/absolute/path`), or memory (`type=tmpfs, device=tmpfs, o=size=…`). NFS and the
+ * like are "unsupported".
  */
 export function checkVolumeOptions(name: string, options: Readonly<Record<string, string>>): void {
 	const unknown = Object.keys(options).find((option) => !['type', 'o', 'device'].includes(option));
@@ -57,12 +58,15 @@ export function checkVolumeOptions(name: string, options: Readonly<Record<string
 	if (device === '') {
 		throw new EngineError('invalid', `create ${name}: missing required option: "device"`);
 	}
+	if (tmpfsOptions(options) !== undefined) {
+		return;
+	}
 	const flags = mountFlags(options);
 	const isBind = ['', 'none', 'bind'].includes(options['type'] ?? '') && flags.some((flag) => /^r?bind$/.test(flag));
 	if (!isBind || !flags.every((flag) => ['bind', 'rbind', 'ro', 'rw'].includes(flag))) {
 		throw new EngineError(
 			'unsupported',
-			`Cannot create volume "${name}": only type=none with o=bind, ro or rw is supported, not type=${options['type'] ?? ''} with o=${options['o'] ?? ''}`,
+			`Cannot create volume "${name}": only type=none with o=bind, ro or rw, and type=tmpfs are supported, not type=${options['type'] ?? ''} with o=${options['o'] ?? ''}`,
 		);
 	}
 	if (!path.isAbsolute(device) || device.includes('\0')) {
@@ -71,6 +75,11 @@ export function checkVolumeOptions(name: string, options: Readonly<Record<string
 			`Cannot create volume "${name}": the device "${device}" is not an absolute path`,
 		);
 	}
+}
+
+/** The mount options of a volume in memory, "" for none; undefined for a volume of another kind. */
+export function tmpfsOptions(options: Readonly<Record<string, string>>): string | undefined {
+	return options['type'] === 'tmpfs' ? (options['o'] ?? '') : undefined;
 }
 
 /** What a container mounts for this volume. */
@@ -83,7 +92,7 @@ export interface VolumeSource {
 /** `data` is the volume's own folder; a bind volume leads elsewhere. */
 export function sourceOf(volume: Volume, data: string): VolumeSource {
 	const device = volume.options['device'];
-	return device === undefined
+	return device === undefined || tmpfsOptions(volume.options) !== undefined
 		? { path: data, read_only: false }
 		: { path: path.normalize(device), read_only: mountFlags(volume.options).includes('ro') };
 }

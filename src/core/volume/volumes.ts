@@ -2,14 +2,15 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Readable } from 'node:stream';
 import { randomBytes } from 'node:crypto';
-import { EngineError } from '../errors';
+import { EngineError, messageOf } from '../errors';
 import type { Events } from '../events';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Store } from '../store';
+import { mountTmpfs, unmountTmpfs } from './tmpfs';
 import { copyTree, packTree, removeTree, treeSize, unpackTree } from './tree';
 import type { TreeOptions } from './tree';
 import type { Volume, VolumeSource } from './volume';
-import { checkVolumeName, checkVolumeOptions, isVolume, sourceOf, volumeKey } from './volume';
+import { checkVolumeName, checkVolumeOptions, isVolume, sourceOf, tmpfsOptions, volumeKey } from './volume';
 
 export interface VolumesOptions {
 	/** The store's folder; volumes lie in `<root>/volumes`. */
@@ -44,6 +45,10 @@ const FORMER = '.tmp-former';
 /** The volumes of a store. Memory is the truth, records are written through. */
 export class Volumes {
 	private readonly volumes = new Map<string, Volume>();
+	/** By name: the running containers that have a volume in memory. */
+	private readonly holders = new Map<string, Set<string>>();
+	/** False until `adopt` has told which containers of an earlier engine run. */
+	private isAdopted = false;
 	/** By name: the last piece of work on a volume's files; the next waits for it. */
 	private readonly work = new Map<string, Promise<unknown>>();
 
@@ -99,6 +104,39 @@ export class Volumes {
 			);
 		}
 		return source;
+	}
+
+	/** Before a container starts: a volume in memory is mounted, once for all its containers. */
+	async mount(name: string, containerId: string): Promise<void> {
+		await this.alone(name, async () => {
+			const options = tmpfsOptions(this.get(name).options);
+			if (options !== undefined) {
+				this.holdersOf(name).add(containerId);
+				await mountTmpfs(this.options.prefix, this.data(name), options);
+			}
+		});
+	}
+
+	/** After a container's end: a volume in memory that none has any more is gone. Never throws: what stays is a warning. */
+	async unmount(name: string, containerId: string): Promise<void> {
+		await this.alone(name, async () => {
+			const holders = this.holdersOf(name);
+			holders.delete(containerId);
+			if (this.isAdopted && holders.size === 0) {
+				await this.unmountNow(name);
+			}
+		});
+	}
+
+	/** After a start of the engine: which containers run and have which volumes; memory that none has is given back. */
+	async adopt(mounts: readonly { readonly containerId: string; readonly volume: string }[]): Promise<void> {
+		for (const { containerId, volume } of mounts) {
+			this.holdersOf(volume).add(containerId);
+		}
+		this.isAdopted = true;
+		for (const { name } of this.list().filter((volume) => this.holdersOf(volume.name).size === 0)) {
+			await this.alone(name, () => this.unmountNow(name));
+		}
 	}
 
 	usersOf(name: string): readonly string[] {
@@ -228,6 +266,25 @@ export class Volumes {
 			this.save(clone);
 			return clone;
 		});
+	}
+
+	private holdersOf(name: string): Set<string> {
+		const holders = this.holders.get(name) ?? new Set();
+		this.holders.set(name, holders);
+		return holders;
+	}
+
+	private async unmountNow(name: string): Promise<void> {
+		this.holders.delete(name);
+		const volume = this.volumes.get(name);
+		if (volume === undefined || tmpfsOptions(volume.options) === undefined) {
+			return;
+		}
+		try {
+			await unmountTmpfs(this.options.prefix, this.data(name));
+		} catch (error) {
+			this.options.warn(messageOf(error));
+		}
 	}
 
 	private async removeNow(name: string): Promise<void> {
