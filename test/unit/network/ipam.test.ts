@@ -143,11 +143,12 @@ describe('Addresses of containers', () => {
 
 	it('a static one must be free and inside', () => {
 		assert.equal(staticAddress(pool(), '10.1.0.6'), address('10.1.0.6'));
+		assert.throws(() => staticAddress(pool(), '10.1.0.1'), { code: 'conflict' }, 'the gateway');
 		assert.throws(() => staticAddress(pool({ used: new Set([address('10.1.0.6')]) }), '10.1.0.6'), {
 			code: 'conflict',
 			message: 'Address already in use',
 		});
-		for (const text of ['10.1.0.0', '10.1.0.1', '10.1.0.7', '10.2.0.1', 'x']) {
+		for (const text of ['10.1.0.0', '10.1.0.7', '10.2.0.1', 'x']) {
 			assert.throws(() => staticAddress(pool(), text), { code: 'invalid' }, text);
 		}
 	});

@@ -47,7 +47,7 @@ describe('Volume options', () => {
 		[{ size: '1g' }, 'invalid', 'create data: invalid option: "size"'],
 		[{ type: 'none', o: 'bind' }, 'invalid', 'create data: missing required option: "device"'],
 		[{ type: 'none', o: 'bind', device: 'srv' }, 'invalid', /not an absolute path/],
-		[{ type: 'tmpfs', o: 'size=1m', device: 'tmpfs' }, 'unsupported', /only type=none/],
+		[{ type: 'nfs', o: 'addr=10.0.0.1', device: ':/srv' }, 'unsupported', /only type=none/],
 		[{ type: 'nfs', o: 'addr=1.2.3.4', device: ':/x' }, 'unsupported', /only type=none/],
 		[{ type: 'none', o: 'bind,suid', device: '/srv' }, 'unsupported', /only type=none/],
 		[{ type: 'ext4', o: '', device: '/dev/sda1' }, 'unsupported', /only type=none/],
