@@ -12,8 +12,8 @@ import { checkVolumeName } from '../core/volume/volume';
 import type { CreateVolumeOptions } from '../core/volume/volumes';
 import { parseRestartPolicy } from '../core/container/restart';
 import { parseSize } from './console-size';
-import { Fields, object, unsupported, type Defaults } from './fields';
-import { isolation, resources, warnOfKernelMemory } from './host-options';
+import { Fields, object, type Defaults } from './fields';
+import { health, isolation, resources, warnOfKernelMemory } from './host-options';
 
 export interface CreateRequest {
 	readonly options: CreateOptions;
@@ -32,7 +32,6 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 	const host = config.fields('HostConfig');
 	config.refuse(UNSUPPORTED);
 	host.refuse(UNSUPPORTED_HOST);
-	refuseHealthcheck(config);
 	const image = config.string('Image');
 	if (image === '') {
 		throw new EngineError('invalid', 'Config.Image: an image is required');
@@ -70,6 +69,7 @@ export function createOptions(body: unknown, name: string | undefined): CreateRe
 				...(stopTimeout === undefined ? {} : { stop_timeout: stopTimeout }),
 				resources: resources(host),
 				...isolation(config, host),
+				...health(config),
 				network,
 				log_config: logConfig(host),
 				mounts: withAnonymousVolumes([...binds(host), ...mounts(host), ...tmpfs(host)], config),
@@ -104,13 +104,6 @@ const UNSUPPORTED_HOST: Defaults = {
 	StorageOpt: [],
 	VolumeDriver: ['local'],
 };
-
-function refuseHealthcheck(config: Fields): void {
-	const test = config.fields('Healthcheck').words('Test') ?? [];
-	if (test.length > 0 && test[0] !== 'NONE') {
-		throw unsupported('Healthcheck');
-	}
-}
 
 function consoleSize(host: Fields): Pick<CreateOptions['config'], 'console_size'> {
 	const size = parseSize(host.integers('ConsoleSize'));

@@ -1,5 +1,5 @@
 import { EngineError } from '../core/errors';
-import type { DeviceMapping, IsolationConfig, ResourceConfig } from '../core/types';
+import type { DeviceMapping, HealthConfig, IsolationConfig, ResourceConfig } from '../core/types';
 import type { Fields } from './fields';
 
 /** Resources of HostConfig, also the body of POST /containers/{id}/update; core checks the values. */
@@ -64,6 +64,20 @@ export function isolation(config: Fields, host: Fields): { readonly isolation?: 
 		...(readonly === undefined ? {} : { readonly_paths: readonly }),
 	};
 	return Object.keys(said).length === 0 ? {} : { isolation: said };
+}
+
+/** The health check, if anything is said about one. */
+export function health(config: Fields): { readonly health?: HealthConfig } {
+	const check = config.fields('Healthcheck');
+	const said = {
+		test: check.words('Test') ?? [],
+		interval: check.integer('Interval'),
+		timeout: check.integer('Timeout'),
+		start_period: check.integer('StartPeriod'),
+		retries: check.integer('Retries'),
+	};
+	const isSilent = said.test.length + said.interval + said.timeout + said.start_period + said.retries === 0;
+	return isSilent ? {} : { health: said };
 }
 
 function device(fields: Fields): DeviceMapping {

@@ -1,6 +1,8 @@
+import type { Health } from '../core/container/health';
 import { swapLimit } from '../core/container/limits';
 import { DEFAULT_SHM_SIZE } from '../core/container/spec';
-import type { IsolationConfig, ResourceConfig } from '../core/types';
+import type { HealthConfig, IsolationConfig, ResourceConfig } from '../core/types';
+import type { HealthJson } from './types';
 
 /** Settings that this engine does not offer, as docker shows them for a container that does not set them. */
 export const UNSET_HOST_CONFIG = {
@@ -63,5 +65,27 @@ export function isolationJson(isolation: IsolationConfig, cgroupVersion: string)
 		VolumesFrom: isolation.volumes_from ?? null,
 		...(isolation.masked_paths === undefined ? {} : { MaskedPaths: isolation.masked_paths }),
 		...(isolation.readonly_paths === undefined ? {} : { ReadonlyPaths: isolation.readonly_paths }),
+	};
+}
+
+/** Config.Healthcheck of a container or an image. */
+export function healthcheckJson(health: HealthConfig): object {
+	return {
+		Test: health.test,
+		...(health.interval === 0 ? {} : { Interval: health.interval }),
+		...(health.timeout === 0 ? {} : { Timeout: health.timeout }),
+		...(health.start_period === 0 ? {} : { StartPeriod: health.start_period }),
+		...(health.retries === 0 ? {} : { Retries: health.retries }),
+	};
+}
+
+/** State.Health */
+export function healthJson(health: Health): HealthJson {
+	return {
+		Status: health.status,
+		FailingStreak: health.failing_streak,
+		Log: health.log.map(({ start, end, exit_code, output }) => ({
+			...{ Start: start, End: end, ExitCode: exit_code, Output: output },
+		})),
 	};
 }

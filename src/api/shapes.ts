@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import type { Health } from '../core/container/health';
 import type { EngineEvent } from '../core/events';
 import { familiarName } from '../core/image/reference';
 import { DEFAULT_NETWORK } from '../core/network/network';
@@ -14,7 +15,7 @@ import {
 	portBindings,
 	summaryPorts,
 } from './network-shapes';
-import { isolationJson, resourcesJson, UNSET_HOST_CONFIG } from './host-shapes';
+import { healthcheckJson, healthJson, isolationJson, resourcesJson, UNSET_HOST_CONFIG } from './host-shapes';
 import { statusText } from './status';
 import { isOlderVersion } from './transport';
 import type {
@@ -99,6 +100,7 @@ function imageConfig(config: ImageConfig): ImageConfigJson {
 		Entrypoint: orNull(config.entrypoint),
 		Labels: isEmpty(config.labels) ? null : config.labels,
 		...(config.stop_signal === '' ? {} : { StopSignal: config.stop_signal }),
+		...(config.health === undefined ? {} : { Healthcheck: healthcheckJson(config.health) }),
 	};
 }
 
@@ -149,7 +151,7 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 		Created: container.created_at,
 		Path: program,
 		Args: args,
-		State: containerState(container),
+		State: containerState(container, core.containers.health.of(container)),
 		Image: container.image_id,
 		ResolvConfPath: path.join(folder, 'etc', 'resolv.conf'),
 		HostnamePath: path.join(folder, 'etc', 'hostname'),
@@ -184,7 +186,7 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 	return inspect;
 }
 
-function containerState(container: Container): ContainerState {
+function containerState(container: Container, health: Health | undefined): ContainerState {
 	const { status } = container;
 	return {
 		Status: stateWord(container),
@@ -198,6 +200,7 @@ function containerState(container: Container): ContainerState {
 		Error: container.error,
 		StartedAt: container.started_at || NEVER,
 		FinishedAt: container.finished_at || NEVER,
+		...(health === undefined || container.started_at === '' ? {} : { Health: healthJson(health) }),
 	};
 }
 
@@ -234,6 +237,7 @@ function containerConfig({ config, labels }: Container): ContainerConfigJson {
 		Labels: { ...labels },
 		StopSignal: config.stop_signal,
 		StopTimeout: config.stop_timeout,
+		...(config.health === undefined ? {} : { Healthcheck: healthcheckJson(config.health) }),
 	};
 }
 

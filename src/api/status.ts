@@ -9,7 +9,7 @@ export function statusText(container: Container, now: number): string {
 	switch (container.status) {
 		case 'running':
 		case 'stopping':
-			return `Up ${since(container.started_at)}`;
+			return `Up ${since(container.started_at)}${healthWords(container)}`;
 		case 'paused':
 			return `Up ${since(container.started_at)} (Paused)`;
 		case 'restarting':
@@ -24,6 +24,11 @@ export function statusText(container: Container, now: number): string {
 		case 'exited':
 			return before;
 	}
+}
+
+/** " (healthy)" */
+function healthWords({ health }: Container): string {
+	return health === undefined ? '' : health === 'starting' ? ' (health: starting)' : ` (${health})`;
 }
 
 /** A length of time in seconds, in words, rounded as docker does (go-units HumanDuration). */

@@ -179,6 +179,19 @@ export interface ContainerState {
 	readonly Error: string;
 	readonly StartedAt: string;
 	readonly FinishedAt: string;
+	readonly Health?: HealthJson;
+}
+
+export interface HealthJson {
+	/** starting, healthy, unhealthy */
+	readonly Status: string;
+	readonly FailingStreak: number;
+	readonly Log: readonly {
+		readonly Start: string;
+		readonly End: string;
+		readonly ExitCode: number;
+		readonly Output: string;
+	}[];
 }
 
 /** Body of POST /containers/create, and `Config` of an inspected container. */

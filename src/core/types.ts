@@ -42,7 +42,21 @@ export interface ImageConfig {
 	readonly volumes: Readonly<Record<string, Record<string, never>>>;
 	readonly labels: Readonly<Record<string, string>>;
 	readonly stop_signal: string;
+	readonly health?: HealthConfig;
 }
+
+/** How to find out whether a container is well (docker's HEALTHCHECK). Times are nanoseconds; 0 is the default. */
+export interface HealthConfig {
+	/** ["CMD", program, …], ["CMD-SHELL", command], ["NONE"]; [] leaves it to the image. */
+	readonly test: readonly string[];
+	readonly interval: number;
+	readonly timeout: number;
+	/** Failures within it do not count until the first success. */
+	readonly start_period: number;
+	readonly retries: number;
+}
+
+export type HealthStatus = 'starting' | 'healthy' | 'unhealthy';
 
 /** image-spec, platform. */
 export interface Platform {
@@ -77,6 +91,8 @@ export interface Container {
 	readonly oom_killed: boolean;
 	/** True from the moment a person asked to stop or kill it, until the next start. */
 	readonly manual_stop: boolean;
+	/** As far as its health check has got; absent before the first start and without one. */
+	readonly health?: HealthStatus;
 	/** The container's first process while it runs; null otherwise. */
 	readonly process: ProcessIdentity | null;
 	/** The shim that watches it; null when not running. */
@@ -127,6 +143,7 @@ export interface ContainerConfig {
 	readonly isolation?: IsolationConfig;
 	/** The terminal's first size; left out it is open until the first resize. */
 	readonly console_size?: { readonly rows: number; readonly columns: number };
+	readonly health?: HealthConfig;
 }
 
 /** When a container that has ended starts again by itself; "no" is no policy. */

@@ -4,6 +4,7 @@ import { apiCases } from './api';
 import { execCases } from './exec';
 import { copyCases } from './copy';
 import { imageCases } from './images';
+import { healthCases } from './health';
 import { logCases } from './logs';
 import { pushCases } from './push';
 import { networkCases, poorMachineCases } from './networks';
@@ -102,6 +103,7 @@ describe('engine contract', () => {
 			statsCases(() => subject);
 			optionCases(() => subject);
 			updateCases(() => subject);
+			healthCases(() => subject);
 		});
 	}
 

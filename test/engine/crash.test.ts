@@ -426,6 +426,27 @@ describe('engine crash', () => {
 		});
 	});
 
+	describe('killed with health checks', () => {
+		it('the next engine: goes on with the status that there was, and with the checks', async () => {
+			const subject = await freshSubject();
+			const id = await launch(subject, {
+				Cmd: ['sh', '-c', 'touch /tmp/well; sleep 100'],
+				Healthcheck: { Test: ['CMD', 'rm', '/tmp/well'], Interval: 300_000_000, Retries: 3 },
+			});
+			const statusUntil = async (status: string): Promise<void> => {
+				await until(`it is ${status}`, async () => {
+					const { State } = await subject.client.containers.inspect(id);
+					return State.Health?.Status === status;
+				});
+			};
+			await statusUntil('healthy');
+			await kill(subject);
+			assert.equal((await subject.client.containers.inspect(id)).State.Health?.Status, 'healthy');
+			await statusUntil('unhealthy');
+			await remove(subject, id);
+		});
+	});
+
 	describe('files that are damaged', () => {
 		let subject: Subject;
 

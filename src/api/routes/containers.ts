@@ -90,7 +90,7 @@ function containerPasses(container: Container, filters: FilterValues, core: Core
 		matches(filters, 'volume', (wanted) =>
 			container.config.mounts.some((mount) => mount.destination === wanted || mount.source === wanted),
 		) &&
-		matches(filters, 'health', (wanted) => wanted === 'none') &&
+		matches(filters, 'health', (wanted) => wanted === (container.health ?? 'none')) &&
 		matches(filters, 'is-task', (wanted) => wanted === 'false' || wanted === '0') &&
 		matches(filters, 'publish', (wanted) => hasPort(container.config.network.ports.map(portKey), wanted)) &&
 		matches(filters, 'expose', (wanted) => hasPort(exposedPorts(container.config.network), wanted)) &&

@@ -18,6 +18,7 @@ import { containerFolder, makeContainerFolder, writeBundle, type BundleNetwork, 
 import { wasOomKilled } from './cgroup';
 import { newContainer, type CreateOptions, type CreateResult } from './create';
 import { Execs } from './execs';
+import { hasHealthCheck, HealthMonitors } from './health';
 import { Input } from './input';
 import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
@@ -131,6 +132,7 @@ export class Containers {
 
 	/** Further processes in running containers. */
 	readonly execs: Execs;
+	readonly health: HealthMonitors;
 
 	constructor(private readonly options: ContainersOptions) {
 		this.execs = new Execs({
@@ -148,6 +150,17 @@ export class Containers {
 				}
 			},
 			warn: options.warn,
+		});
+		this.health = new HealthMonitors({
+			execs: this.execs,
+			container: (id) => this.entries.get(id)?.record,
+			changed: (id, status) => {
+				const entry = this.entries.get(id);
+				if (entry !== undefined) {
+					this.note(entry, { health: status });
+					this.emit(entry, `health_status: ${status}`);
+				}
+			},
 		});
 	}
 
@@ -527,6 +540,7 @@ export class Containers {
 	async close(): Promise<void> {
 		clearInterval(this.safetyNet);
 		this.isResumed = false;
+		this.health.close();
 		this.execs.close();
 		for (const entry of this.entries.values()) {
 			entry.restartTimer.cancel();
@@ -745,6 +759,7 @@ export class Containers {
 				exit_code: 0,
 				started_at: rfc3339(nowNanoseconds()),
 				finished_at: '',
+				...(hasHealthCheck(entry.record) ? { health: 'starting' } : {}),
 				process: identify(pid) ?? null,
 				shim: run.shim ?? null,
 			});
@@ -752,6 +767,7 @@ export class Containers {
 		for (const attachment of [...entry.attachments]) {
 			attachment.begin(run);
 		}
+		this.health.start(entry.record, entry.record.health ?? 'starting');
 		void run.end.then((end) => this.hasEnded(entry, run, end));
 		if (isNew) {
 			announceMounts(this.options.volumes, entry.record);
@@ -809,6 +825,7 @@ export class Containers {
 		const announceLeft = await this.leaveNetworks(entry);
 		await unmountVolumes(this.options.volumes, entry.record);
 		this.execs.containerEnded(entry.record.id);
+		this.health.stop(entry.record.id);
 		entry.run = undefined;
 		entry.input?.close();
 		entry.input = undefined;
@@ -821,6 +838,7 @@ export class Containers {
 			finished_at: rfc3339(BigInt(Math.round(end.finishedAt * 1000)) * 1000n),
 			error: end.exitCode === undefined ? lostReason(entry.record) : '',
 			oom_killed: oomKilled,
+			...(hasHealthCheck(entry.record) ? { health: 'unhealthy' } : {}),
 			process: null,
 			shim: null,
 		});
@@ -1027,6 +1045,7 @@ export class Containers {
 		this.entries.delete(id);
 		this.names.delete(name);
 		this.execs.containerRemoved(id);
+		this.health.forget(id);
 		if (options.volumes) {
 			await this.removeAnonymousVolumes(config.mounts);
 		}

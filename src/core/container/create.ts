@@ -10,6 +10,7 @@ import { checkDnsConfig } from '../network/resolvconf';
 import type { Container, ContainerConfig, Image, Mount, NetworkConfig } from '../types';
 import type { CreateVolumeOptions } from '../volume/volumes';
 import { containerCapabilities } from './capabilities';
+import { healthConfig } from './health';
 import { checkIsolation } from './isolation';
 import { checkResources, limitFacts } from './limits';
 import { parseLogConfig } from './log-drivers';
@@ -121,6 +122,7 @@ function containerConfig(
 		...(asked.console_size === undefined ? {} : { console_size: asked.console_size }),
 		...(asked.restart_policy === undefined ? {} : { restart_policy: asked.restart_policy }),
 		...isolationConfig(asked, network, warnings),
+		...health(asked, image),
 	};
 	if (config.auto_remove && config.restart_policy !== undefined) {
 		throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
@@ -212,6 +214,11 @@ function endpointsOf(network: string, asked: readonly EndpointConfig[], isLeftOp
 	const plain = { network, aliases: [], address: '', mac_address: '' };
 	const needsOwn = named.length === 0 && (isLeftOpen || others.length === 0 || network !== DEFAULT_NETWORK);
 	return [...(needsOwn ? [plain] : named), ...others];
+}
+
+function health(asked: CreateOptions['config'], image: Image): Pick<ContainerConfig, 'health'> {
+	const config = healthConfig(asked.health, image.config.health);
+	return config === undefined ? {} : { health: config };
 }
 
 function isolationConfig(

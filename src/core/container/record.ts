@@ -86,6 +86,12 @@ const schema = v.object({
 		cap_drop: strings,
 		auto_remove: v.boolean(),
 		extra_hosts: strings,
+		health: v.optional(
+			v.object({
+				...{ test: strings, interval: v.number(), timeout: v.number() },
+				...{ start_period: v.number(), retries: v.number() },
+			}),
+		),
 		isolation: v.optional(
 			v.object({
 				devices: v.optional(
@@ -115,6 +121,7 @@ const schema = v.object({
 	error: v.string(),
 	oom_killed: v.boolean(),
 	manual_stop: v.boolean(),
+	health: v.optional(v.picklist(['starting', 'healthy', 'unhealthy'])),
 	process: v.nullable(identity),
 	shim: v.nullable(identity),
 });

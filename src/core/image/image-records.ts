@@ -29,6 +29,12 @@ const imageSchema = v.looseObject({
 		volumes: emptyObjects,
 		labels: v.record(v.string(), v.string()),
 		stop_signal: v.string(),
+		health: v.optional(
+			v.object({
+				...{ test: strings, interval: v.number(), timeout: v.number() },
+				...{ start_period: v.number(), retries: v.number() },
+			}),
+		),
 	}),
 	size: v.number(),
 	created: v.string(),

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { EngineError } from '../errors';
-import type { ImageConfig, Platform } from '../types';
+import type { HealthConfig, ImageConfig, Platform } from '../types';
 import { choosePlatform, formatPlatform } from './platform';
 import { isDigest } from './reference';
 
@@ -84,6 +84,7 @@ const manifestSchema = v.object({
 // Go writes null for what is empty, so every list and map may be null.
 const strings = v.nullish(v.array(v.string()), []);
 const emptyObjects = v.nullish(v.record(v.string(), v.looseObject({})), {});
+const number = v.nullish(v.number(), 0);
 const rootfsSchema = v.object({
 	rootfs: v.object({ type: v.literal('layers'), diff_ids: v.nullish(v.array(digestSchema), []) }),
 });
@@ -104,6 +105,12 @@ const configurationSchema = v.object({
 			Volumes: emptyObjects,
 			Labels: v.nullish(v.record(v.string(), v.string()), {}),
 			StopSignal: v.nullish(v.string(), ''),
+			Healthcheck: v.nullish(
+				v.object({
+					...{ Test: strings, Interval: number, Timeout: number },
+					...{ StartPeriod: number, Retries: number },
+				}),
+			),
 		}),
 		{},
 	),
@@ -161,7 +168,25 @@ export function parseConfiguration(bytes: Uint8Array, manifest: ImageManifest): 
 			volumes: namesOf(config.Volumes),
 			labels: config.Labels,
 			stop_signal: config.StopSignal,
+			...(config.Healthcheck ? { health: healthOf(config.Healthcheck) } : {}),
 		},
+	};
+}
+
+/** Docker's extension of the image configuration. */
+function healthOf(check: {
+	readonly Test: readonly string[];
+	readonly Interval: number;
+	readonly Timeout: number;
+	readonly StartPeriod: number;
+	readonly Retries: number;
+}): HealthConfig {
+	return {
+		test: check.Test,
+		interval: check.Interval,
+		timeout: check.Timeout,
+		start_period: check.StartPeriod,
+		retries: check.Retries,
 	};
 }
 

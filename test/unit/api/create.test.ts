@@ -57,7 +57,11 @@ describe('create body', () => {
 		['an empty entrypoint', { Entrypoint: [''] }, { entrypoint: [] }],
 		['stop settings', { StopSignal: 'USR1', StopTimeout: -1 }, { stop_signal: 'USR1', stop_timeout: -1 }],
 		['no network', { NetworkDisabled: true }, { network: { ...NETWORK, mode: 'none' } }],
-		['no health check', { Healthcheck: { Test: ['NONE'] } }, {}],
+		[
+			'no health check',
+			{ Healthcheck: { Test: ['NONE'] } },
+			{ health: { test: ['NONE'], interval: 0, timeout: 0, start_period: 0, retries: 0 } },
+		],
 		['null everywhere', { Cmd: null, Env: null, Labels: null, HostConfig: null, Healthcheck: null }, {}],
 		['unknown members, as docker', { Nosuch: 1, HostConfig: { Nosuch: 1 } }, {}],
 	];
@@ -157,7 +161,6 @@ describe('create body', () => {
 			'invalid',
 		],
 		['a bad restart policy', { Image: 'i', HostConfig: { RestartPolicy: { Name: 'sometimes' } } }, 'invalid'],
-		['a health check', { Image: 'i', Healthcheck: { Test: ['CMD', 'true'] } }, 'unsupported'],
 		['a port that is none', { Image: 'i', HostConfig: { PortBindings: { '99999/tcp': [] } } }, 'invalid'],
 	];
 	for (const [what, body, code] of refused) {

@@ -183,6 +183,7 @@ describe('image configuration', () => {
 				volumes: { '/g': {} },
 				labels: { h: 'i' },
 				stop_signal: 'SIGINT',
+				health: { test: ['NONE'], interval: 0, timeout: 0, start_period: 0, retries: 0 },
 			},
 		});
 	});
