@@ -1,6 +1,6 @@
 import { filters, integer, list, text, toggle } from './flags';
 import { limitFlags } from './host-flags';
-import { createFlags, runFlags } from './run-flags';
+import { createFlags, detachKeys, runFlags } from './run-flags';
 import { exactly, none, oneOrMore, row } from './row';
 
 export const nouns = {
@@ -174,6 +174,7 @@ export const rows = [
 		operands: oneOrMore,
 		flags: {
 			attach: toggle('-a, --attach', 'Attach STDOUT/STDERR and forward signals'),
+			detachKeys,
 			interactive: toggle('-i, --interactive', "Attach container's STDIN"),
 		},
 		load: async () => (await import('./foreground')).start,
@@ -293,10 +294,56 @@ export const rows = [
 		summary: 'Attach local standard input, output, and error streams to a running container',
 		operands: exactly(1),
 		flags: {
+			detachKeys,
 			noStdin: toggle('--no-stdin', 'Do not attach STDIN'),
 			sigProxy: toggle('--sig-proxy', 'Proxy all received signals to the process (default true)', true),
 		},
 		load: async () => (await import('./foreground')).attach,
+	}),
+	row({
+		names: ['container exec', 'exec'],
+		usage: '[OPTIONS] CONTAINER COMMAND [ARG...]',
+		summary: 'Execute a command in a running container',
+		operands: { least: 2, most: Infinity },
+		flags: {
+			detach: toggle('-d, --detach', 'Detached mode: run command in the background'),
+			detachKeys,
+			env: createFlags.env,
+			envFile: createFlags.envFile,
+			interactive: createFlags.interactive,
+			privileged: toggle('--privileged', 'Give extended privileges to the command'),
+			tty: createFlags.tty,
+			user: createFlags.user,
+			workdir: createFlags.workdir,
+		},
+		stopsAtOperand: true,
+		isCommon: true,
+		load: async () => (await import('./exec')).exec,
+	}),
+	row({
+		names: ['container pause', 'pause'],
+		usage: containers,
+		summary: 'Pause all processes within one or more containers',
+		operands: oneOrMore,
+		flags: {},
+		load: async () => (await import('./containers')).pause,
+	}),
+	row({
+		names: ['container unpause', 'unpause'],
+		usage: containers,
+		summary: 'Unpause all processes within one or more containers',
+		operands: oneOrMore,
+		flags: {},
+		load: async () => (await import('./containers')).unpause,
+	}),
+	row({
+		names: ['container top', 'top'],
+		usage: 'CONTAINER [ps OPTIONS]',
+		summary: 'Display the running processes of a container',
+		operands: oneOrMore,
+		flags: {},
+		stopsAtOperand: true,
+		load: async () => (await import('./top')).top,
 	}),
 	row({
 		names: ['container cp', 'cp'],

@@ -133,6 +133,14 @@ export const restart: Action<{ readonly signal: string | undefined; readonly tim
 		}),
 	);
 
+/** `mydocker pause` */
+export const pause: Action<object> = (session, names) =>
+	each(session, names, (name) => session.client.containers.pause(name, { signal: session.signal }));
+
+/** `mydocker unpause` */
+export const unpause: Action<object> = (session, names) =>
+	each(session, names, (name) => session.client.containers.unpause(name, { signal: session.signal }));
+
 /** `mydocker kill` */
 export const kill: Action<{ readonly signal: string | undefined }> = (session, names, flags) =>
 	each(session, names, (name) =>

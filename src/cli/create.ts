@@ -10,6 +10,7 @@ import type { Action } from './row';
 import { createBody } from './run';
 import type { CreateFlags, RunFlags } from './run-flags';
 import type { Session } from './session';
+import { terminalSize } from './terminal';
 
 /** `mydocker create`: prints the id. */
 export const create: Action<CreateFlags> = async (session, operands, flags) => {
@@ -27,8 +28,13 @@ export const run: Action<RunFlags> = async (session, operands, flags) => {
 	if (flags.tty && body.AttachStdin === true && !session.input.isTTY) {
 		throw new CommandError('the input device is not a TTY');
 	}
+	const size = flags.tty ? terminalSize(session) : undefined;
+	const sized =
+		size === undefined
+			? body
+			: { ...body, HostConfig: { ...body.HostConfig, ConsoleSize: [size.rows, size.columns] } };
 	try {
-		return await createAndStart(session, body, flags);
+		return await createAndStart(session, sized, flags);
 	} catch (error) {
 		session.signal.throwIfAborted();
 		throw failed(error);
@@ -44,6 +50,7 @@ async function createAndStart(session: Session, body: CreateContainerBody, flags
 			stdout: body.AttachStdout ?? false,
 			stderr: body.AttachStderr ?? false,
 			hasTerminal: flags.tty,
+			detachKeys: flags.detachKeys,
 			proxiesSignals: flags.sigProxy && !flags.tty,
 			condition: flags.rm ? 'removed' : 'next-exit',
 			starts: true,

@@ -1,10 +1,13 @@
 import { ApiError } from '../api/client';
-import type { Attachment } from '../api/client';
 import type { ContainerInspect } from '../api/types';
-import { CommandError, systemCode } from './errors';
+import { CommandError } from './errors';
 import { explain, startExitCode } from './explain';
 import type { Action } from './row';
 import type { Session } from './session';
+import { copyInput, readDetachKeys, takeTerminal, terminalSize } from './terminal';
+
+/** The exit code of a foreground that its person left by the detach keys. */
+const DETACHED = 0;
 
 /** A container that this terminal belongs to for a while. */
 export interface Foreground {
@@ -18,6 +21,8 @@ export interface Foreground {
 	readonly proxiesSignals: boolean;
 	/** What tells the exit code once the output has ended. */
 	readonly condition: 'not-running' | 'next-exit' | 'removed';
+	/** Keys that leave a terminal, docker's by default. */
+	readonly detachKeys?: string | undefined;
 	/** Starts the container once we are attached and waiting, so that nothing is missed. */
 	readonly starts: boolean;
 }
@@ -29,21 +34,25 @@ export interface Foreground {
 export async function runInForeground(session: Session, container: Foreground): Promise<number> {
 	const { client, signal } = session;
 	const { id, stdin, stdout, stderr } = container;
-	const attachment = await client.containers.attach(id, { signal, stdin, stdout, stderr });
+	const { detachKeys: keys, hasTerminal } = container;
+	const detachKeys = hasTerminal ? readDetachKeys(keys) : undefined;
+	const attachment = await client.containers.attach(id, {
+		...{ signal, stdin, stdout, stderr },
+		...(keys !== undefined && { detachKeys: keys }),
+	});
 	let release = (): void => undefined;
 	try {
 		const { exit } = await client.containers.wait(id, { signal, condition: container.condition });
-		release = takeTerminal(session, container);
+		release = takeOver(session, container);
 		if (container.starts) {
 			await startOrExplain(session, container, exit);
 		}
-		if (stdin) {
-			copyInput(session, attachment);
-		}
+		tellSize(session, container);
+		const input = stdin ? copyInput(session, attachment, detachKeys) : undefined;
 		for await (const chunk of attachment.output) {
 			await session.output.write(chunk.stream, chunk.data);
 		}
-		return await exit;
+		return input?.isDetached === true ? DETACHED : await exit;
 	} finally {
 		release();
 		attachment.close();
@@ -51,47 +60,35 @@ export async function runInForeground(session: Session, container: Foreground): 
 }
 
 /** Signals, and the keys of a terminal, go to the container until the returned function is called. */
-function takeTerminal(session: Session, container: Foreground): () => void {
-	const isRaw = container.stdin && container.hasTerminal && session.input.isTTY;
-	if (isRaw) {
-		session.input.setRawMode(true);
-	}
-	const release = container.proxiesSignals
+function takeOver(session: Session, container: Foreground): () => void {
+	const { containers } = session.client;
+	const releaseTerminal =
+		container.stdin && container.hasTerminal
+			? takeTerminal(session, (size) => containers.resize(container.id, size, { signal: session.signal }))
+			: undefined;
+	const releaseSignals = container.proxiesSignals
 		? session.interrupts.proxy((name) => {
 				sendSignal(session, container.id, name);
 			})
 		: undefined;
 	return () => {
-		release?.();
-		if (isRaw) {
-			session.input.setRawMode(false);
-		}
+		releaseSignals?.();
+		releaseTerminal?.();
 	};
+}
+
+/** A container that was made elsewhere, or by an older API, does not know our size. It may have ended: then it needs none. */
+function tellSize(session: Session, { id, hasTerminal }: Foreground): void {
+	const size = hasTerminal ? terminalSize(session) : undefined;
+	if (size !== undefined) {
+		session.client.containers.resize(id, size, { signal: session.signal }).catch(() => undefined);
+	}
 }
 
 function sendSignal(session: Session, id: string, name: string): void {
 	session.client.containers.kill(id, { killSignal: name }).catch((error: unknown) => {
 		// The container has ended, or has not begun: there is nobody to signal, and the exit code will tell.
 		if (!(error instanceof ApiError)) {
-			session.output.error(explain(error));
-		}
-	});
-}
-
-/** What a write says once the container, or our attachment to it, has ended. */
-const ENDED = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'];
-
-/** Goes on beside the output, which decides when the foreground ends. */
-function copyInput(session: Session, attachment: Attachment): void {
-	const copy = async (): Promise<void> => {
-		for await (const chunk of session.input) {
-			await attachment.write(chunk as Buffer);
-		}
-		attachment.end();
-	};
-	copy().catch((error: unknown) => {
-		// A container need not read its input to the end: its output and exit code tell how it went.
-		if (!session.signal.aborted && !ENDED.includes(systemCode(error) ?? '')) {
 			session.output.error(explain(error));
 		}
 	});
@@ -110,12 +107,14 @@ async function startOrExplain(session: Session, container: Foreground, exit: Pro
 	}
 }
 
+export interface StartFlags {
+	readonly attach: boolean;
+	readonly interactive: boolean;
+	readonly detachKeys: string | undefined;
+}
+
 /** `mydocker start`: in the background all of them, one after the other; in the foreground one. */
-export const start: Action<{ readonly attach: boolean; readonly interactive: boolean }> = async (
-	session,
-	names,
-	flags,
-) => {
+export const start: Action<StartFlags> = async (session, names, flags) => {
 	if (!flags.attach && !flags.interactive) {
 		return startAll(session, names);
 	}
@@ -128,6 +127,7 @@ export const start: Action<{ readonly attach: boolean; readonly interactive: boo
 		return await runInForeground(session, {
 			...foregroundOf(container),
 			stdin: flags.interactive && container.Config.OpenStdin === true,
+			detachKeys: flags.detachKeys,
 			condition: container.HostConfig.AutoRemove === true ? 'removed' : 'next-exit',
 			starts: true,
 		});
@@ -155,18 +155,25 @@ async function startAll(session: Session, names: readonly string[]): Promise<num
 	return 0;
 }
 
+export interface AttachFlags {
+	readonly noStdin: boolean;
+	readonly sigProxy: boolean;
+	readonly detachKeys: string | undefined;
+}
+
 /** `mydocker attach`: gives the container's exit code. */
-export const attach: Action<{ readonly noStdin: boolean; readonly sigProxy: boolean }> = async (
-	session,
-	[name = ''],
-	flags,
-) => {
+export const attach: Action<AttachFlags> = async (session, [name = ''], flags) => {
 	const container = await session.client.containers.inspect(name, { signal: session.signal });
 	checkAttachable(container);
 	const foreground = foregroundOf(container);
+	const stdin = !flags.noStdin && container.Config.OpenStdin === true;
+	if (stdin && foreground.hasTerminal && !session.input.isTTY) {
+		throw new CommandError('the input device is not a TTY');
+	}
 	return runInForeground(session, {
 		...foreground,
-		stdin: !flags.noStdin && container.Config.OpenStdin === true,
+		stdin,
+		detachKeys: flags.detachKeys,
 		proxiesSignals: flags.sigProxy && foreground.proxiesSignals,
 		condition: 'not-running',
 		starts: false,

@@ -3,6 +3,12 @@ import { integer, list, text, toggle } from './flags';
 import type { Values } from './flags';
 import { hostFlags } from './host-flags';
 
+export const detachKeys = text(
+	'--detach-keys',
+	'string',
+	'Override the key sequence for detaching a container (default "ctrl-p,ctrl-q")',
+);
+
 /** Flags of `create` and `run`: what the container shall be. */
 export const createFlags = {
 	...hostFlags,
@@ -56,6 +62,7 @@ export const createFlags = {
 /** Flags of `run`: those of `create`, and what this terminal shall do meanwhile. */
 export const runFlags = {
 	...createFlags,
+	detachKeys,
 	detach: toggle('-d, --detach', 'Run container in background and print container ID'),
 	sigProxy: toggle('--sig-proxy', 'Proxy received signals to the process (default true)', true),
 };

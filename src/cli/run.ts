@@ -115,7 +115,7 @@ function checkTogether(flags: CreateFlags): void {
 }
 
 /** Of two settings of one variable the later counts, a flag after all files; "NAME" alone takes our own value. */
-function environment(flags: CreateFlags, surroundings: Surroundings): string[] {
+export function environment(flags: Pick<CreateFlags, 'env' | 'envFile'>, surroundings: Surroundings): string[] {
 	const own = (name: string): string | undefined => surroundings.env[name];
 	const fromFiles = flags.envFile.flatMap((file) =>
 		keyValueLines(file, 'env', surroundings).flatMap((line) => {
