@@ -6,6 +6,7 @@ import { Failures, refusal } from './ui/failure';
 import { Inspections } from './ui/inspect';
 import { Logs } from './ui/logs';
 import { Model } from './ui/model';
+import { Logins } from './ui/logins';
 import { Scope } from './ui/scope';
 import { settings } from './ui/settings';
 import { contributeToTerminals } from './ui/terminal';
@@ -23,7 +24,8 @@ export function activate(context: ExtensionContext): Api {
 	const own = context.subscriptions;
 	const log = window.createOutputChannel('MyDocker', { log: true });
 	own.push(log);
-	const client = createClient(connector(context, log));
+	const logins = new Logins(context.secrets);
+	const client = createClient(connector(context, log), logins);
 	const model = new Model(client, log);
 	own.push(model);
 	const failures = new Failures(log);
@@ -37,7 +39,9 @@ export function activate(context: ExtensionContext): Api {
 	own.push(logs);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
-	own.push(...registerCommands({ client, model, scope, volumeSizes, logs, inspections, views, failures, log }));
+	own.push(
+		...registerCommands({ client, model, logins, scope, volumeSizes, logs, inspections, views, failures, log }),
+	);
 	contributeToTerminals(context, log);
 	return { client, model };
 }

@@ -10,6 +10,7 @@ import { copyAddress, openInBrowser } from './open-port';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pullImage } from './pull';
+import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
 import { createVolume, pruneVolumes, removeVolumes } from './volumes';
 
@@ -58,6 +59,8 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.volume.copyName': copyVolumeName,
 	'mydocker.volume.remove': removeVolumes,
 	'mydocker.volume.prune': pruneVolumes,
+	'mydocker.registries.login': loginToRegistry,
+	'mydocker.registries.logout': logoutFromRegistry,
 	'mydocker.refresh': ({ model }) => model.reload(),
 	'mydocker.engine.showLog': ({ log }) => {
 		log.show();

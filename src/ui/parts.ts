@@ -4,6 +4,7 @@ import type { Failures } from './failure';
 import type { Inspections } from './inspect';
 import type { Logs } from './logs';
 import type { Model } from './model';
+import type { Logins } from './logins';
 import type { Scope } from './scope';
 import type { Views } from './views';
 import type { VolumeSizes } from './volume-sizes';
@@ -12,6 +13,7 @@ import type { VolumeSizes } from './volume-sizes';
 export interface Parts {
 	readonly client: Client;
 	readonly model: Model;
+	readonly logins: Logins;
 	readonly scope: Scope;
 	readonly volumeSizes: VolumeSizes;
 	readonly logs: Logs;

@@ -13,6 +13,17 @@ export const settings = {
 	get showLogsOnRun(): boolean {
 		return get('logs.showOnRun', true);
 	},
+	/** By the beginning of an image's name. */
+	get registryMirrors(): Readonly<Record<string, readonly string[]>> | null {
+		return get('registries.mirrors', null);
+	},
+	get insecureRegistries(): readonly string[] | null {
+		return get('registries.insecure', null);
+	},
+	/** Folders like /etc/docker/certs.d. */
+	get registryCertificates(): readonly string[] | null {
+		return get('registries.certificates', null);
+	},
 } as const;
 
 /** package.json gives the same defaults; these hold when a person cleared the value. */
