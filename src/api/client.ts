@@ -49,6 +49,8 @@ export interface LogsOptions extends Cancel {
 	/** Number of last lines; all by default. */
 	readonly tail?: number | 'all';
 	readonly timestamps?: boolean;
+	/** What the log options labels, env and tag wrote, before each line. */
+	readonly details?: boolean;
 	/** Both streams by default. */
 	readonly stdout?: boolean;
 	readonly stderr?: boolean;
@@ -544,6 +546,7 @@ async function* logs(transport: Transport, path: string, options: LogsOptions = 
 			stderr: options.stderr ?? true,
 			follow: options.follow,
 			timestamps: options.timestamps,
+			details: options.details,
 			tail: options.tail ?? 'all',
 			since: unixTime(options.since),
 			until: unixTime(options.until),

@@ -222,6 +222,7 @@ export const rows = [
 				'Number of lines to show from the end of the logs (default "all")',
 				'all',
 			),
+			details: toggle('--details', 'Show extra details provided to logs'),
 			timestamps: toggle('-t, --timestamps', 'Show timestamps'),
 			until: text(
 				'--until',

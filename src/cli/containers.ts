@@ -219,6 +219,7 @@ export interface LogsFlags {
 	readonly since: string | undefined;
 	readonly tail: string;
 	readonly timestamps: boolean;
+	readonly details: boolean;
 	readonly until: string | undefined;
 }
 
@@ -230,6 +231,7 @@ export const logs: Action<LogsFlags> = async (session, [container = ''], flags) 
 		// As docker: what is no number means all.
 		tail: /^\d+$/.test(flags.tail) ? Number(flags.tail) : 'all',
 		timestamps: flags.timestamps,
+		details: flags.details,
 		...(flags.since !== undefined && { since: checkTime('since', flags.since) }),
 		...(flags.until !== undefined && { until: checkTime('until', flags.until) }),
 	});

@@ -48,11 +48,6 @@ export const differences = {
 		docker: false,
 		reason: 'Docker 20.10 ends an exec whose client left by the detach keys; ours lets it go on, like a container',
 	}),
-	logAttributes: difference({
-		embedded: 'not yet',
-		docker: 'works',
-		reason: 'The log options labels, env and tag come with issue 3',
-	}),
 	logFileMode: difference({
 		embedded: '600',
 		docker: '640',

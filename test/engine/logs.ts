@@ -107,9 +107,6 @@ function fileCases(subjectOf: () => Subject): void {
 
 	it('labels and environment: stand with each line when asked for', async () => {
 		const subject = subjectOf();
-		if (expected('logAttributes', subject.name) === 'not yet') {
-			return;
-		}
 		const text = await fileOf(subject, {
 			Cmd: ['echo', 'x'],
 			Labels: { svc: 'web', other: 'no' },
@@ -117,6 +114,38 @@ function fileCases(subjectOf: () => Subject): void {
 			HostConfig: { LogConfig: { Type: 'json-file', Config: { labels: 'svc', env: 'STAGE' } } },
 		});
 		assert.equal(text, '{"log":"x\\n","stream":"stdout","attrs":{"STAGE":"dev","svc":"web"},"time":T}\n');
+	});
+
+	it('expressions and a tag: stand with each line too, and before it when details are asked for', async () => {
+		const subject = subjectOf();
+		const options = { 'labels-regex': '^sv', 'env-regex': '^STA', tag: '{{.Name}}/{{.ImageName}}' };
+		const id = await launch(subject, {
+			Cmd: ['echo', 'x'],
+			Labels: { svc: 'a b&c', other: 'no' },
+			Env: ['STAGE=dev'],
+			HostConfig: { LogConfig: { Type: 'json-file', Config: options } },
+		});
+		await (
+			await subject.client.containers.wait(id)
+		).exit;
+		const { Name } = await subject.client.containers.inspect(id);
+		const tag = `${Name.slice(1)}/${subject.images.busybox.reference}`;
+		const { stdout } = await logsOf(subject, id, { details: true });
+		assert.equal(stdout, `STAGE=dev,svc=a+b%26c,tag=${encodeURIComponent(tag)} x\n`);
+		await remove(subject, id);
+	});
+
+	it('a tag that is no template, an expression that is none: are refused', async () => {
+		const subject = subjectOf();
+		for (const Config of [{ tag: '{{.Nosuch}}' }, { 'labels-regex': '(' }]) {
+			const HostConfig = { LogConfig: { Type: 'json-file', Config } };
+			await assert.rejects(
+				(async () => {
+					const id = await launch(subject, { Cmd: ['true'], HostConfig });
+					await remove(subject, id);
+				})(),
+			);
+		}
 	});
 }
 

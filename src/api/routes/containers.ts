@@ -220,12 +220,25 @@ async function logs(request: ApiRequest): Promise<void> {
 		...(tail === undefined ? {} : { tail }),
 	});
 	const timestamps = request.flag('timestamps');
+	const details = request.flag('details');
 	request.begin(outputType(container, request));
-	for await (const { time, stream, data } of entries) {
-		const text = timestamps ? Buffer.concat([Buffer.from(`${rfc3339(time)} `), data]) : data;
+	for await (const { time, stream, data, attributes } of entries) {
+		const before = `${timestamps ? `${rfc3339(time)} ` : ''}${details ? detailsText(attributes) : ''}`;
+		const text = before === '' ? data : Buffer.concat([Buffer.from(before), data]);
 		await request.write(container.config.tty ? text : frame(stream, text));
 	}
 	request.end();
+}
+
+/** "a=1,b=2 ", with query escapes as docker writes them. */
+function detailsText(attributes: Readonly<Record<string, string>> = {}): string {
+	const pairs = Object.entries(attributes).map(([name, value]) => `${queryEscape(name)}=${queryEscape(value)}`);
+	return `${pairs.join(',')} `;
+}
+
+/** Go's url.QueryEscape. */
+function queryEscape(text: string): string {
+	return new URLSearchParams({ x: text }).toString().slice(2).replaceAll('*', '%2A');
 }
 
 /** Docker takes whatever is no number, and a negative one, for "all". */

@@ -1198,7 +1198,7 @@ export class Containers {
 		const entry: Entry = {
 			record,
 			folder,
-			log: createLog(record.config.log_config, folder.log),
+			log: createLog(record.config.log_config, folder.log, () => entry.record),
 			waiters: new Set(),
 			attachments: new Set(),
 			run: undefined,

@@ -14,6 +14,8 @@ export interface JsonFileOptions {
 	readonly maxSize: number;
 	/** Files kept, the one being written included; at least 1. */
 	readonly maxFiles: number;
+	/** JSON of what stands with each line, asked at each start; "" for nothing. */
+	readonly attributes?: () => string;
 }
 
 /**
@@ -39,6 +41,7 @@ export class JsonFileLog implements LogDriver {
 			this.rollBack(checkpoint);
 			this.encoder.restore(checkpoint.encoder);
 		}
+		this.encoder.setAttributes(this.options.attributes?.() ?? '');
 		this.open();
 		this.isLive = true;
 	}

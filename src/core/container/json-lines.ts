@@ -9,6 +9,8 @@ export interface LogRecord {
 	readonly stream: Stream;
 	/** Ends with a newline unless it is a fragment or the unfinished last line of a run. */
 	readonly text: string;
+	/** What docker calls attrs. */
+	readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** Docker cuts a line into fragments of this many bytes. */
@@ -77,15 +79,18 @@ export class LineEncoder {
 	/** The last time that was given; changed in place. */
 	private readonly last = { second: 0, nanosecond: 0 };
 	private readonly open: Record<Stream, Time | undefined> = { stdout: undefined, stderr: undefined };
-	private readonly middle = {
-		stdout: Buffer.from('","stream":"stdout","time":"0000-00-00T00:00:00'),
-		stderr: Buffer.from('","stream":"stderr","time":"0000-00-00T00:00:00'),
-	};
+	private middle = middles('');
 	/** The second that stands in `middle`. */
 	private writtenSecond = -1;
 	// Positions in input and buffer behind the record that was encoded last: returned in fields, this is the hot path.
 	private from = 0;
 	private to = 0;
+
+	/** JSON of the object that stands with each record from now on; "" for none. */
+	setAttributes(json: string): void {
+		this.middle = middles(json === '' ? '' : `"attrs":${json},`);
+		this.writtenSecond = -1;
+	}
 
 	get state(): EncoderState {
 		const { stdout, stderr } = this.open;
@@ -103,7 +108,7 @@ export class LineEncoder {
 	 * `budget` bytes of output. `isFinal` says that no more output follows: then an unfinished line is a record too.
 	 */
 	encode(stream: Stream, input: Buffer, isFinal: boolean, budget: number, now = nowNanoseconds()): Encoded {
-		const stop = Math.min(budget, OUTPUT - MAX_RECORD);
+		const stop = Math.min(budget, OUTPUT - MAX_RECORD - this.middle.stdout.length);
 		this.advanceTo(toTime(now));
 		this.from = 0;
 		this.to = 0;
@@ -209,6 +214,13 @@ export class LineEncoder {
 	}
 }
 
+/** What stands between text and fraction of the time; `attributes` with its comma. */
+function middles(attributes: string): Readonly<Record<Stream, Buffer>> {
+	const of = (stream: Stream): Buffer =>
+		Buffer.from(`","stream":"${stream}",${attributes}"time":"0000-00-00T00:00:00`);
+	return { stdout: of('stdout'), stderr: of('stderr') };
+}
+
 /** A loop: for a few bytes quicker than a call of Buffer.copy. */
 function append(position: number, bytes: Buffer): number {
 	const { length } = bytes;
@@ -302,7 +314,14 @@ export function decodeRecord(line: string): LogRecord | undefined {
 	if (typeof message === 'string' && fields['log'] === undefined) {
 		return { time, stream, text: message.endsWith('\n') ? message : `${message}\n` };
 	}
-	return typeof log === 'string' ? { time, stream, text: log } : undefined;
+	const attributes = fields['attrs'];
+	return typeof log === 'string'
+		? { time, stream, text: log, ...(isStrings(attributes) ? { attributes } : {}) }
+		: undefined;
+}
+
+function isStrings(value: unknown): value is Readonly<Record<string, string>> {
+	return typeof value === 'object' && value !== null && Object.values(value).every((one) => typeof one === 'string');
 }
 
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/;

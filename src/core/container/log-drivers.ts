@@ -3,6 +3,7 @@ import type { LogConfig } from '../types';
 import { JsonFileLog } from './json-file';
 import type { Stream } from './json-lines';
 import type { LogDriver, LogEntry } from './log';
+import { attributesJson, checkLogAttributes, logAttributes, type LogSubject } from './log-attributes';
 
 const DEFAULT_MAX_SIZE = 10_000_000;
 const DEFAULT_MAX_FILES = 3;
@@ -21,24 +22,29 @@ export function parseLogConfig(config: LogConfig): LogConfig {
 	}
 	const options = Object.fromEntries(Object.entries(config.options).map(([name, value]) => [canonical(name), value]));
 	for (const name of Object.keys(options)) {
-		if (LATER_OPTIONS.includes(name)) {
+		if (name === 'compress' && options[name] !== 'false') {
 			throw new EngineError('unsupported', `Cannot create container: log option "${name}" is not supported yet`);
 		}
-		if (name !== 'max-size' && name !== 'max-file') {
+		if (!KNOWN_OPTIONS.includes(name)) {
 			throw new EngineError('invalid', `unknown log opt '${name}' for json-file log driver`);
 		}
 	}
 	jsonFileOptions(options);
+	checkLogAttributes(options);
 	return { type, options };
 }
 
 /** The log driver of a container whose configuration went through `parseLogConfig`. */
-export function createLog(config: LogConfig, file: string): LogDriver {
-	return config.type === 'none' ? new NoLog() : new JsonFileLog(file, jsonFileOptions(config.options));
+export function createLog(config: LogConfig, file: string, subject: () => LogSubject): LogDriver {
+	if (config.type === 'none') {
+		return new NoLog();
+	}
+	const attributes = (): string => attributesJson(logAttributes(config.options, subject()));
+	return new JsonFileLog(file, { ...jsonFileOptions(config.options), attributes });
 }
 
-// Known to docker's json-file driver.
-const LATER_OPTIONS = ['compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'];
+/** Those of docker's json-file driver. */
+const KNOWN_OPTIONS = ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'];
 
 function canonical(name: string): string {
 	return name === 'max_size' ? 'max-size' : name === 'max_files' ? 'max-file' : name;

@@ -13,7 +13,7 @@ const MAX_JOINED = 1024 * 1024;
  * when that has the same time. Without that it was the unfinished last line of a run.
  */
 export class LineJoiner {
-	private readonly pending = new Map<Stream, { readonly time: bigint; readonly parts: string[]; size: number }>();
+	private readonly pending = new Map<Stream, PendingLine>();
 
 	/** The lines that are complete by this record, in order. */
 	push(record: LogRecord): LogEntry[] {
@@ -22,10 +22,10 @@ export class LineJoiner {
 		const isContinued = line?.time === time;
 		const isComplete = text.endsWith('\n');
 		if (line === undefined && isComplete) {
-			return [{ time, stream, data: Buffer.from(text) }];
+			return [{ time, stream, data: Buffer.from(text), ...attributesOf(record) }];
 		}
 		const finished = line === undefined || isContinued ? [] : [this.finish(stream)];
-		const current = isContinued ? line : { time, parts: [], size: 0 };
+		const current = isContinued ? line : { time, parts: [], size: 0, ...attributesOf(record) };
 		current.parts.push(text);
 		current.size += text.length;
 		this.pending.set(stream, current);
@@ -38,10 +38,20 @@ export class LineJoiner {
 	}
 
 	private finish(stream: Stream): LogEntry {
-		const line = this.pending.get(stream) ?? { time: 0n, parts: [] };
+		const line: PendingLine = this.pending.get(stream) ?? { time: 0n, parts: [], size: 0 };
 		this.pending.delete(stream);
-		return { time: line.time, stream, data: Buffer.from(line.parts.join('')) };
+		return { time: line.time, stream, data: Buffer.from(line.parts.join('')), ...attributesOf(line) };
 	}
+}
+
+interface PendingLine extends Pick<LogRecord, 'attributes'> {
+	readonly time: bigint;
+	readonly parts: string[];
+	size: number;
+}
+
+function attributesOf({ attributes }: Pick<LogRecord, 'attributes'>): Pick<LogRecord, 'attributes'> {
+	return attributes === undefined ? {} : { attributes };
 }
 
 /** Where to begin reading for the last lines, and how many lines from there are still not wanted. */

@@ -7,6 +7,8 @@ export interface LogEntry {
 	readonly stream: Stream;
 	/** As written, with its newline if it had one. */
 	readonly data: Buffer;
+	/** What was written beside it by the log options labels, env and tag. */
+	readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface LogQuery {
