@@ -157,7 +157,7 @@ async function* withProgress(
 
 function failureOf({ descriptor, download }: LayerJob, error: unknown): unknown {
 	const what = download
-		? `Cannot pull image "${formatReference(download.reference)}": its layer ${descriptor.digest}: `
+		? `Cannot pull image "${formatReference(download.reference)}": its layer "${descriptor.digest}": `
 		: `Cannot unpack layer "${descriptor.digest}": `;
 	if (error instanceof EngineError) {
 		return new EngineError(error.code, what + shortened(error.message), { cause: error });

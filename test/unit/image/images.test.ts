@@ -303,7 +303,7 @@ describe('images', () => {
 			await assert.rejects(pull(), {
 				code: 'corrupt',
 				message:
-					/^Cannot pull image "127.0.0.1:\d+\/app:latest": its layer sha256:[a-f0-9]{64}: the name "\.\.\/\.\.\/evil" leaves the layer$/,
+					/^Cannot pull image "127.0.0.1:\d+\/app:latest": its layer "sha256:[a-f0-9]{64}": the name "\.\.\/\.\.\/evil" leaves the layer$/,
 			});
 			assert.deepEqual([names(), await files()], [[], { blobs: 0, layers: 0, other: [] }]);
 		});
