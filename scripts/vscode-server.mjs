@@ -72,7 +72,9 @@ export async function startServer(options) {
 	};
 }
 
-/** The server finds its modules by walking up, but the workbench fetches these two from beside `out`. */
+const terminalAddons = ['clipboard', 'image', 'ligatures', 'progress', 'search', 'serialize', 'unicode11', 'webgl'];
+
+/** The server finds its modules by walking up, but the workbench fetches these from beside `out`. */
 function prepareServer() {
 	if (!fs.existsSync(serverMain)) {
 		throw new Error('Cannot start VS Code: its server is not installed (run node scripts/setup.mjs)');
@@ -80,10 +82,12 @@ function prepareServer() {
 	const modules = path.join(vscode, 'node_modules');
 	fs.mkdirSync(modules, { recursive: true });
 	// A link to the whole node_modules would be a loop that recursive scans of the folder never leave.
-	for (const name of ['vscode-oniguruma', 'vscode-textmate']) {
+	const terminals = ['xterm', ...terminalAddons.map((name) => `addon-${name}`)].map((name) => `@xterm/${name}`);
+	for (const name of ['vscode-oniguruma', 'vscode-textmate', ...terminals]) {
 		const link = path.join(modules, name);
 		if (!fs.existsSync(link)) {
-			fs.symlinkSync(`../../../../${name}`, link);
+			fs.mkdirSync(path.dirname(link), { recursive: true });
+			fs.symlinkSync(path.relative(path.dirname(link), path.join(modules, '../../../..', name)), link);
 		}
 	}
 }

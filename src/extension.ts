@@ -10,6 +10,7 @@ import { Logins } from './ui/logins';
 import { Scope } from './ui/scope';
 import { settings } from './ui/settings';
 import { contributeToTerminals } from './ui/terminal';
+import { Terminals } from './ui/terminals';
 import { Views } from './ui/views';
 import { VolumeSizes } from './ui/volume-sizes';
 
@@ -39,8 +40,22 @@ export function activate(context: ExtensionContext): Api {
 	own.push(logs);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
+	const terminals = new Terminals(client, model);
+	own.push(terminals);
 	own.push(
-		...registerCommands({ client, model, logins, scope, volumeSizes, logs, inspections, views, failures, log }),
+		...registerCommands({
+			client,
+			model,
+			logins,
+			scope,
+			volumeSizes,
+			logs,
+			inspections,
+			terminals,
+			views,
+			failures,
+			log,
+		}),
 	);
 	contributeToTerminals(context, log);
 	return { client, model };

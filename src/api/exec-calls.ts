@@ -18,6 +18,8 @@ export interface ExecCalls {
 	startDetached(id: string, options?: Cancel & { readonly tty?: boolean }): Promise<void>;
 	resize(id: string, size: TerminalSize, options?: Cancel): Promise<void>;
 	inspect(id: string, options?: Cancel): Promise<ExecInspect>;
+	/** SIGHUP, as when a terminal is closed; of our engine alone. */
+	hangUp(id: string): Promise<void>;
 }
 
 /** Makes the calls; see the interface. */
@@ -54,6 +56,7 @@ export function execCalls(transport: Transport): ExecCalls {
 				query: { h: rows, w: columns },
 				signal: options?.signal,
 			}),
+		hangUp: (id) => transport.done({ method: 'POST', path: `/mydocker${exec(id, '/hangup')}` }),
 		inspect: (id, options) =>
 			transport.json<ExecInspect>({ method: 'GET', path: exec(id, '/json'), signal: options?.signal }),
 	};

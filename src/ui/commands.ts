@@ -3,7 +3,8 @@ import { containersOfGroup } from './container-rows';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
 import { partOf } from './keys';
-import { removeContainers, restartContainers, startContainers, stopContainers } from './lifecycle';
+import { pauseContainers, removeContainers, restartContainers } from './lifecycle';
+import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
 import { connectContainer, createNetwork, disconnectContainer, pruneNetworks, removeNetworks } from './networks';
 import { copyAddress, openInBrowser } from './open-port';
@@ -12,6 +13,7 @@ import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pullImage } from './pull';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
+import { attachTerminals, openTerminals } from './terminals';
 import { createVolume, pruneVolumes, removeVolumes } from './volumes';
 
 type Handler = (parts: Parts, ...called: unknown[]) => unknown;
@@ -32,6 +34,10 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.start': startContainers,
 	'mydocker.container.stop': stopContainers,
 	'mydocker.container.restart': restartContainers,
+	'mydocker.container.pause': pauseContainers,
+	'mydocker.container.unpause': unpauseContainers,
+	'mydocker.container.openTerminal': openTerminals,
+	'mydocker.container.attachTerminal': attachTerminals,
 	'mydocker.container.logs': showLogs,
 	'mydocker.container.inspect': inspectContainer,
 	'mydocker.container.copyId': copyContainerId,

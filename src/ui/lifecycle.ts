@@ -42,6 +42,32 @@ export async function restartContainers(
 	await forEach(ids, (id) => model.act(id, () => client.containers.restart(id)));
 }
 
+/** Pause Container. */
+export async function pauseContainers(
+	{ client, model }: Pick<Parts, 'client' | 'model'>,
+	...called: unknown[]
+): Promise<void> {
+	const ids = await containersFor(model, called, {
+		title: l10n.t('Pause Container'),
+		none: l10n.t('No container is running.'),
+		fits: (row) => row.state === 'running',
+	});
+	await forEach(ids, (id) => model.act(id, () => client.containers.pause(id)));
+}
+
+/** Unpause Container. */
+export async function unpauseContainers(
+	{ client, model }: Pick<Parts, 'client' | 'model'>,
+	...called: unknown[]
+): Promise<void> {
+	const ids = await containersFor(model, called, {
+		title: l10n.t('Unpause Container'),
+		none: l10n.t('No container is paused.'),
+		fits: (row) => row.state === 'paused',
+	});
+	await forEach(ids, (id) => model.act(id, () => client.containers.unpause(id)));
+}
+
 /** Remove Container…: asks once, says what goes; a running container is stopped first, and the button says so. */
 export async function removeContainers(
 	{ client, model }: Pick<Parts, 'client' | 'model'>,

@@ -6,6 +6,7 @@ import type { Logs } from './logs';
 import type { Model } from './model';
 import type { Logins } from './logins';
 import type { Scope } from './scope';
+import type { Terminals } from './terminals';
 import type { Views } from './views';
 import type { VolumeSizes } from './volume-sizes';
 
@@ -18,6 +19,7 @@ export interface Parts {
 	readonly volumeSizes: VolumeSizes;
 	readonly logs: Logs;
 	readonly inspections: Inspections;
+	readonly terminals: Terminals;
 	readonly views: Views;
 	readonly failures: Failures;
 	readonly log: LogOutputChannel;

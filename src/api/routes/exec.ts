@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import type { ExecOptions } from '../../core/container/exec-process';
 import { EngineError } from '../../core/errors';
 import { parseSize, requestedSize } from '../console-size';
@@ -14,6 +15,7 @@ export const execRoutes: readonly Route[] = [
 	route('POST', '/exec/{id}/start', start),
 	route('POST', '/exec/{id}/resize', resize),
 	route('GET', '/exec/{id}/json', inspect),
+	route('POST', '/mydocker/exec/{id}/hangup', hangUp),
 ];
 
 async function create(request: ApiRequest): Promise<void> {
@@ -85,6 +87,12 @@ async function resize(request: ApiRequest): Promise<void> {
 	}
 	await exec.resize(size);
 	request.empty(200);
+}
+
+/** The person behind the terminal is gone for good: docker has no call for it. */
+function hangUp(request: ApiRequest): void {
+	request.core.containers.execs.get(request.parameter('id')).kill(os.constants.signals.SIGHUP);
+	request.empty();
 }
 
 function inspect(request: ApiRequest): void {

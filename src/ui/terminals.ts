@@ -1,0 +1,228 @@
+import { StringDecoder } from 'node:string_decoder';
+import { EventEmitter, l10n, TerminalProfile, ThemeIcon, window } from 'vscode';
+import type { Disposable, Pseudoterminal, TerminalDimensions } from 'vscode';
+import type { Attachment, Client, TerminalSize } from '../api/client';
+import { Notice, sentence } from './failure';
+import type { Model } from './model';
+import type { Parts } from './parts';
+import { containersFor } from './pick';
+
+/** The best that a container has is opened. */
+const SHELLS = ['bash', 'zsh', 'fish', 'ash', 'sh'];
+
+/** What a terminal shows: a process's streams, and what goes with them. */
+interface Line {
+	readonly attachment: Attachment;
+	readonly resize: (size: TerminalSize) => Promise<void>;
+	/** Undefined while it runs on. */
+	readonly exitCode: () => Promise<number | undefined>;
+	/** The person has closed the terminal. */
+	readonly hangUp: () => void;
+}
+
+/** A terminal of VS Code on a line to a container; no program is started for it on this side. */
+class ContainerTerminal implements Pseudoterminal {
+	private readonly writes = new EventEmitter<string>();
+	private readonly closes = new EventEmitter<number | undefined>();
+	readonly onDidWrite = this.writes.event;
+	readonly onDidClose = this.closes.event as NonNullable<Pseudoterminal['onDidClose']>;
+	private readonly decoder = new StringDecoder('utf8');
+	private line: Promise<Line> | undefined;
+	private isClosed = false;
+
+	constructor(private readonly connect: (size: TerminalSize | undefined) => Promise<Line>) {}
+
+	open(dimensions: TerminalDimensions | undefined): void {
+		this.line = this.connect(dimensions);
+		this.show(this.line).catch((error: unknown) => {
+			this.end(`\r\n\x1b[31m${sentence(error)}\x1b[0m\r\n`, 1);
+		});
+	}
+
+	close(): void {
+		this.isClosed = true;
+		this.line?.then(
+			({ attachment, hangUp }) => {
+				hangUp();
+				attachment.close();
+			},
+			() => {
+				// Told when it was shown.
+			},
+		);
+	}
+
+	handleInput(text: string): void {
+		this.line
+			?.then(({ attachment }) => attachment.write(Buffer.from(text)))
+			.catch(() => {
+				// It has ended; the output tells.
+			});
+	}
+
+	setDimensions(dimensions: TerminalDimensions): void {
+		this.line
+			?.then(({ resize }) => resize(dimensions))
+			.catch(() => {
+				// It has ended, and needs no size.
+			});
+	}
+
+	private async show(opening: Promise<Line>): Promise<void> {
+		const line = await opening;
+		for await (const { data } of line.attachment.output) {
+			this.writes.fire(this.decoder.write(data));
+		}
+		const code = this.isClosed ? undefined : await line.exitCode();
+		// VS Code closes a terminal whose process ended well, and shows the code of any other.
+		this.end('', code === 0 ? undefined : code);
+	}
+
+	private end(text: string, code: number | undefined): void {
+		this.writes.fire(text);
+		this.closes.fire(code);
+	}
+}
+
+/** Terminals in containers: shells of their own, and what containers show on theirs. */
+export class Terminals implements Disposable {
+	/** By image: containers of one image have the same shells. */
+	private readonly shells = new Map<string, string>();
+	private readonly profile: Disposable;
+
+	constructor(
+		private readonly client: Client,
+		private readonly model: Model,
+	) {
+		this.profile = window.registerTerminalProfileProvider('mydocker.container', {
+			provideTerminalProfile: async () => {
+				const [id] = await runningContainers(this.model, [], l10n.t('Open Terminal'));
+				return id === undefined ? undefined : new TerminalProfile(this.shellOptions(id));
+			},
+		});
+	}
+
+	dispose(): void {
+		this.profile.dispose();
+	}
+
+	openShell(id: string): void {
+		window.createTerminal(this.shellOptions(id)).show();
+	}
+
+	attach(id: string): void {
+		const pty = new ContainerTerminal((size) => this.attachLine(id, size));
+		window.createTerminal({ name: this.nameOf(id), iconPath: new ThemeIcon('plug'), pty }).show();
+	}
+
+	private shellOptions(id: string): { name: string; iconPath: ThemeIcon; pty: Pseudoterminal } {
+		const pty = new ContainerTerminal((size) => this.shellLine(id, size));
+		return { name: this.nameOf(id), iconPath: new ThemeIcon('terminal'), pty };
+	}
+
+	private nameOf(id: string): string {
+		return this.model.container(id)?.name ?? id.slice(0, 12);
+	}
+
+	private async shellLine(container: string, size: TerminalSize | undefined): Promise<Line> {
+		const { execs } = this.client;
+		const shell = await this.shellOf(container);
+		const id = await execs.create(container, {
+			...{ Cmd: [shell], Tty: true, AttachStdin: true, AttachStdout: true, AttachStderr: true },
+		});
+		const attachment = await execs.start(id, { tty: true, ...(size === undefined ? {} : { size }) });
+		if (size !== undefined) {
+			// Engines before API 1.42 take no size at the start.
+			await execs.resize(id, size).catch(() => undefined);
+		}
+		return {
+			attachment,
+			resize: (next) => execs.resize(id, next),
+			exitCode: async () => (await execs.inspect(id)).ExitCode ?? undefined,
+			hangUp: () => {
+				// Only our engine can; with another the shell stays, as after `docker exec`.
+				execs.hangUp(id).catch(() => undefined);
+			},
+		};
+	}
+
+	private async attachLine(id: string, size: TerminalSize | undefined): Promise<Line> {
+		const { containers } = this.client;
+		const { Config } = await containers.inspect(id);
+		const attachment = await containers.attach(id, { stdin: Config.OpenStdin === true, logs: true });
+		const resize = async (next: TerminalSize): Promise<void> => {
+			if (Config.Tty === true) {
+				await containers.resize(id, next);
+			}
+		};
+		if (size !== undefined) {
+			await resize(size);
+		}
+		return {
+			attachment: Config.Tty === true ? attachment : withCarriageReturns(attachment),
+			resize,
+			exitCode: async () => {
+				const { State } = await containers.inspect(id);
+				return State.Running ? undefined : State.ExitCode;
+			},
+			hangUp: () => {
+				// The container goes on.
+			},
+		};
+	}
+
+	/** The best shell of a container, looked for once an image. */
+	private async shellOf(container: string): Promise<string> {
+		const image = this.model.container(container)?.imageId ?? container;
+		const known = this.shells.get(image);
+		if (known !== undefined) {
+			return known;
+		}
+		const { execs } = this.client;
+		const search = `for shell in ${SHELLS.join(' ')}; do command -v $shell && exit; done; exit 1`;
+		const id = await execs.create(container, { Cmd: ['sh', '-c', search], AttachStdout: true });
+		let found = '';
+		for await (const { data } of (await execs.start(id, { tty: false })).output) {
+			found += data.toString();
+		}
+		if ((await execs.inspect(id)).ExitCode !== 0) {
+			throw new Notice(l10n.t('There is no shell in this container.'));
+		}
+		this.shells.set(image, found.trim());
+		return found.trim();
+	}
+}
+
+/** Without a terminal in between, nobody else turns the ends of lines into what a terminal needs. */
+function withCarriageReturns(attachment: Attachment): Attachment {
+	async function* converted(): Attachment['output'] extends AsyncIterable<infer Chunk>
+		? AsyncGenerator<Chunk>
+		: never {
+		for await (const { stream, data } of attachment.output) {
+			yield { stream, data: Buffer.from(data.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1') };
+		}
+	}
+	return { ...attachment, output: converted() };
+}
+
+async function runningContainers(model: Model, called: readonly unknown[], title: string): Promise<string[]> {
+	return containersFor(model, called, {
+		title,
+		none: l10n.t('No container is running.'),
+		fits: (row) => row.state === 'running',
+	});
+}
+
+/** Open Terminal: a shell in each container. */
+export async function openTerminals({ model, terminals }: Parts, ...called: unknown[]): Promise<void> {
+	for (const id of await runningContainers(model, called, l10n.t('Open Terminal'))) {
+		terminals.openShell(id);
+	}
+}
+
+/** Attach Terminal: what the container itself shows and reads. */
+export async function attachTerminals({ model, terminals }: Parts, ...called: unknown[]): Promise<void> {
+	for (const id of await runningContainers(model, called, l10n.t('Attach Terminal'))) {
+		terminals.attach(id);
+	}
+}
