@@ -1,3 +1,5 @@
+import { containerArchiveCalls, imageArchiveCalls } from './image-archive-calls';
+import type { ContainerArchiveCalls, ImageArchiveCalls } from './image-archive-calls';
 import { archiveCalls, type Archive } from './archive';
 import type { IncomingMessage } from 'node:http';
 import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
@@ -71,7 +73,7 @@ export interface Client {
 		options: Cancel & { readonly since?: string; readonly until?: string; readonly filters?: Filters },
 	): AsyncIterable<EventMessage>;
 
-	readonly images: {
+	readonly images: ImageArchiveCalls & {
 		list(options?: Cancel & { readonly all?: boolean; readonly filters?: Filters }): Promise<ImageSummary[]>;
 		inspect(name: string, options?: Cancel): Promise<ImageInspect>;
 		/** Progress lines as they come; throws ApiError when the pull fails. Aborting cancels the pull in the engine. */
@@ -93,7 +95,7 @@ export interface Client {
 
 	readonly registries: RegistryCalls;
 
-	readonly containers: {
+	readonly containers: ContainerArchiveCalls & {
 		list(
 			options?: Cancel & { readonly all?: boolean; readonly filters?: Filters; readonly limit?: number },
 		): Promise<ContainerSummary[]>;
@@ -192,9 +194,9 @@ export function createClient(connect: (signal?: AbortSignal) => Promise<string>,
 		diskUsage: (options) =>
 			transport.json<DiskUsage>({ method: 'GET', path: '/system/df', signal: options?.signal }),
 		events: (options) => events(transport, options),
-		images: imageCalls(transport, context),
+		images: { ...imageCalls(transport, context), ...imageArchiveCalls(transport) },
 		registries: registryCalls(transport, context),
-		containers: containerCalls(transport),
+		containers: { ...containerCalls(transport), ...containerArchiveCalls(transport) },
 		execs: execCalls(transport),
 		networks: networkCalls(transport),
 		volumes: volumeCalls(transport),
@@ -230,7 +232,10 @@ async function* events(
 	}
 }
 
-function imageCalls(transport: Transport, context: RegistryContext | undefined): Client['images'] {
+function imageCalls(
+	transport: Transport,
+	context: RegistryContext | undefined,
+): Omit<Client['images'], keyof ImageArchiveCalls> {
 	const image = (name: string) => `/images/${encodeName(name)}`;
 	return {
 		list: (options) =>
@@ -321,7 +326,7 @@ async function* progressOf(
 	}
 }
 
-function containerCalls(transport: Transport): Client['containers'] {
+function containerCalls(transport: Transport): Omit<Client['containers'], keyof ContainerArchiveCalls> {
 	const container = (id: string, verb = '') => `/containers/${encodeURIComponent(id)}${verb}`;
 	return {
 		list: (options) =>

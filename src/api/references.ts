@@ -27,3 +27,11 @@ export function registryOf(reference: string): { readonly registry: string; read
 	const isOfficial = registry === 'docker.io' && !repository.includes('/');
 	return { registry, name: `${registry}/${isOfficial ? 'library/' : ''}${repository}` };
 }
+
+/** "repository" and "tag" or "sha256:…", as the API gives them, in one text. */
+export function joinReference(repository: string, tagOrDigest: string | undefined): string {
+	if (tagOrDigest === undefined) {
+		return repository;
+	}
+	return `${repository}${tagOrDigest.includes(':') ? '@' : ':'}${tagOrDigest}`;
+}

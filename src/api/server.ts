@@ -7,6 +7,7 @@ import { ApiRequest, takeBody } from './request';
 import type { Core } from './request';
 import { API_VERSION, findRoute, MINIMUM_API_VERSION, splitVersion } from './route';
 import type { Route } from './route';
+import { imageArchiveRoutes } from './routes/image-archives';
 import { archiveRoutes } from './routes/archive';
 import { containerRoutes } from './routes/containers';
 import { execRoutes } from './routes/exec';
@@ -32,6 +33,7 @@ const ROUTES: readonly Route[] = [
 	...archiveRoutes,
 	...updateRoutes,
 	...processRoutes,
+	...imageArchiveRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...swarmRoutes,

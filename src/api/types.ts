@@ -101,6 +101,8 @@ export interface ImageDeleteItem {
 /** One line of a progress stream (POST /images/create). */
 export interface ProgressMessage {
 	readonly status?: string;
+	/** A line of a load or a build, with its end. */
+	readonly stream?: string;
 	/** Short layer id, or the tag on the first line. */
 	readonly id?: string;
 	/** Bytes. */
@@ -385,6 +387,7 @@ export interface DiskUsage {
 	/** With SizeRw and SizeRootFs. */
 	readonly Containers: readonly ContainerSummary[] | null;
 	readonly Volumes: readonly VolumeJson[] | null;
+	readonly BuildCache?: readonly { readonly Size: number }[] | null;
 }
 
 /** Body of POST /volumes/create. */

@@ -28,6 +28,11 @@ const objectFormat = text('-f, --format', 'string', "Format output: 'json', or a
 const signal = text('-s, --signal', 'string', 'Signal to send to the container');
 const timeout = integer('-t, --timeout', 'Seconds to wait before killing the container');
 const containers = 'CONTAINER [CONTAINER...]';
+const pruneFlags = {
+	dryRun: toggle('--dry-run', 'Only show what would be removed'),
+	filter: { ...filters('Provide filter values (such as "until=<timestamp>")'), spelling: '--filter' },
+	force: toggle('-f, --force', 'Accepted for compatibility: nothing is asked'),
+};
 
 /**
  * Every command. A new one costs a row here and a function in the file of its noun; `mydocker --help`, aliases and
@@ -357,6 +362,114 @@ export const rows = [
 			quiet: toggle('-q, --quiet', 'Suppress progress output during copy'),
 		},
 		load: async () => (await import('./copy')).copy,
+	}),
+	row({
+		names: ['container diff', 'diff'],
+		usage: 'CONTAINER',
+		summary: "Inspect changes to files or directories on a container's filesystem",
+		operands: exactly(1),
+		flags: {},
+		load: async () => (await import('./archives')).diff,
+	}),
+	row({
+		names: ['container export', 'export'],
+		usage: '[OPTIONS] CONTAINER',
+		summary: "Export a container's filesystem as a tar archive",
+		operands: exactly(1),
+		flags: { output: text('-o, --output', 'string', 'Write to a file, instead of STDOUT') },
+		load: async () => (await import('./archives')).exportContainer,
+	}),
+	row({
+		names: ['container commit', 'commit'],
+		usage: '[OPTIONS] CONTAINER [REPOSITORY[:TAG]]',
+		summary: "Create a new image from a container's changes",
+		operands: { least: 1, most: 2 },
+		flags: {
+			author: text('-a, --author', 'string', 'Author (such as "John Hannibal Smith <hannibal@a-team.com>")'),
+			change: list('-c, --change', 'list', 'Apply Dockerfile instruction to the created image'),
+			message: text('-m, --message', 'string', 'Commit message'),
+			pause: toggle('-p, --pause', 'Pause container during commit (default true)', true),
+		},
+		load: async () => (await import('./archives')).commit,
+	}),
+	row({
+		names: ['container prune'],
+		usage: '[OPTIONS]',
+		summary: 'Remove all stopped containers',
+		operands: none,
+		flags: pruneFlags,
+		load: async () => (await import('./prune')).pruneContainers,
+	}),
+	row({
+		names: ['image prune'],
+		usage: '[OPTIONS]',
+		summary: 'Remove unused images',
+		operands: none,
+		flags: { ...pruneFlags, all: toggle('-a, --all', 'Remove all unused images, not just dangling ones') },
+		load: async () => (await import('./prune')).pruneImages,
+	}),
+	row({
+		names: ['image history', 'history'],
+		usage: '[OPTIONS] IMAGE',
+		summary: 'Show the history of an image',
+		operands: exactly(1),
+		flags: {
+			format,
+			human: toggle('-H, --human', 'Print sizes and dates in human readable format (default true)', true),
+			noTrunc: toggle('--no-trunc', "Don't truncate output"),
+			quiet: toggle('-q, --quiet', 'Only show image IDs'),
+		},
+		load: async () => (await import('./archives')).history,
+	}),
+	row({
+		names: ['image save', 'save'],
+		usage: '[OPTIONS] IMAGE [IMAGE...]',
+		summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
+		operands: oneOrMore,
+		flags: { output: text('-o, --output', 'string', 'Write to a file, instead of STDOUT') },
+		load: async () => (await import('./archives')).save,
+	}),
+	row({
+		names: ['image load', 'load'],
+		usage: '[OPTIONS]',
+		summary: 'Load an image from a tar archive or STDIN',
+		operands: none,
+		flags: {
+			input: text('-i, --input', 'string', 'Read from tar archive file, instead of STDIN'),
+			quiet: toggle('-q, --quiet', 'Suppress the load output'),
+		},
+		load: async () => (await import('./archives')).load,
+	}),
+	row({
+		names: ['image import', 'import'],
+		usage: '[OPTIONS] file|- [REPOSITORY[:TAG]]',
+		summary: 'Import the contents from a tarball to create a filesystem image',
+		operands: { least: 1, most: 2 },
+		flags: {
+			change: list('-c, --change', 'list', 'Apply Dockerfile instruction to the created image'),
+			message: text('-m, --message', 'string', 'Set commit message for imported image'),
+		},
+		load: async () => (await import('./archives')).importImage,
+	}),
+	row({
+		names: ['system df'],
+		usage: '[OPTIONS]',
+		summary: 'Show disk usage',
+		operands: none,
+		flags: { format, verbose: toggle('-v, --verbose', 'Show detailed information on space usage') },
+		load: async () => (await import('./prune')).diskUsage,
+	}),
+	row({
+		names: ['system prune'],
+		usage: '[OPTIONS]',
+		summary: 'Remove unused data',
+		operands: none,
+		flags: {
+			...pruneFlags,
+			all: toggle('-a, --all', 'Remove all unused images, not just dangling ones'),
+			volumes: toggle('--volumes', 'Prune anonymous volumes'),
+		},
+		load: async () => (await import('./prune')).pruneSystem,
 	}),
 	row({
 		names: ['container port', 'port'],

@@ -2,16 +2,27 @@
 import { parentPort } from 'node:worker_threads';
 import { unpackJob } from './files/archive';
 import type { UnpackJob } from './files/archive';
+import { absorb } from './image/absorb';
+import type { AbsorbJob } from './image/absorb';
+import { spread } from './image/spread';
+import type { SpreadJob } from './image/spread';
 import { serveJob } from './job-thread';
 import type { JobContext } from './job-thread';
 
 /** What the engine sends; `kind` names the work. */
-export type Job = UnpackJob;
+export type Job = UnpackJob | AbsorbJob | SpreadJob;
 
 if (parentPort) {
 	serveJob(parentPort, (job, context) => perform(job as Job, context));
 }
 
 function perform(job: Job, context: JobContext): Promise<unknown> {
-	return unpackJob(job, { ...context, isSharedThread: false });
+	switch (job.kind) {
+		case 'unpack':
+			return unpackJob(job, { ...context, isSharedThread: false });
+		case 'absorb':
+			return absorb(job, context);
+		case 'spread':
+			return spread(job, context);
+	}
 }

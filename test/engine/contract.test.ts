@@ -3,6 +3,7 @@ import { containerCases } from './containers';
 import { apiCases } from './api';
 import { execCases } from './exec';
 import { copyCases } from './copy';
+import { imageArchiveCases } from './image-archives';
 import { imageCases } from './images';
 import { healthCases } from './health';
 import { logCases } from './logs';
@@ -98,6 +99,7 @@ describe('engine contract', () => {
 			logCases(() => subject);
 			volumeCases(() => subject);
 			copyCases(() => subject);
+			imageArchiveCases(() => subject);
 			apiCases(() => subject);
 			restartPolicyCases(() => subject);
 			statsCases(() => subject);

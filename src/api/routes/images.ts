@@ -5,8 +5,9 @@ import type { Image, Platform } from '../../core/types';
 import { booleanFilter, globToRegExp, hasLabels } from '../filters';
 import type { FilterValues } from '../filters';
 import { ProgressWriter } from '../progress';
-import { splitReference } from '../references';
+import { joinReference, splitReference } from '../references';
 import { registryOptions } from '../registry-headers';
+import { importFromBody } from './image-archives';
 import type { ApiRequest } from '../request';
 import { route } from '../route';
 import type { Route } from '../route';
@@ -29,7 +30,8 @@ export const imageRoutes: readonly Route[] = [
 async function create(request: ApiRequest): Promise<void> {
 	const name = request.text('fromImage');
 	if (name === undefined) {
-		throw new EngineError('unsupported', 'Cannot import image: only pulling (fromImage) is supported yet');
+		await importFromBody(request);
+		return;
 	}
 	const platform = parsePlatform(request.text('platform'));
 	const { auth, settings } = registryOptions(request);
@@ -133,14 +135,6 @@ function remove(request: ApiRequest): void {
 			...(deleted === undefined ? {} : { Deleted: deleted }),
 		})),
 	);
-}
-
-/** "repository" and "tag" or "sha256:…", as the API gives them, in one text. */
-function joinReference(repository: string, tagOrDigest: string | undefined): string {
-	if (tagOrDigest === undefined) {
-		return repository;
-	}
-	return `${repository}${tagOrDigest.includes(':') ? '@' : ':'}${tagOrDigest}`;
 }
 
 /** "linux/arm64/v8", "arm64": docker takes one word for the architecture or the system. */

@@ -27,6 +27,8 @@ import { checkName, generateName } from './names';
 import { checkAttachable, checkPausable, checkPaused, isFrozen } from './pause';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
+import { containerChanges, type Change } from './changes';
+import { treeSize } from '../volume/tree';
 import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root';
 import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
@@ -524,6 +526,38 @@ export class Containers {
 			stopped: () => this.stoppedRoot(entry, view),
 		};
 		return withRoot(source, work);
+	}
+
+	/** What the container has changed of its image. */
+	async changes(nameOrId: string, signal: AbortSignal): Promise<Change[]> {
+		const { record, folder } = this.entry(nameOrId);
+		await this.options.images.unpack(record.image_id);
+		return containerChanges(folder.upper, this.options.images.lowerDirectories(record.image_id), signal);
+	}
+
+	/** Gives the folder of what the container has written to `work`; with `isToPause` its processes stand still meanwhile. */
+	async withUpper<T>(
+		nameOrId: string,
+		isToPause: boolean,
+		work: (record: Container, upper: string) => Promise<T>,
+	): Promise<T> {
+		const { record, folder } = this.entry(nameOrId);
+		const isPaused = isToPause && record.status === 'running';
+		if (isPaused) {
+			await this.options.runtime.setPaused(record.id, true);
+		}
+		try {
+			return await work(record, folder.upper);
+		} finally {
+			if (isPaused && this.entries.get(record.id)?.record.process !== null) {
+				await this.options.runtime.setPaused(record.id, false);
+			}
+		}
+	}
+
+	/** Bytes of what the container has written, as `du` counts them. */
+	async size(nameOrId: string, signal?: AbortSignal): Promise<number> {
+		return treeSize(this.entry(nameOrId).folder.upper, { prefix: [], signal });
 	}
 
 	/** Tells listeners of something that was done to a container from outside of this class. */

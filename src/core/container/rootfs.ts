@@ -47,6 +47,32 @@ export function resolveRootPath(layers: readonly string[], file: string): string
 	return `/${resolved.join('/')}`;
 }
 
+/** What a path is in the layers; links on the way are not followed. */
+export function statInLayers(layers: readonly string[], file: string): fs.Stats | undefined {
+	return findEntry(layers, split(file))?.stat;
+}
+
+/** Names in a folder of the layers. */
+export function namesInLayers(layers: readonly string[], folder: string): string[] {
+	const names = new Set<string>();
+	const hidden = new Set<string>();
+	for (const layer of layers) {
+		const place = path.join(layer, ...split(folder));
+		if (lstat(place)?.isDirectory() !== true) {
+			continue;
+		}
+		for (const name of fs.readdirSync(place)) {
+			const stat = lstat(path.join(place, name));
+			if (stat !== undefined && isWhiteout(stat)) {
+				hidden.add(name);
+			} else if (!hidden.has(name)) {
+				names.add(name);
+			}
+		}
+	}
+	return [...names];
+}
+
 function findEntry(
 	layers: readonly string[],
 	names: readonly string[],

@@ -118,6 +118,12 @@ export function packPath(tree: Tree, path: string, owner: string, signal: AbortS
 	return tarOutput(folder.descriptor, { rename, file: '.', without, signal });
 }
 
+/** A tar stream of a whole root file system, as `docker export` gives it; holes of files stay holes. */
+export function packRoot(tree: Tree, signal: AbortSignal): AsyncGenerator<Buffer> {
+	const rename = ['--sparse', '--transform=s,^\\./\\(.\\),\\1,rhS'];
+	return tarOutput(tree.root.descriptor, { rename, file: '.', without: [], signal });
+}
+
 /** Of a running container these are no files of anybody, have no end, or cannot be read. */
 const KERNEL_FILES = ['--anchored', '--exclude=./proc/*', '--exclude=./sys/*'];
 

@@ -6,12 +6,14 @@ import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
 import type { Store } from '../store';
 import type { Image, Platform } from '../types';
+import { Assembly } from './assembly';
+import type { NewImage, SavedImage, StoredLayer } from './assembly';
 import { Blobs } from './blobs';
 import type { RegistryAuth } from './credentials';
 import { familiarTag, isImage, recordKey, repositoryOf } from './image-records';
 import type { TagName } from './image-records';
 import { Layers } from './layers';
-import { chainIds, parseDiffIds } from './manifest';
+import { chainIds, parseConfiguration, parseDiffIds } from './manifest';
 import type { Descriptor } from './manifest';
 import { readManifest, resolveImage } from './pull';
 import type { ResolvedImage, StoredManifest } from './pull';
@@ -304,6 +306,110 @@ export class Images {
 				this.emit('push', image, formatReference(reference), familiarName(normalizedName(reference)));
 			},
 		};
+	}
+
+	/** Makes images of layers that no registry gave (assembly.ts). What `work` brings in stays while it goes on. */
+	async assemble<T>(work: (assembly: Assembly) => Promise<T>): Promise<T> {
+		const assembly = new Assembly({
+			...{ root: this.options.root, blobs: this.blobs, layers: this.layers },
+			worker: path.join(__dirname, 'worker.js'),
+			save: (image) => this.saveAssembled(image),
+			tag: (image, name) => {
+				this.point(name, this.names(image.id)[0] ?? image, []);
+				this.writeIndex();
+				this.emit('tag', image, image.id, familiarTag(name));
+			},
+		});
+		this.leases.add(assembly);
+		try {
+			return await work(assembly);
+		} finally {
+			this.leases.delete(assembly);
+			this.collect();
+			this.layers.syncInBackground();
+		}
+	}
+
+	/** The configuration of an image as it is written, and its layers; for history and for images made from it. */
+	parts(imageId: string): {
+		readonly configuration: Readonly<Record<string, unknown>>;
+		readonly layers: readonly (StoredLayer & { readonly size: number })[];
+	} {
+		const bytes = this.blobs.read(imageId);
+		const stored = this.manifests.get(this.names(imageId)[0]?.digest ?? '');
+		if (!bytes || !stored) {
+			throw new EngineError('conflict', `the image ${imageId} has been removed or is damaged; pull it again`);
+		}
+		const { diffIds } = parseConfiguration(bytes, stored.manifest);
+		return {
+			configuration: JSON.parse(bytes.toString()) as Record<string, unknown>,
+			layers: stored.manifest.layers.map((descriptor, index) => {
+				const diffId = diffIds[index] ?? '';
+				return { descriptor, diffId, size: this.layers.get(diffId)?.size ?? 0 };
+			}),
+		};
+	}
+
+	/** "repository[:tag]" as a name to give; docker's errors. */
+	tagName(text: string): TagName {
+		const reference = withDefaultTag(parseReference(text));
+		if (reference.digest !== undefined || reference.tag === undefined) {
+			throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
+		}
+		return { name: normalizedName(reference), tag: reference.tag };
+	}
+
+	/** What of the named images goes into an archive, held until `work` is done. */
+	async saving<T>(names: readonly string[], work: (saved: readonly SavedImage[]) => Promise<T>): Promise<T> {
+		const saved = new Map<string, { image: Image; names: TagName[] }>();
+		for (const text of names) {
+			const image = this.get(text);
+			const entry = saved.get(image.id) ?? { image, names: [] };
+			saved.set(image.id, entry);
+			if (this.findByName(text) && image.tag !== '') {
+				entry.names.push({ name: image.name, tag: image.tag });
+			}
+		}
+		const lease = { blobs: [] as string[], layers: [] as string[] };
+		const list = [...saved.values()].map(({ image, names: given }) => {
+			const stored = this.manifests.get(image.digest);
+			const blobs = stored && [stored.descriptor, stored.manifest.config, ...stored.manifest.layers];
+			const lost = blobs?.find((descriptor) => !this.blobs.has(descriptor));
+			if (!stored || !blobs || lost) {
+				throw new EngineError('corrupt', `Cannot save image "${image.id}": a part is missing; pull it again`);
+			}
+			lease.blobs.push(...blobs.map(({ digest }) => digest));
+			return { image, descriptor: stored.descriptor, manifest: stored.manifest, names: given };
+		});
+		this.leases.add(lease);
+		try {
+			return await work(list);
+		} finally {
+			this.leases.delete(lease);
+			this.collect();
+		}
+	}
+
+	private saveAssembled({ configuration, configurationBytes, descriptor, manifest, bytes }: NewImage): Image {
+		const known = this.names(manifest.config.digest)[0];
+		if (known) {
+			return known; // with the manifest that it came with first
+		}
+		this.blobs.write(configurationBytes);
+		this.blobs.write(bytes);
+		this.blobs.sync();
+		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes });
+		const record: Image = {
+			...{ id: manifest.config.digest, name: '', tag: '', layers: configuration.diffIds },
+			config: configuration.config,
+			size: sum(configuration.diffIds.map((diffId) => this.layers.get(diffId)?.size ?? 0)),
+			created: configuration.created,
+			digest: descriptor.digest,
+			...{ repo_digests: [], platform: configuration.platform, pulled_at: rfc3339(nowNanoseconds()) },
+		};
+		const saved = this.setReferences(record, [], []);
+		this.writeIndex();
+		return saved;
 	}
 
 	private async holding<T>(image: Image, work: (manifest: StoredManifest) => Promise<T>): Promise<T> {

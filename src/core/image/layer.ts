@@ -23,6 +23,8 @@ export interface LayerOptions {
 	/** Give other work a turn now and then: set where this runs in a thread that also serves requests. */
 	readonly isSharedThread: boolean;
 	readonly signal?: AbortSignal;
+	/** Called with the bytes of tar so far; may throw. */
+	readonly checkProgress?: (total: number) => void;
 }
 
 export interface AppliedLayer {
@@ -58,6 +60,7 @@ export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: Laye
 			if (total > options.maxBytes) {
 				throw new EngineError('corrupt', `it unpacks to more than ${options.maxBytes} bytes`);
 			}
+			options.checkProgress?.(total);
 			hash.update(chunk);
 			reader.write(chunk);
 			if (options.isSharedThread && total - turn > TURN_BYTES) {

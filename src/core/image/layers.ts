@@ -183,6 +183,25 @@ export class Layers {
 		}
 	}
 
+	/** A folder for a job that unpacks a layer. */
+	temporaryFolder(): string {
+		return path.join(this.folder, `.tmp-${randomBytes(8).toString('hex')}`);
+	}
+
+	/** Takes the layer that a job has left in a temporary folder, and removes the rest of that. */
+	async adopt(diffId: string, temporary: string, layer: AppliedLayer): Promise<void> {
+		try {
+			this.settle(diffId, temporary, layer);
+		} finally {
+			await removeTree(temporary);
+		}
+	}
+
+	/** Removes what a job that failed has left. */
+	async dropTemporary(temporary: string): Promise<void> {
+		await removeTree(temporary);
+	}
+
 	private settle(diffId: string, temporary: string, layer: AppliedLayer): void {
 		if (this.records.has(diffId)) {
 			return; // unpacked from another blob meanwhile

@@ -1,0 +1,146 @@
+/** `docker diff`: what a container's own files change of its image. */
+import { spawn } from 'node:child_process';
+import type { BigIntStats } from 'node:fs';
+import { toolEnvironment } from '../exec';
+import { namesIn, printable, statIn, Tree } from '../files/tree';
+import type { Folder } from '../files/tree';
+import { isMountFolder, isMountPoint } from '../image/pack-upper';
+import { TarReader } from '../image/tar';
+import { namesInLayers, statInLayers } from './rootfs';
+
+/** Docker's kinds. */
+export const KINDS = { changed: 0, added: 1, deleted: 2 } as const;
+
+export interface Change {
+	readonly path: string;
+	readonly kind: 0 | 1 | 2;
+}
+
+const TURN = 500;
+
+/** The changes, sorted by path. `lowers` are the image's folders, top first; `upper` may be written in meanwhile. */
+export async function containerChanges(
+	upper: string,
+	lowers: readonly string[],
+	signal: AbortSignal,
+): Promise<Change[]> {
+	const tree = new Tree(upper);
+	try {
+		const walk = new Walk(tree, lowers, await opaqueFolders(upper, signal), signal);
+		await walk.folder(tree.root, true);
+		return walk.changes.sort((one, other) => (one.path < other.path ? -1 : 1));
+	} finally {
+		tree.close();
+	}
+}
+
+class Walk {
+	readonly changes: Change[] = [];
+	private seen = 0;
+
+	constructor(
+		private readonly tree: Tree,
+		private readonly lowers: readonly string[],
+		private readonly opaque: ReadonlySet<string>,
+		private readonly signal: AbortSignal,
+	) {}
+
+	/** Whether anything in the folder counts. `isKnown` says that the image has the folder too. */
+	async folder(folder: Folder, isKnown: boolean): Promise<boolean> {
+		const names = namesIn(folder);
+		let counted = 0;
+		for (const name of names) {
+			counted += (await this.entry(folder, name, isKnown)) ? 1 : 0;
+		}
+		if (isKnown && this.opaque.has(folder.path)) {
+			counted += this.hidden(folder, new Set(names));
+		}
+		return counted > 0 || names.length === 0;
+	}
+
+	private async entry(folder: Folder, name: string, isParentKnown: boolean): Promise<boolean> {
+		if (++this.seen % TURN === 0) {
+			await new Promise(setImmediate);
+			this.signal.throwIfAborted();
+		}
+		const stat = statIn(folder, name);
+		const path = `${folder.path === '/' ? '' : folder.path}/${name}`;
+		if (stat === undefined || (stat.isFile() && isMountPoint(path.slice(1), Number(stat.size)))) {
+			return false;
+		}
+		const lower = isParentKnown ? statInLayers(this.lowers, printable(path)) : undefined;
+		if (stat.isCharacterDevice() && stat.rdev === 0n) {
+			return lower !== undefined && this.add(path, KINDS.deleted);
+		}
+		const inner = stat.isDirectory() ? this.tree.enter(folder, name) : undefined;
+		if (inner === undefined) {
+			return this.add(path, lower === undefined ? KINDS.added : KINDS.changed);
+		}
+		try {
+			const isKnown = lower?.isDirectory() === true;
+			const hasContent = await this.folder(inner, isKnown);
+			const isForMounts = isMountFolder(path.slice(1)) && (namesIn(inner).length === 0 || !hasContent);
+			const isSame = isForMounts || (isKnown && !hasContent && isLike(stat, lower));
+			return !isSame && this.add(path, lower === undefined ? KINDS.added : KINDS.changed);
+		} finally {
+			this.tree.release(inner, folder);
+		}
+	}
+
+	/** What the image has in a folder that hides it all. */
+	private hidden(folder: Folder, names: ReadonlySet<string>): number {
+		const lost = namesInLayers(this.lowers, printable(folder.path)).filter((name) => !names.has(name));
+		for (const name of lost) {
+			this.add(`${folder.path === '/' ? '' : folder.path}/${name}`, KINDS.deleted);
+		}
+		return lost.length;
+	}
+
+	private add(path: string, kind: Change['kind']): true {
+		this.changes.push({ path: printable(path), kind });
+		return true;
+	}
+}
+
+function isLike(
+	stat: BigIntStats,
+	lower: { readonly mode: number; readonly uid: number; readonly gid: number },
+): boolean {
+	return Number(stat.mode) === lower.mode && Number(stat.uid) === lower.uid && Number(stat.gid) === lower.gid;
+}
+
+/** Overlayfs marks them by an attribute, which Node cannot read: tar lists the folders with it. */
+async function opaqueFolders(upper: string, signal: AbortSignal): Promise<Set<string>> {
+	const options = { cwd: upper, env: toolEnvironment(), signal } as const;
+	const find = spawn('find', ['.', '-type', 'd', '-print0'], { ...options, stdio: ['ignore', 'pipe', 'ignore'] });
+	const args = ['--no-recursion', '--null', '--files-from=-', '--format=posix', '--xattrs', '--xattrs-include=*'];
+	const tar = spawn('tar', [...args, '-cf', '-'], { ...options, stdio: [find.stdout, 'pipe', 'ignore'] });
+	const opaque = new Set<string>();
+	const reader = new TarReader(
+		{
+			begin: ({ name, xattrs }) => {
+				if (xattrs.has('trusted.overlay.opaque') || xattrs.has('user.overlay.opaque')) {
+					opaque.add(name.replace(/^\.\/?/, '/').replace(/(.)\/$/, '$1'));
+				}
+			},
+			data: () => undefined,
+			end: () => undefined,
+		},
+		10_000_000,
+	);
+	// Not "close", which waits for somebody to read find's output here.
+	const ended = Promise.all(
+		[find, tar].map((child) => new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))),
+	);
+	ended.catch(() => undefined);
+	try {
+		for await (const chunk of tar.stdout as AsyncIterable<Buffer>) {
+			reader.write(chunk);
+		}
+		await ended;
+		return opaque;
+	} finally {
+		find.kill('SIGKILL');
+		tar.kill('SIGKILL');
+	}
+}
