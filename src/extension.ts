@@ -2,12 +2,17 @@ import { window, type ExtensionContext, type LogOutputChannel } from 'vscode';
 import { createClient, type Client } from './api/client';
 import { connectEngine } from './api/connect';
 import { registerCommands } from './ui/commands';
+import { Doctor } from './ui/doctor';
 import { Failures, refusal } from './ui/failure';
 import { Inspections } from './ui/inspect';
+import { registerLanguageTools } from './ui/language-tools';
+import { LogEditors } from './ui/log-editor';
 import { Logs } from './ui/logs';
+import { Notices } from './ui/notices';
 import { Model } from './ui/model';
 import { Logins } from './ui/logins';
 import { Scope } from './ui/scope';
+import { StatusBar } from './ui/status-bar';
 import { settings } from './ui/settings';
 import { contributeToTerminals } from './ui/terminal';
 import { Terminals } from './ui/terminals';
@@ -34,14 +39,20 @@ export function activate(context: ExtensionContext): Api {
 	own.push(scope);
 	const volumeSizes = new VolumeSizes(client, model, log);
 	own.push(volumeSizes);
-	const views = new Views(model, scope, volumeSizes, failures);
+	const doctor = new Doctor(client, model, log);
+	own.push(doctor);
+	const views = new Views({ model, scope, volumeSizes, doctor, failures });
 	own.push(views);
 	const logs = new Logs(client, model, log);
 	own.push(logs);
+	const logEditors = new LogEditors(client, model, log);
+	own.push(logEditors);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
 	const terminals = new Terminals(client, model);
 	own.push(terminals);
+	own.push(...registerLanguageTools(client, model));
+	own.push(new Notices(model, context.globalState), new StatusBar(model));
 	own.push(
 		...registerCommands({
 			client,
@@ -49,11 +60,14 @@ export function activate(context: ExtensionContext): Api {
 			logins,
 			scope,
 			volumeSizes,
+			doctor,
 			logs,
+			logEditors,
 			inspections,
 			terminals,
 			views,
 			failures,
+			memento: context.workspaceState,
 			log,
 		}),
 	);

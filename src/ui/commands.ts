@@ -8,9 +8,11 @@ import { startContainers, stopContainers, unpauseContainers } from './lifecycle'
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
 import { connectContainer, createNetwork, disconnectContainer, pruneNetworks, removeNetworks } from './networks';
 import { copyAddress, openInBrowser } from './open-port';
+import { filterLog, openLogs, saveLog, toggleTimestamps } from './log-commands';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pullImage } from './pull';
+import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
 import { attachTerminals, openTerminals } from './terminals';
@@ -24,13 +26,14 @@ type Handler = (parts: Parts, ...called: unknown[]) => unknown;
  * asks with a picker that lists only what fits.
  */
 const table: Readonly<Record<string, Handler>> = {
-	'mydocker.image.pull': pullImage,
+	'mydocker.image.pull': (parts, ...called) => pullImage(parts, ...fromCaller(parts, called)),
 	'mydocker.image.run': runFromRow,
 	'mydocker.image.tag': tagImage,
 	'mydocker.image.inspect': inspectImage,
 	'mydocker.image.copyName': copyImageName,
 	'mydocker.image.remove': removeImages,
-	'mydocker.container.run': runContainer,
+	'mydocker.container.run': (parts, ...called) => runContainer(parts, ...fromCaller(parts, called)),
+	'mydocker.container.recreate': recreateContainer,
 	'mydocker.container.start': startContainers,
 	'mydocker.container.stop': stopContainers,
 	'mydocker.container.restart': restartContainers,
@@ -39,6 +42,10 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.openTerminal': openTerminals,
 	'mydocker.container.attachTerminal': attachTerminals,
 	'mydocker.container.logs': showLogs,
+	'mydocker.container.openLogs': openLogs,
+	'mydocker.log.filter': filterLog,
+	'mydocker.log.timestamps': toggleTimestamps,
+	'mydocker.log.save': saveLog,
 	'mydocker.container.inspect': inspectContainer,
 	'mydocker.container.copyId': copyContainerId,
 	'mydocker.container.remove': removeContainers,
@@ -54,13 +61,13 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.containers.workspaceOnly': (parts) => {
 		toggle('isWorkspaceOnly', parts);
 	},
-	'mydocker.network.create': createNetwork,
+	'mydocker.network.create': (parts, ...called) => createNetwork(parts, ...fromCaller(parts, called)),
 	'mydocker.network.inspect': inspectNetwork,
 	'mydocker.network.connect': connectContainer,
 	'mydocker.network.disconnect': disconnectContainer,
 	'mydocker.network.remove': removeNetworks,
 	'mydocker.network.prune': pruneNetworks,
-	'mydocker.volume.create': createVolume,
+	'mydocker.volume.create': (parts, ...called) => createVolume(parts, ...fromCaller(parts, called)),
 	'mydocker.volume.inspect': inspectVolume,
 	'mydocker.volume.copyName': copyVolumeName,
 	'mydocker.volume.remove': removeVolumes,
@@ -68,6 +75,8 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.registries.login': loginToRegistry,
 	'mydocker.registries.logout': logoutFromRegistry,
 	'mydocker.refresh': ({ model }) => model.reload(),
+	'mydocker.engine.doctor': ({ doctor }) => doctor.run(),
+	'mydocker.engine.copyReport': ({ doctor }) => doctor.copy(),
 	'mydocker.engine.showLog': ({ log }) => {
 		log.show();
 	},
@@ -106,6 +115,18 @@ function ungrouped({ scope, model }: Parts, called: unknown[]): unknown[] {
 		.flatMap(expand);
 	const isPlain = keys.length === 1 && keys[0] === first;
 	return isPlain ? called : [expand(first)[0] ?? first, [...new Set(keys)], ...rest];
+}
+
+/**
+ * VS Code hands a button in a view's title the row that has the focus, which has nothing to do with what is made or
+ * pulled. What another caller hands in counts.
+ */
+function fromCaller({ model, views }: Parts, called: readonly unknown[]): readonly unknown[] {
+	const [first] = called;
+	const isRow =
+		typeof first === 'string' &&
+		(views.isSelected(first) || first.includes(' ') || model.container(first)?.id === first);
+	return isRow ? [] : called;
 }
 
 /** The row's selection is no answer to the questions that a run asks. */

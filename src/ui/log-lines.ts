@@ -8,6 +8,13 @@ const LONGEST_LINE = 10_000;
 const LONGEST_KEPT = 8 * LONGEST_LINE;
 const TIMESTAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) /;
 
+/** A clean line of a log. */
+export interface LogLine {
+	/** RFC 3339; undefined when the engine gave none. */
+	readonly time: string | undefined;
+	readonly text: string;
+}
+
 interface Pending {
 	readonly decoder: StringDecoder;
 	/** The line so far, which may be cut. */
@@ -45,14 +52,24 @@ export class LogLines {
 
 	/** The complete, clean lines that `chunk` ends, each with its newline. */
 	push(chunk: OutputChunk): string {
+		return textOf(this.take(chunk));
+	}
+
+	/** What a container wrote last without a newline, at the end of a stream. */
+	end(): string {
+		return textOf(this.takeRest());
+	}
+
+	/** The complete, clean lines that `chunk` ends. */
+	take(chunk: OutputChunk): LogLine[] {
 		const pending = this.pending.get(chunk.stream) ?? { decoder: new StringDecoder('utf8'), text: '', missing: 0 };
 		this.pending.set(chunk.stream, pending);
 		const pieces = pending.decoder.write(chunk.data).split('\n');
-		let output = '';
+		const output: LogLine[] = [];
 		for (const [index, piece] of pieces.entries()) {
 			pending.text += piece;
 			if (index < pieces.length - 1) {
-				output += this.take(pending);
+				output.push(...this.finish(pending));
 				pending.text = '';
 				pending.missing = 0;
 			}
@@ -63,16 +80,18 @@ export class LogLines {
 		return output;
 	}
 
-	/** What a container wrote last without a newline, at the end of a stream. */
-	end(): string {
+	/** Like `end`, as lines. */
+	takeRest(): LogLine[] {
 		const rest = [...this.pending.values()].filter(({ text }) => text !== '');
 		this.pending.clear();
-		return rest.map((pending) => this.take(pending)).join('');
+		return rest.flatMap((pending) => this.finish(pending));
 	}
 
-	private take({ text, missing }: Pending): string {
+	private finish({ text, missing }: Pending): LogLine[] {
 		const [prefix = '', time] = TIMESTAMP.exec(text) ?? [];
-		return time !== undefined && this.isKnown(time) ? '' : `${this.clean(text.slice(prefix.length), missing)}\n`;
+		return time !== undefined && this.isKnown(time)
+			? []
+			: [{ time, text: this.clean(text.slice(prefix.length), missing) }];
 	}
 
 	private isKnown(time: string): boolean {
@@ -100,4 +119,8 @@ export class LogLines {
 		const cut = Math.max(plain.length - LONGEST_LINE, 0) + missing;
 		return cut === 0 ? plain : plain.slice(0, LONGEST_LINE) + this.tooLong(cut);
 	}
+}
+
+function textOf(lines: readonly LogLine[]): string {
+	return lines.map(({ text }) => `${text}\n`).join('');
 }

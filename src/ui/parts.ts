@@ -1,7 +1,9 @@
-import type { LogOutputChannel } from 'vscode';
+import type { LogOutputChannel, Memento } from 'vscode';
 import type { Client } from '../api/client';
+import type { Doctor } from './doctor';
 import type { Failures } from './failure';
 import type { Inspections } from './inspect';
+import type { LogEditors } from './log-editor';
 import type { Logs } from './logs';
 import type { Model } from './model';
 import type { Logins } from './logins';
@@ -18,9 +20,13 @@ export interface Parts {
 	readonly scope: Scope;
 	readonly volumeSizes: VolumeSizes;
 	readonly logs: Logs;
+	readonly logEditors: LogEditors;
+	readonly doctor: Doctor;
 	readonly inspections: Inspections;
 	readonly terminals: Terminals;
 	readonly views: Views;
 	readonly failures: Failures;
+	/** What is kept for this workspace. */
+	readonly memento: Memento;
 	readonly log: LogOutputChannel;
 }

@@ -1,44 +1,41 @@
-import { l10n, QuickPickItemKind, ThemeIcon, window, type QuickPickItem } from 'vscode';
+import { readFile } from 'node:fs/promises';
+import * as path from 'node:path';
+import { l10n, QuickPickItemKind, ThemeIcon, window, workspace, type QuickPickItem } from 'vscode';
 import { ApiError, type Client } from '../api/client';
-import type { HostConfigJson } from '../api/types';
-import { splitArguments } from './arguments';
-import { ask, BACK } from './ask';
+import type { CreateContainerBody } from '../api/types';
 import { drawImage } from './image-rows';
-import { isContainerName, suggestName } from './names';
-import type { Model } from './model';
+import { shortName, suggestName } from './names';
 import type { Parts } from './parts';
 import { loadOrThrow } from './pick';
+import { presets, recentPlans, rememberPlan, savePreset } from './presets';
 import { pullImage } from './pull';
+import { askName, editPlan, type FormContext } from './run-form';
+import { EMPTY_PLAN, parseEnvFile, planBody, readPlan, type RunPlan } from './run-plan';
+import { WORKSPACE_LABEL } from './scope';
 import { settings } from './settings';
 
-/** What a person says about a new container. */
-export interface RunChoices {
-	/** The engine makes one up when there is none. */
-	readonly name?: string;
-	/** Instead of the image's own command. */
-	readonly command?: readonly string[];
-}
-
 /**
- * Run…: asks for the image when it has none, for a name and a command unless `choices` are given, then creates and
- * starts a container and follows its log. Enter twice takes the defaults. Gives the container's id, undefined when the
- * user left.
+ * Run…: asks for the image when it has none, for a name and, in a list of which Enter takes all as it is, for the rest
+ * unless `choices` are given; then creates and starts a container and follows its log. Gives the container's id,
+ * undefined when the user left.
  */
 export async function runContainer(parts: Parts, given?: unknown, choices?: unknown): Promise<string | undefined> {
-	const { client, model, logs } = parts;
-	await loadOrThrow(model);
-	const image = typeof given === 'string' ? given : await pickImage(parts);
-	if (image === undefined) {
-		return undefined;
-	}
+	await loadOrThrow(parts.model);
 	// Without an image the arguments are VS Code's, not a caller's.
-	const chosen = typeof given === 'string' && isChoices(choices) ? choices : await askChoices(model, image);
-	if (chosen === undefined) {
-		return undefined;
-	}
-	return model.during([image], async () => {
-		const id = await createContainer(client, image, chosen);
+	const isChosen = typeof given === 'string' && typeof choices === 'object' && choices !== null;
+	const plan = isChosen
+		? readPlan({ ...choices, image: given })
+		: await askPlan(parts, typeof given === 'string' ? { ...EMPTY_PLAN, image: given } : await pickStart(parts));
+	return plan && runPlan(parts, plan);
+}
+
+/** Creates and starts what the plan says. */
+async function runPlan(parts: Parts, plan: RunPlan): Promise<string> {
+	const { client, model, logs, memento } = parts;
+	return model.during([plan.image], async () => {
+		const id = await createContainer(client, plan);
 		await client.containers.start(id);
+		await rememberPlan(memento, plan);
 		if (settings.showLogsOnRun) {
 			await logs.show(id);
 		}
@@ -46,100 +43,114 @@ export async function runContainer(parts: Parts, given?: unknown, choices?: unkn
 	});
 }
 
-/** Every port that the image exposes can be reached on this machine's loopback, and from nowhere else. */
-async function createContainer(client: Client, image: string, choices: RunChoices): Promise<string> {
-	const { Config: config } = await client.images.inspect(image);
-	const body = { Image: image, ...(choices.command?.length ? { Cmd: choices.command } : {}) };
-	const options = choices.name ? { name: choices.name } : {};
-	const bindings = loopbackBindings(Object.keys(config.ExposedPorts ?? {}));
+/** Creates a container; gives its id. */
+export async function createContainer(client: Client, plan: RunPlan): Promise<string> {
+	const { Config: config } = await client.images.inspect(plan.image);
+	const file = plan.envFile === '' ? '' : await readFile(inWorkspace(plan.envFile), 'utf8');
+	const folder = workspace.workspaceFolders?.[0]?.uri;
+	const body = planBody(plan, {
+		env: parseEnvFile(file, process.env),
+		exposed: Object.keys(config.ExposedPorts ?? {}),
+		labels: folder?.scheme === 'file' ? { [WORKSPACE_LABEL]: folder.fsPath } : {},
+	});
+	const options = plan.name === '' ? {} : { name: plan.name };
 	try {
-		const { Id: id } = await client.containers.create({ ...body, HostConfig: { PortBindings: bindings } }, options);
-		return id;
+		return (await client.containers.create(body, options)).Id;
 	} catch (error) {
 		// A machine without bridge networks: the container shares the host's, where its ports are there anyway.
-		if (error instanceof ApiError && error.code === 'unsupported') {
-			return (await client.containers.create(body, options)).Id;
+		if (error instanceof ApiError && error.code === 'unsupported' && plan.ports === undefined) {
+			return (await client.containers.create(withoutPorts(body), options)).Id;
 		}
 		throw error;
 	}
 }
 
-/** The same number on the host, or the next that is free. */
-function loopbackBindings(ports: readonly string[]): NonNullable<HostConfigJson['PortBindings']> {
-	return Object.fromEntries(
-		ports.map((port) => [port, [{ HostIp: '127.0.0.1', HostPort: `${Number.parseInt(port)}-65535` }]]),
-	);
+function withoutPorts(body: CreateContainerBody): CreateContainerBody {
+	return { ...body, ExposedPorts: {}, HostConfig: { ...body.HostConfig, PortBindings: {} } };
 }
 
-function isChoices(value: unknown): value is RunChoices {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A preset that is shared with others names files of the workspace. */
+function inWorkspace(file: string): string {
+	return path.resolve(workspace.workspaceFolders?.[0]?.uri.fsPath ?? '/', file);
 }
 
-/** An image that is here, or one that is pulled first. */
-async function pickImage(parts: Parts): Promise<string | undefined> {
+/** What the list asks about; also for a container that is made anew. */
+export async function formContext(
+	{ client, model }: Pick<Parts, 'client' | 'model'>,
+	image: string,
+	words: Pick<FormContext, 'title' | 'action' | 'except'>,
+): Promise<FormContext> {
+	const { Config: config } = await client.images.inspect(image);
+	return { ...words, model, exposed: Object.keys(config.ExposedPorts ?? {}), save: savePreset };
+}
+
+async function askPlan(parts: Parts, start: RunPlan | undefined): Promise<RunPlan | undefined> {
+	if (start === undefined) {
+		return undefined;
+	}
 	const { model } = parts;
-	const used = new Set(model.containers.map((container) => container.imageId));
-	const pullFirst: QuickPickItem = {
-		label: l10n.t('Pull another image…'),
-		iconPath: new ThemeIcon('cloud-download'),
+	const label = model.image(start.image)?.tag ?? start.image;
+	const taken = new Set(model.containers.map((row) => row.name));
+	const context = await formContext(parts, start.image, {
+		title: l10n.t('Run {0}', label),
+		action: l10n.t('Run'),
+	});
+	let plan: RunPlan = {
+		...start,
+		name: start.name === '' || taken.has(start.name) ? suggestName(start.name || label, taken) : start.name,
 	};
-	const choices = model.images.map((row) => {
+	for (;;) {
+		const named = await askName(plan, context);
+		const edited = named && (await editPlan(named, context));
+		if (edited !== 'back') {
+			return edited;
+		}
+		plan = named ?? plan;
+	}
+}
+
+interface Start extends QuickPickItem {
+	readonly plan?: RunPlan;
+}
+
+/** What was run last, a preset, an image that is here, or one that is pulled first. */
+async function pickStart(parts: Parts): Promise<RunPlan | undefined> {
+	const { model, memento } = parts;
+	const used = new Set(model.containers.map((container) => container.imageId));
+	const separator = (label: string): Start => ({ label, kind: QuickPickItemKind.Separator });
+	const item = (plan: RunPlan, label: string, icon: string): Start => ({
+		plan,
+		label,
+		description: [shortName(plan.image), plan.ports?.join(' ') ?? '', plan.command.join(' ')]
+			.filter(Boolean)
+			.join(' · '),
+		iconPath: new ThemeIcon(icon),
+	});
+	const recent = recentPlans(memento).map((plan) => item(plan, plan.name || shortName(plan.image), 'history'));
+	const saved = presets().map(({ name, plan }) => item(plan, name, 'save'));
+	const images = model.images.map((row): Start => {
 		const drawing = drawImage(row, { model, isUsed: used.has(row.id) });
 		return {
-			key: row.name,
+			plan: { ...EMPTY_PLAN, image: row.name },
 			label: drawing.label,
 			description: drawing.description,
 			iconPath: new ThemeIcon(drawing.icon),
 		};
 	});
-	const separator: QuickPickItem = { label: '', kind: QuickPickItemKind.Separator };
-	const picked = await window.showQuickPick<QuickPickItem>(
-		choices.length === 0 ? [pullFirst] : [...choices, separator, pullFirst],
+	const pullFirst: Start = { label: l10n.t('Pull another image…'), iconPath: new ThemeIcon('cloud-download') };
+	const picked = await window.showQuickPick<Start>(
+		[
+			...(saved.length > 0 ? [separator(l10n.t('Presets')), ...saved] : []),
+			...(images.length > 0 ? [separator(l10n.t('Images')), ...images] : []),
+			...(recent.length > 0 ? [separator(l10n.t('Run lately')), ...recent] : []),
+			separator(''),
+			pullFirst,
+		],
 		{ title: l10n.t('Run Container'), placeHolder: l10n.t('Image to run'), matchOnDescription: true },
 	);
 	if (picked === pullFirst) {
-		return pullImage(parts);
+		const image = await pullImage(parts);
+		return image === undefined ? undefined : { ...EMPTY_PLAN, image };
 	}
-	return picked === undefined || !('key' in picked) ? undefined : String(picked.key);
-}
-
-async function askChoices(model: Model, image: string): Promise<RunChoices | undefined> {
-	const label = model.image(image)?.tag ?? image;
-	const title = l10n.t('Run {0}', label);
-	const taken = new Set(model.containers.map((row) => row.name));
-	let name = suggestName(label, taken);
-	for (;;) {
-		const answer = await ask({
-			title,
-			step: [1, 2],
-			prompt: l10n.t('Name of the container, or nothing for a made-up one'),
-			value: name,
-			check: (value, isFinal) => nameMessage(value, taken, isFinal),
-		});
-		if (typeof answer !== 'string') {
-			return undefined;
-		}
-		name = answer;
-		const command = await ask({
-			title,
-			step: [2, 2],
-			prompt: l10n.t('Command, or nothing for the one of the image'),
-			placeholder: l10n.t('for example: sh -c "echo hello"'),
-			check: (value, isFinal) =>
-				isFinal && splitArguments(value) === undefined ? l10n.t('A quotation mark is not closed') : undefined,
-		});
-		if (command !== BACK) {
-			return command === undefined ? undefined : { name, command: splitArguments(command) ?? [] };
-		}
-	}
-}
-
-function nameMessage(value: string, taken: ReadonlySet<string>, isFinal: boolean): string | undefined {
-	if (value === '' || (value.length === 1 && !isFinal)) {
-		return undefined;
-	}
-	if (!isContainerName(value)) {
-		return l10n.t('A name has at least two letters, digits, "_", "." or "-", and begins with a letter or a digit');
-	}
-	return taken.has(value) ? l10n.t('Another container has this name') : undefined;
+	return picked?.plan;
 }

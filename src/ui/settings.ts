@@ -10,6 +10,21 @@ export const settings = {
 	get logTail(): number {
 		return get('logs.tail', 1000);
 	},
+	/** Whether a log in an editor begins with its times. */
+	get logTimestamps(): boolean {
+		return get('logs.timestamps', false);
+	},
+	/** What Run… offers, by name; as a person wrote it. */
+	get presets(): object {
+		return get('run.presets', {});
+	},
+	/** Whether containers in trouble are told of. */
+	get areNoticesShown(): boolean {
+		return get('notifications', true);
+	},
+	get isInStatusBar(): boolean {
+		return get('statusBar', true);
+	},
 	get showLogsOnRun(): boolean {
 		return get('logs.showOnRun', true);
 	},

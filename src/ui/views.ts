@@ -1,5 +1,6 @@
 import { commands, env, l10n, window, workspace, type Disposable, type TreeView } from 'vscode';
 import { containerSource } from './container-rows';
+import type { Doctor } from './doctor';
 import { Failure, type Failures } from './failure';
 import { imageSource } from './image-rows';
 import type { Model } from './model';
@@ -14,7 +15,7 @@ const CLOCK = 30_000;
 
 /** A view of the side bar with its tree. */
 interface View {
-	readonly name: 'containers' | 'images' | 'networks' | 'volumes';
+	readonly name: 'containers' | 'images' | 'networks' | 'volumes' | 'engine';
 	readonly tree: RowTree;
 	readonly view: TreeView<string>;
 }
@@ -31,17 +32,29 @@ export class Views implements Disposable {
 	private readonly context = new Map<string, unknown>();
 	private clock: NodeJS.Timeout | undefined;
 
-	constructor(
-		private readonly model: Model,
-		private readonly scope: Scope,
-		private readonly volumeSizes: VolumeSizes,
-		private readonly failures: Failures,
-	) {
+	private readonly model: Model;
+	private readonly scope: Scope;
+	private readonly volumeSizes: VolumeSizes;
+	private readonly failures: Failures;
+
+	constructor(parts: {
+		readonly model: Model;
+		readonly scope: Scope;
+		readonly volumeSizes: VolumeSizes;
+		readonly doctor: Doctor;
+		readonly failures: Failures;
+	}) {
+		const { model, scope, volumeSizes, doctor, failures } = parts;
+		this.model = model;
+		this.scope = scope;
+		this.volumeSizes = volumeSizes;
+		this.failures = failures;
 		this.containers = open('containers', containerSource(model, scope));
 		this.images = open('images', imageSource(model));
 		this.networks = open('networks', networkSource(model));
 		this.volumes = open('volumes', volumeSource(model, volumeSizes));
-		this.all = [this.containers, this.images, this.networks, this.volumes];
+		const engine = open('engine', doctor.source);
+		this.all = [this.containers, this.images, this.networks, this.volumes, engine];
 		this.subscriptions = [
 			...this.all.flatMap(({ tree, view }) => [tree, view]),
 			...this.all.map(({ name, view }) =>
@@ -75,6 +88,9 @@ export class Views implements Disposable {
 			volumeSizes.onDidChange(() => {
 				this.redraw(this.volumes);
 			}),
+			doctor.onDidChange(() => {
+				this.redraw(engine);
+			}),
 			model.onDidTouchRows(() => {
 				this.redraw(...this.all);
 			}),
@@ -90,6 +106,11 @@ export class Views implements Disposable {
 			}),
 		];
 		this.showScope();
+	}
+
+	/** True for a row that is selected in its view. */
+	isSelected(key: string): boolean {
+		return this.all.some(({ view }) => view.selection.includes(key));
 	}
 
 	/** True when somebody looks at the view of images. */
@@ -198,7 +219,7 @@ function open(name: View['name'], source: RowSource): View {
 	const view = window.createTreeView(`mydocker.${name}`, {
 		treeDataProvider: tree,
 		canSelectMany: true,
-		showCollapseAll: name !== 'volumes',
+		showCollapseAll: name !== 'volumes' && name !== 'engine',
 	});
 	return { name, tree, view };
 }

@@ -1,0 +1,244 @@
+import { env, l10n, type Disposable, type LogOutputChannel } from 'vscode';
+import { ApiError, type Client, type LogsOptions } from '../api/client';
+import { isAbort, sentence } from './failure';
+import { Follower, newLogLines } from './log-follower';
+import type { LogLine, LogLines } from './log-lines';
+import { mergeByTime, type NamedLine } from './log-merge';
+import { LogText } from './log-text';
+import { ALL_OF_LOG, lineFilter, lineText, type LogChoices } from './log-view';
+import type { Model } from './model';
+
+/**
+ * What an editor takes without getting slow: below its limit for large files (20 MB, 300,000 lines), beyond which it
+ * has no colours. The engine keeps the rest, which filters and Save to File reach.
+ */
+const MOST = { bytes: 16 * 1024 * 1024, lines: 250_000 };
+/** Lines that are worked on in one go; then the extension host has its turn. */
+const BATCH_LINES = 2000;
+
+interface Source {
+	readonly id: string;
+	readonly name: string;
+	readonly lines: LogLines;
+}
+
+export interface LogDocumentOptions {
+	/** Ids or names of containers. */
+	readonly containers: readonly string[];
+	readonly client: Client;
+	readonly model: Model;
+	readonly log: LogOutputChannel;
+	readonly onChange: () => void;
+}
+
+/** The log of one container or, merged by time, of several, as the text of an editor that follows. */
+export class LogDocument implements Disposable {
+	private readonly text = new LogText(MOST);
+	private abort = new AbortController();
+	private followers: Follower[] = [];
+	private current: LogChoices = ALL_OF_LOG;
+	private reading: Promise<void> = Promise.resolve();
+	/** True while what was there before is being read. */
+	isLoading = false;
+	/** Changes with every change of the text. */
+	version = Date.now();
+
+	constructor(private readonly options: LogDocumentOptions) {}
+
+	get choices(): LogChoices {
+		return this.current;
+	}
+
+	/** Resolves when what is there already has been read, or the time is over that an editor may wait. Never throws. */
+	get ready(): Promise<void> {
+		return this.reading;
+	}
+
+	/** Bytes of `read()`. */
+	get size(): number {
+		return Buffer.byteLength(this.head) + this.text.bytes;
+	}
+
+	/** Begins anew with other choices. */
+	show(choices: LogChoices): void {
+		this.stop();
+		this.abort = new AbortController();
+		this.current = choices;
+		this.text.clear();
+		this.changed();
+		this.reading = this.run(this.abort.signal).catch((error: unknown) => {
+			if (!isAbort(error)) {
+				this.note(sentence(error));
+			}
+		});
+	}
+
+	read(): Buffer {
+		return this.text.read(this.head);
+	}
+
+	/** The first line, when there are others before it that are left out. */
+	private get head(): string {
+		const { droppedLines } = this.text;
+		return droppedLines === 0
+			? ''
+			: `— ${l10n.t('{0} earlier lines are left out; filter the log or save it to a file to get them', droppedLines.toLocaleString(env.language))} —\n`;
+	}
+
+	/** All lines of the log as they are shown, from the engine; nothing is left out. */
+	async *whole(signal: AbortSignal): AsyncGenerator<string, void> {
+		const sources = await this.sources(signal);
+		const isWanted = lineFilter(this.current);
+		const column = columnOf(sources);
+		let batch = '';
+		for await (const lines of this.history(sources, signal)) {
+			batch += lines
+				.filter(isWanted)
+				.map((line) => lineText(line, this.current, column(line.name)))
+				.join('');
+			if (batch.length > 256 * 1024) {
+				yield batch;
+				batch = '';
+			}
+		}
+		yield batch;
+	}
+
+	dispose(): void {
+		this.stop();
+	}
+
+	private stop(): void {
+		this.abort.abort();
+		for (const follower of this.followers) {
+			follower.dispose();
+		}
+		this.followers = [];
+	}
+
+	private async run(signal: AbortSignal): Promise<void> {
+		const sources = await this.sources(signal);
+		const column = columnOf(sources);
+		this.isLoading = true;
+		try {
+			await this.readHistory(sources, signal);
+		} finally {
+			this.isLoading = false;
+		}
+		this.changed();
+		if (this.current.until !== '' || signal.aborted) {
+			return;
+		}
+		for (const { id, name, lines } of sources) {
+			const follower = new Follower({
+				...this.options,
+				...{ id, name, lines },
+				from: this.request(),
+				write: (more) => {
+					this.append(more, column(name));
+					return Promise.resolve();
+				},
+				note: (text) => {
+					this.note(column(name) === undefined ? text : `${name}: ${text}`);
+				},
+			});
+			this.followers.push(follower);
+			void follower.follow();
+		}
+	}
+
+	private async sources(signal: AbortSignal): Promise<Source[]> {
+		return Promise.all(
+			this.options.containers.map(async (container): Promise<Source> => {
+				const { Id: id, Name: name } = await this.options.client.containers.inspect(container, { signal });
+				return { id, name: name.replace(/^\//, ''), lines: newLogLines() };
+			}),
+		);
+	}
+
+	private async readHistory(sources: readonly Source[], signal: AbortSignal): Promise<void> {
+		const column = columnOf(sources);
+		const isWanted = lineFilter(this.current);
+		let seen = 0;
+		for await (const lines of this.history(sources, signal)) {
+			const wanted = lines.filter(isWanted);
+			if (wanted.length > 0) {
+				const texts = wanted.map((line) => lineText(line, this.current, column(line.name)));
+				this.text.append(texts.join(''), wanted.length);
+				this.changed();
+			}
+			seen += lines.length;
+			if (seen > BATCH_LINES) {
+				seen = 0;
+				await turn();
+			}
+		}
+	}
+
+	/** What is there now, in the order of time. */
+	private history(sources: readonly Source[], signal: AbortSignal): AsyncIterable<readonly NamedLine[]> {
+		const { until } = this.current;
+		const { client } = this.options;
+		const request = { ...this.request(), ...(until === '' ? {} : { until }), timestamps: true, signal };
+		const streams = sources.map(async function* ({ id, name, lines }): AsyncGenerator<readonly NamedLine[], void> {
+			try {
+				for await (const chunk of client.containers.logs(id, request)) {
+					yield lines.take(chunk).map(({ time, text }) => ({ time, text, name }));
+				}
+			} catch (error) {
+				// A container that went meanwhile has no log; the others have.
+				if (!(error instanceof ApiError && error.status === 404)) {
+					throw error;
+				}
+			}
+			// A line without its end goes on when the log is followed.
+			const rest = until === '' ? [] : lines.takeRest();
+			yield rest.map((line) => ({ ...line, name }));
+		});
+		return mergeByTime(streams);
+	}
+
+	private request(): Pick<LogsOptions, 'tail' | 'since' | 'stdout' | 'stderr'> {
+		const { since, tail, stream } = this.current;
+		return {
+			...(since === '' ? {} : { since }),
+			...(tail === undefined ? {} : { tail }),
+			stdout: stream !== 'stderr',
+			stderr: stream !== 'stdout',
+		};
+	}
+
+	private append(lines: readonly LogLine[], column: Column | undefined): void {
+		const wanted = lines.filter(lineFilter(this.current));
+		if (wanted.length > 0) {
+			this.text.append(wanted.map((line) => lineText(line, this.current, column)).join(''), wanted.length);
+			this.changed();
+		}
+	}
+
+	private note(text: string): void {
+		this.text.append(`— ${text} —\n`, 1);
+		this.changed();
+	}
+
+	private changed(): void {
+		this.version++;
+		this.options.onChange();
+	}
+}
+
+interface Column {
+	readonly name: string;
+	readonly width: number;
+}
+
+/** The names of several containers stand in a column; one needs none. */
+function columnOf(sources: readonly Source[]): (name: string) => Column | undefined {
+	const width = Math.max(0, ...sources.map(({ name }) => name.length));
+	return (name) => (sources.length > 1 ? { name, width } : undefined);
+}
+
+/** Lets the extension host do what waits. */
+function turn(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
+}

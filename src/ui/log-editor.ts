@@ -1,0 +1,246 @@
+import {
+	Disposable,
+	EventEmitter,
+	FileChangeType,
+	FileSystemError,
+	FileType,
+	Hover,
+	languages,
+	MarkdownString,
+	Position,
+	Range,
+	TextEditorRevealType,
+	Uri,
+	window,
+	workspace,
+	type FileChangeEvent,
+	type FileStat,
+	type FileSystemProvider,
+	type LogOutputChannel,
+	type TextDocument,
+	type TextEditor,
+} from 'vscode';
+import type { Client } from '../api/client';
+import { LogDocument } from './log-document';
+import { ALL_OF_LOG, type LogChoices } from './log-view';
+import type { Model } from './model';
+import { shortId } from './names';
+import { settings } from './settings';
+
+export const LOG_SCHEME = 'mydocker-log';
+/** Milliseconds between two updates of an editor, and more for a long text, which it reads as a whole each time. */
+const SHORTEST_UPDATE = 200;
+const BYTES_PER_MILLISECOND = 8 * 1024;
+/** The same while a log longer than LONG bytes is being read. */
+const LOADING_UPDATE = 10_000;
+const LONG = 512 * 1024;
+/** Milliseconds that an editor waits for the first lines before it opens empty. */
+const FIRST_WAIT = 500;
+
+/** Logs as read-only documents: `mydocker-log:/web.log?<ids>`. An open one follows; its end stays in sight. */
+export class LogEditors implements FileSystemProvider, Disposable {
+	private readonly changed = new EventEmitter<FileChangeEvent[]>();
+	readonly onDidChangeFile = this.changed.event;
+	private readonly documents = new Map<string, LogDocument>();
+	/** URIs of documents whose end a person looks at. */
+	private readonly following = new Set<string>();
+	private readonly updates = new Map<string, NodeJS.Timeout>();
+	private readonly subscriptions: readonly Disposable[];
+
+	constructor(
+		private readonly client: Client,
+		private readonly model: Model,
+		private readonly log: LogOutputChannel,
+	) {
+		this.subscriptions = [
+			this.changed,
+			workspace.registerFileSystemProvider(LOG_SCHEME, this, { isReadonly: true, isCaseSensitive: true }),
+			workspace.onDidCloseTextDocument((document) => {
+				this.close(document);
+			}),
+			workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+				if (document.uri.scheme === LOG_SCHEME && contentChanges.length > 0) {
+					this.followEnd(document);
+				}
+			}),
+			window.onDidChangeTextEditorVisibleRanges(({ textEditor: { document }, visibleRanges }) => {
+				if (document.uri.scheme === LOG_SCHEME) {
+					const seen = Math.max(0, ...visibleRanges.map((range) => range.end.line));
+					this.setFollowing(document, seen >= document.lineCount - 2);
+				}
+			}),
+			languages.registerHoverProvider({ scheme: LOG_SCHEME }, { provideHover: jsonHover }),
+		];
+	}
+
+	/** Opens the log of containers (ids) in an editor, with its end in sight. */
+	async open(ids: readonly string[], title?: string): Promise<TextEditor> {
+		const names = ids.map((id) => this.model.container(id)?.name ?? shortId(id));
+		const uri = logUri(ids, title ?? names.join(' + '));
+		const document = await workspace.openTextDocument(uri);
+		this.setFollowing(document, true);
+		const editor = await window.showTextDocument(document, { preview: false });
+		revealEnd(editor);
+		return editor;
+	}
+
+	/** The document of an open log; undefined for another URI. */
+	find(uri: Uri): LogDocument | undefined {
+		return uri.scheme === LOG_SCHEME ? this.documents.get(uri.toString()) : undefined;
+	}
+
+	/** Shows the log of the URI with other choices. */
+	choose(uri: Uri, choices: LogChoices): void {
+		this.document(uri).show(choices);
+	}
+
+	stat(uri: Uri): FileStat {
+		const document = this.document(uri);
+		return { type: FileType.File, ctime: 0, mtime: document.version, size: document.size };
+	}
+
+	async readFile(uri: Uri): Promise<Uint8Array> {
+		const document = this.document(uri);
+		await Promise.race([document.ready, new Promise((resolve) => setTimeout(resolve, FIRST_WAIT))]);
+		return document.read();
+	}
+
+	/** The documents tell of changes by themselves. */
+	watch(): Disposable {
+		return new Disposable(() => undefined);
+	}
+
+	readDirectory(): never {
+		throw FileSystemError.FileNotADirectory();
+	}
+
+	createDirectory(): never {
+		throw FileSystemError.NoPermissions();
+	}
+
+	writeFile(): never {
+		throw FileSystemError.NoPermissions();
+	}
+
+	delete(): never {
+		throw FileSystemError.NoPermissions();
+	}
+
+	rename(): never {
+		throw FileSystemError.NoPermissions();
+	}
+
+	dispose(): void {
+		for (const timer of this.updates.values()) {
+			clearTimeout(timer);
+		}
+		for (const disposable of [...this.documents.values(), ...this.subscriptions]) {
+			disposable.dispose();
+		}
+	}
+
+	/** The document of a URI; a window that was loaded anew asks for one that nobody opened here. */
+	private document(uri: Uri): LogDocument {
+		const key = uri.toString();
+		const existing = this.documents.get(key);
+		if (existing !== undefined) {
+			return existing;
+		}
+		const containers = uri.query.split(',').filter((id) => /^[A-Za-z0-9][\w.-]*$/.test(id));
+		if (containers.length === 0) {
+			throw FileSystemError.FileNotFound(uri);
+		}
+		const document = new LogDocument({
+			containers,
+			client: this.client,
+			model: this.model,
+			log: this.log,
+			onChange: () => {
+				this.update(uri);
+			},
+		});
+		this.documents.set(key, document);
+		document.show({ ...ALL_OF_LOG, hasTimestamps: settings.logTimestamps });
+		return document;
+	}
+
+	private update(uri: Uri): void {
+		const key = uri.toString();
+		if (this.updates.has(key)) {
+			return;
+		}
+		const document = this.documents.get(key);
+		const bytes = document?.size ?? 0;
+		// While a long log is being read, its end is not there yet, and an editor that is busy with parts delays it.
+		const isEarly = document?.isLoading === true && bytes > LONG;
+		const timer = setTimeout(
+			() => {
+				this.updates.delete(key);
+				this.changed.fire([{ type: FileChangeType.Changed, uri }]);
+			},
+			isEarly ? LOADING_UPDATE : Math.max(SHORTEST_UPDATE, bytes / BYTES_PER_MILLISECOND),
+		);
+		this.updates.set(key, timer);
+	}
+
+	/** Who looks at the end goes on looking at the end; who reads further up is left alone. */
+	private followEnd(document: TextDocument): void {
+		if (this.following.has(document.uri.toString())) {
+			window.visibleTextEditors.filter((editor) => editor.document === document).forEach(revealEnd);
+		}
+	}
+
+	private setFollowing({ uri }: TextDocument, isFollowing: boolean): void {
+		if (isFollowing) {
+			this.following.add(uri.toString());
+		} else {
+			this.following.delete(uri.toString());
+		}
+	}
+
+	private close({ uri }: TextDocument): void {
+		const key = uri.toString();
+		this.following.delete(key);
+		clearTimeout(this.updates.get(key));
+		this.updates.delete(key);
+		this.documents.get(key)?.dispose();
+		this.documents.delete(key);
+	}
+}
+
+/** The last part of the path is the tab's title, and ".log" its language. */
+function logUri(ids: readonly string[], title: string): Uri {
+	return Uri.from({ scheme: LOG_SCHEME, path: `/${title.replaceAll('/', '∕')}.log`, query: ids.join(',') });
+}
+
+function revealEnd(editor: TextEditor): void {
+	const end = new Position(Math.max(editor.document.lineCount - 1, 0), 0);
+	editor.revealRange(new Range(end, end), TextEditorRevealType.Default);
+}
+
+const LONGEST_JSON = 20_000;
+
+/** A line with JSON in it, written over several lines. */
+function jsonHover(document: TextDocument, position: Position): Hover | undefined {
+	const { text, range } = document.lineAt(position.line);
+	const value = jsonIn(text);
+	return value === undefined
+		? undefined
+		: new Hover(new MarkdownString().appendCodeblock(value.slice(0, LONGEST_JSON), 'json'), range);
+}
+
+/** The JSON object that a line ends with, on several lines; undefined when there is none. */
+function jsonIn(text: string): string | undefined {
+	const start = text.indexOf('{');
+	if (start < 0) {
+		return undefined;
+	}
+	try {
+		return JSON.stringify(JSON.parse(text.slice(start)), undefined, 2);
+	} catch (error) {
+		if (error instanceof SyntaxError) {
+			return undefined;
+		}
+		throw error;
+	}
+}

@@ -1,0 +1,64 @@
+/** Bytes of one piece, so that the oldest can be let go in one go. */
+const PIECE = 256 * 1024;
+
+/** The newest part of a text that grows, in bounded memory. */
+export class LogText {
+	private readonly pieces: { data: Buffer[]; bytes: number; lines: number }[] = [];
+	private totalBytes = 0;
+	private totalLines = 0;
+	private dropped = 0;
+
+	/** `most` is how many bytes and lines are kept, roughly. */
+	constructor(private readonly most: { readonly bytes: number; readonly lines: number }) {}
+
+	get bytes(): number {
+		return this.totalBytes;
+	}
+
+	/** Lines that were let go at the beginning. */
+	get droppedLines(): number {
+		return this.dropped;
+	}
+
+	/** Takes whole lines. */
+	append(text: string, lines: number): void {
+		const data = Buffer.from(text);
+		let last = this.pieces.at(-1);
+		if (last === undefined || last.bytes > PIECE) {
+			last = { data: [], bytes: 0, lines: 0 };
+			this.pieces.push(last);
+		}
+		last.data.push(data);
+		last.bytes += data.length;
+		last.lines += lines;
+		this.totalBytes += data.length;
+		this.totalLines += lines;
+		this.shrink();
+	}
+
+	/** All that is kept, after `head`. */
+	read(head = ''): Buffer {
+		return Buffer.concat([Buffer.from(head), ...this.pieces.flatMap(({ data }) => data)]);
+	}
+
+	clear(): void {
+		this.pieces.length = 0;
+		this.totalBytes = 0;
+		this.totalLines = 0;
+		this.dropped = 0;
+	}
+
+	/** A tenth at once: each cut makes an editor read all anew. */
+	private shrink(): void {
+		const { bytes, lines } = this.most;
+		if (this.totalBytes <= bytes && this.totalLines <= lines) {
+			return;
+		}
+		while (this.pieces.length > 1 && (this.totalBytes > 0.9 * bytes || this.totalLines > 0.9 * lines)) {
+			const oldest = this.pieces.shift();
+			this.totalBytes -= oldest?.bytes ?? 0;
+			this.totalLines -= oldest?.lines ?? 0;
+			this.dropped += oldest?.lines ?? 0;
+		}
+	}
+}

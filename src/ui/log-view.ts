@@ -1,0 +1,61 @@
+import type { LogLine } from './log-lines';
+
+/** What a person wants to see of a log. */
+export interface LogChoices {
+	readonly hasTimestamps: boolean;
+	/** As `docker logs` takes it: "10m", an RFC 3339 time; "" from the beginning. */
+	readonly since: string;
+	/** "" to follow. */
+	readonly until: string;
+	/** Last lines to begin with; undefined for all. */
+	readonly tail: number | undefined;
+	readonly stream: 'both' | 'stdout' | 'stderr';
+	/** Regular expressions, upper and lower case alike; "" for none. */
+	readonly include: string;
+	readonly exclude: string;
+}
+
+export const ALL_OF_LOG: LogChoices = {
+	hasTimestamps: false,
+	since: '',
+	until: '',
+	tail: undefined,
+	stream: 'both',
+	include: '',
+	exclude: '',
+};
+
+/** A regular expression of a person; undefined when it is none. */
+export function patternOf(text: string): RegExp | undefined {
+	try {
+		return new RegExp(text, 'i');
+	} catch (error) {
+		if (error instanceof SyntaxError) {
+			return undefined;
+		}
+		throw error;
+	}
+}
+
+/** Tells which lines are wanted. A pattern that is none wants them all. */
+export function lineFilter({ include, exclude }: LogChoices): (line: LogLine) => boolean {
+	const wanted = include === '' ? undefined : patternOf(include);
+	const unwanted = exclude === '' ? undefined : patternOf(exclude);
+	return ({ text }) => wanted?.test(text) !== false && unwanted?.test(text) !== true;
+}
+
+/** The line as it is shown; `name` with its column's width when there are several containers. */
+export function lineText(
+	line: LogLine,
+	{ hasTimestamps }: Pick<LogChoices, 'hasTimestamps'>,
+	column?: { readonly name: string; readonly width: number },
+): string {
+	const time = hasTimestamps && line.time !== undefined ? `${shortTime(line.time)} ` : '';
+	const name = column === undefined ? '' : `${column.name.padEnd(column.width)} │ `;
+	return `${time}${name}${line.text}\n`;
+}
+
+/** Milliseconds are what a person can use of nine digits. */
+function shortTime(time: string): string {
+	return time.replace(/\.(\d{3})\d*(?=Z|[+-])/, '.$1');
+}

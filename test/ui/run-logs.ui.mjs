@@ -1,0 +1,104 @@
+// Running with choices, making a container anew, and logs in an editor: click by click.
+//   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { freePort } from '../../scripts/background.mjs';
+import { openVSCode, photographFailures } from './session.mjs';
+
+const image = `${process.env.MYDOCKER_TEST_REGISTRY}/demo/web`;
+
+describe('a person runs with choices and reads logs in an editor', function () {
+	this.bail(true);
+	let session;
+	let workbench;
+	let port;
+
+	before(async () => {
+		session = await openVSCode({ settings: { 'mydocker.logs.showOnRun': false } });
+		workbench = session.workbench;
+		port = await freePort();
+	});
+	after(() => session?.close());
+	photographFailures(() => session);
+
+	it('run: a list of what is chosen, of which any part can be changed before Enter', async () => {
+		await workbench.openMyDocker();
+		await workbench.clickWelcomeLink('images', 'Pull');
+		await workbench.typeInQuickInput(image);
+		await workbench.waitForRow('images', 'demo/web');
+		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
+		await workbench.typeInQuickInput('site');
+		assert.match(await workbench.waitForQuickInput(/Environment/), /8123\/tcp, or the next free/);
+		await workbench.pick('Ports');
+		await workbench.waitForQuickInput(/host:container/);
+		await workbench.typeInQuickInput(`${port}:8123`);
+		await workbench.waitForQuickInput(new RegExp(`${port}:8123`));
+		await workbench.acceptQuickInput();
+		await workbench.waitForRow('containers', 'running');
+		await workbench.expandRow('containers', 'site');
+		assert.equal((await workbench.waitForRow('containers', '→ 8123/tcp')).label, `127.0.0.1:${port}`);
+	});
+
+	it('run: a port that another container has is told while it is typed', async () => {
+		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
+		await workbench.typeInQuickInput('second');
+		await workbench.waitForQuickInput(/Environment/);
+		await workbench.pick('Ports');
+		await workbench.waitForQuickInput(/host:container/);
+		await workbench.typeInQuickInput(`${port}:8123`);
+		await workbench.waitForQuickInput(new RegExp(`container site has port ${port}`));
+		// Escape goes back to the list, a second one leaves it.
+		await workbench.page.keyboard.press('Escape');
+		await workbench.waitForQuickInput(/Environment/);
+		await workbench.leaveQuickInput();
+	});
+
+	it('preset: is kept in the settings of the workspace, and offered', async () => {
+		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
+		await workbench.typeInQuickInput('preset');
+		await workbench.waitForQuickInput(/Environment/);
+		await workbench.pick('Save as preset');
+		await workbench.typeInQuickInput('my page');
+		await workbench.waitForNotification(/Saved the preset/);
+		const settings = JSON.parse(fs.readFileSync(path.join(session.folder, '.vscode/settings.json'), 'utf8'));
+		assert.equal(settings['mydocker.run.presets']['my page'].image.includes('demo/web'), true);
+		await workbench.leaveQuickInput();
+		await workbench.clickViewAction('containers', 'mydocker.container.run');
+		assert.match(await workbench.waitForQuickInput(/Presets/), /my page/);
+		await workbench.leaveQuickInput();
+	});
+
+	it('edit and recreate: the container comes back with what was changed', async () => {
+		await workbench.clickContextMenu('containers', 'site', 'mydocker.container.recreate');
+		await workbench.waitForQuickInput(/Stop, remove and run anew/);
+		await workbench.pick('Environment');
+		await workbench.waitForQuickInput(/NAME=value/);
+		await workbench.typeInQuickInput('GREETING=hello');
+		await workbench.waitForQuickInput(/GREETING/);
+		await workbench.acceptQuickInput();
+		await workbench.waitForRow('containers', 'running');
+		await workbench.clickContextMenu('containers', 'site', 'mydocker.container.inspect');
+		await workbench.waitForEditor(/"Name": "\/site"|"Id"/);
+		assert.equal((await workbench.rows('containers')).filter(({ label }) => label.startsWith('site')).length, 1);
+		assert.deepEqual(await workbench.errors(), []);
+	});
+
+	it('logs in an editor: follow, and a filter leaves only the wanted lines', async () => {
+		await workbench.clickContextMenu('containers', 'site', 'mydocker.container.openLogs');
+		await workbench.waitForEditor(/web: tick 2\b/);
+		await workbench.runCommand('mydocker.log.filter');
+		await workbench.waitForQuickInput(/Only lines with/);
+		await workbench.pick('Only lines with');
+		await workbench.waitForQuickInput(/Regular expression/);
+		await workbench.typeInQuickInput('listening');
+		await workbench.leaveQuickInput();
+		const text = await workbench.waitForEditor(/^web: listening on/);
+		assert.doesNotMatch(text, /tick/);
+	});
+
+	it('doctor: says that the engine works', async () => {
+		await workbench.runCommand('mydocker.engine.doctor');
+		assert.match((await workbench.waitForRow('engine', 'Runtime')).spoken, /Runtime, works: (runc|crun)/);
+	});
+});

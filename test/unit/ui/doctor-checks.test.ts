@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import type { Info, Version } from '../../../src/api/types';
+import { checksOf } from '../../../src/ui/doctor-checks';
+
+describe('doctor', () => {
+	const info = {
+		DefaultRuntime: 'runc',
+		Plugins: { Network: ['bridge', 'host'] },
+		Driver: 'overlay',
+		CgroupDriver: 'cgroupfs',
+		CgroupVersion: '2',
+		DockerRootDir: '/store',
+		SecurityOptions: ['name=seccomp,profile=builtin'],
+		Warnings: null,
+	} as unknown as Info;
+	const version = {
+		Version: '0.1.0',
+		Platform: { Name: 'MyDocker' },
+		Components: [
+			{ Name: 'Engine', Version: '0.1.0' },
+			{ Name: 'runc', Version: '1.1.5' },
+		],
+	} as unknown as Version;
+
+	it('a machine that has everything: all is well', () => {
+		const checks = checksOf(info, version);
+		assert.ok(checks.every(({ status }) => status === 'good'));
+		assert.deepEqual(
+			checks.map(({ value }) => value),
+			['MyDocker 0.1.0', 'runc 1.1.5', 'bridge, host', 'overlay', 'cgroup 2, cgroupfs', 'seccomp', '/store'],
+		);
+	});
+
+	it('what is missing: is told, and the engine’s own warnings with it', () => {
+		const poor = { ...info, DefaultRuntime: '', CgroupDriver: 'none', Plugins: {}, Warnings: ['no swap'] };
+		assert.deepEqual(
+			checksOf(poor, version).flatMap(({ name, status }) => (status === 'good' ? [] : [[name, status]])),
+			[
+				['runtime', 'bad'],
+				['networks', 'warning'],
+				['limits', 'warning'],
+				['warning-0', 'warning'],
+			],
+		);
+	});
+});
