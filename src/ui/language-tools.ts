@@ -151,7 +151,7 @@ class RegisteredTool implements LanguageModelTool<Input> {
 		});
 		try {
 			const value = await this.model.during([], () => this.tool.run(this.client, input, abort.signal));
-			const answer = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'done');
+			const answer = typeof value === 'string' ? value : value === undefined ? 'done' : JSON.stringify(value);
 			return new LanguageModelToolResult([new LanguageModelTextPart(answer.slice(0, MOST_CHARACTERS))]);
 		} catch (error) {
 			throw new Error(`${sentence(error)}. ${this.tool.hint}`, { cause: error });

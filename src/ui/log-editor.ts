@@ -45,7 +45,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	/** URIs of documents whose end a person looks at. */
 	private readonly following = new Set<string>();
 	private readonly updates = new Map<string, NodeJS.Timeout>();
-	private readonly subscriptions: readonly Disposable[];
+	private readonly subscriptions: readonly Pick<Disposable, 'dispose'>[];
 
 	constructor(
 		private readonly client: Client,

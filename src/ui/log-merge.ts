@@ -25,7 +25,9 @@ export async function* mergeByTime(
 	try {
 		yield* merge(iterators);
 	} finally {
-		await Promise.all(iterators.map((iterator) => iterator.return?.()));
+		for (const iterator of iterators) {
+			await iterator.return?.();
+		}
 	}
 }
 

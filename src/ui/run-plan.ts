@@ -199,7 +199,7 @@ export function planOf(
 		}),
 	);
 	const command = config.Cmd ?? [];
-	const { Name: policy = 'no', MaximumRetryCount: count = 0 } = host.RestartPolicy ?? { Name: 'no' };
+	const { Name: policy, MaximumRetryCount: count = 0 } = host.RestartPolicy ?? { Name: 'no' };
 	return {
 		...EMPTY_PLAN,
 		image: config.Image,
@@ -253,5 +253,5 @@ export function compactPlan(plan: RunPlan): Partial<RunPlan> {
 			([, value]) =>
 				value !== undefined && value !== '' && value !== false && (!Array.isArray(value) || value.length > 0),
 		),
-	) as Partial<RunPlan>;
+	);
 }
