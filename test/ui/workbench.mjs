@@ -21,6 +21,11 @@ export function commandWords(command, locale) {
 	return { title: words(title, locale), category: words(category, locale) };
 }
 
+/** A button by its title; one whose command has a key says so after it: "Remove… (Delete)". */
+function button(title) {
+	return `.action-label:is([aria-label="${title}"], [aria-label^="${title} ("])`;
+}
+
 export class Workbench {
 	/** `locale` is the display language of the window, English by default. */
 	constructor(page, locale) {
@@ -111,7 +116,7 @@ export class Workbench {
 		const { title } = commandWords(command, this.locale);
 		const row = this.row(view, text);
 		await row.hover({ timeout: patience });
-		await row.locator(`.actions .action-label[aria-label="${title}"]`).click({ timeout: patience });
+		await row.locator(`.actions ${button(title)}`).click({ timeout: patience });
 	}
 
 	/** Clicks the entry of one of our commands in a row's context menu. */
@@ -129,7 +134,9 @@ export class Workbench {
 	async clickViewAction(view, command) {
 		const { title } = commandWords(command, this.locale);
 		await this.view(view).locator('.pane-header').hover({ timeout: patience });
-		await this.view(view).locator(`.pane-header .action-label[aria-label="${title}"]`).click({ timeout: patience });
+		await this.view(view)
+			.locator(`.pane-header ${button(title)}`)
+			.click({ timeout: patience });
 	}
 
 	/** Clicks a link in the text that an empty view shows. */
