@@ -22,7 +22,7 @@ export function commandWords(command, locale) {
 }
 
 /** A button by its title; one whose command has a key says so after it: "Remove… (Delete)". */
-function button(title) {
+function titled(title) {
 	return `.action-label:is([aria-label="${title}"], [aria-label^="${title} ("])`;
 }
 
@@ -116,7 +116,7 @@ export class Workbench {
 		const { title } = commandWords(command, this.locale);
 		const row = this.row(view, text);
 		await row.hover({ timeout: patience });
-		await row.locator(`.actions ${button(title)}`).click({ timeout: patience });
+		await row.locator(`.actions ${titled(title)}`).click({ timeout: patience });
 	}
 
 	/** Clicks the entry of one of our commands in a row's context menu. */
@@ -135,7 +135,7 @@ export class Workbench {
 		const { title } = commandWords(command, this.locale);
 		await this.view(view).locator('.pane-header').hover({ timeout: patience });
 		await this.view(view)
-			.locator(`.pane-header ${button(title)}`)
+			.locator(`.pane-header ${titled(title)}`)
 			.click({ timeout: patience });
 	}
 
