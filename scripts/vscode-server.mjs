@@ -85,9 +85,12 @@ function prepareServer() {
 	const terminals = ['xterm', ...terminalAddons.map((name) => `addon-${name}`)].map((name) => `@xterm/${name}`);
 	for (const name of ['vscode-oniguruma', 'vscode-textmate', ...terminals]) {
 		const link = path.join(modules, name);
-		if (!fs.existsSync(link)) {
+		const target = path.join(modules, '../../../..', name);
+		// Not every addon is installed; a link to nothing would be in the way the next time.
+		if (fs.existsSync(target) && !fs.existsSync(link)) {
 			fs.mkdirSync(path.dirname(link), { recursive: true });
-			fs.symlinkSync(path.relative(path.dirname(link), path.join(modules, '../../../..', name)), link);
+			fs.rmSync(link, { force: true });
+			fs.symlinkSync(path.relative(path.dirname(link), target), link);
 		}
 	}
 }
