@@ -26,6 +26,7 @@ const bundles = {
 	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'] },
 	cli: { entryPoints: ['src/cli.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
 	engine: { entryPoints: ['src/engine.ts'] },
+	'socket-agent': { entryPoints: ['src/core/network/socket-agent.ts'] },
 	'layer-worker': { entryPoints: ['src/core/image/layer-worker.ts'] },
 	worker: { entryPoints: ['src/core/worker.ts'] },
 };

@@ -4,6 +4,8 @@
  *
  *   node dist/engine.js --root DIR [--idle SECONDS] [--report DESCRIPTOR]
  *
+ * Started by an ordinary user it makes or finds the namespaces of the store's holder and goes on inside (`--inside`).
+ *
  * It reports on the given file descriptor and closes it: "ready" as soon as the store's socket answers, its own or that of
  * an engine that was quicker, else why it cannot. Containers never depend on this process.
  */
@@ -13,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { build } from './api/build';
 import { Ownership, ownerIsReady } from './api/election';
 import { EngineLog } from './api/engine-log';
+import { continueInside, insideDescriptors, type InsideDescriptors } from './api/enter-holder';
 import { ApiServer } from './api/server';
 import { openStoreFolder } from './api/store-folder';
 import { containerFolder } from './core/container/bundle';
@@ -28,8 +31,12 @@ import { Images } from './core/image/images';
 import { Registries } from './core/image/registries';
 import { probeNetwork } from './core/network/firewall';
 import { Networks } from './core/network/networks';
-import { HOST } from './core/network/place';
+import { holderPlace } from './core/network/holder-place';
+import { Outbound, probeOutbound } from './core/network/outbound';
+import { HOST, type NetworkPlace } from './core/network/place';
 import { Store, writeAtomically } from './core/store';
+import { examine, type Finding, type RootlessFacts } from './core/system/doctor';
+import { findHolder, holdFile, holding, type Holder } from './core/system/holder';
 import { engineFacts } from './core/system/info';
 import type { ProcessIdentity } from './core/types';
 import { Volumes } from './core/volume/volumes';
@@ -55,6 +62,8 @@ interface Arguments {
 	readonly idle: number;
 	/** Open file descriptor, a pipe. */
 	readonly report: number | undefined;
+	/** Descriptors from the process that made the namespaces of an ordinary user; see api/enter-holder. */
+	readonly inside: InsideDescriptors | undefined;
 }
 
 class Engine {
@@ -174,6 +183,7 @@ interface OpenCore {
 	readonly volumes: Volumes;
 	readonly events: Events;
 	readonly facts: Awaited<ReturnType<typeof engineFacts>>;
+	readonly examine: () => Promise<readonly Finding[]>;
 }
 
 /** Opens the store: makes its folders, reads its records, takes over the containers that run. */
@@ -204,13 +214,17 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 			.filter(({ config }) => config.mounts.some((mount) => mount.type === 'volume' && mount.source === name))
 			.map(({ id }) => id);
 	const volumes = new Volumes({ root, store, events, warn, users: mounted, prefix: [] });
-	const networkFacts = probeNetwork(HOST);
+	const rootless = rootlessFacts(root);
+	const place = networkPlace(root, rootless);
+	const networkFacts = probeNetwork(place);
 	const networks = new Networks({
-		...{ store, events, warn, place: HOST, facts: networkFacts },
+		...{ store, events, warn, place, facts: networkFacts },
 		hostsFile: (id) => path.join(containerFolder(root, id).etc, 'hosts'),
 	});
 	const containers: Containers = new Containers({
 		...{ root, store, events, images, runtime, networks, volumes, warn },
+		bridgeWarning: rootless?.outbound.problem ?? '',
+		shimPrefix: rootless === undefined ? [] : holding(path.join(root, 'run')),
 		bridgeProblem: networkFacts.hasBridge ? undefined : networkFacts.problems[0],
 	});
 	await volumes.load();
@@ -232,8 +246,29 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 		networks,
 		volumes,
 		events,
-		facts: await engineFacts(runtime, networkFacts),
+		facts: await engineFacts(runtime, networkFacts, rootless),
+		examine: () => examine({ root, runtime, network: networkFacts, rootless }),
 	};
+}
+
+/** Of the holder in whose namespaces this process is; undefined for root. */
+function rootlessFacts(root: string): (RootlessFacts & { readonly holder: Holder }) | undefined {
+	const holder = findHolder(path.join(root, 'run'));
+	return holder === undefined ? undefined : { holder, singleReason: holder.singleReason, outbound: probeOutbound() };
+}
+
+/** Where the bridges are. */
+function networkPlace(root: string, rootless: ReturnType<typeof rootlessFacts>): NetworkPlace {
+	if (rootless === undefined) {
+		return HOST;
+	}
+	const { pid } = rootless.holder.process;
+	const run = path.join(root, 'run');
+	return holderPlace({
+		pid,
+		agent: path.join(__dirname, 'socket-agent.js'),
+		outbound: new Outbound({ facts: rootless.outbound, pid, fifo: holdFile(run), run }),
+	});
 }
 
 async function main(): Promise<void> {
@@ -248,13 +283,20 @@ async function main(): Promise<void> {
 		report(messageOf(error));
 		process.exit(1);
 	});
-	const ownership = await becomeOwner(options.root);
+	const ownership =
+		options.inside === undefined ? await becomeOwner(options.root) : await Ownership.inherit(options.inside.lock);
 	if (ownership === undefined) {
 		log.write('Another engine owns this store');
 		report('ready');
 		return;
 	}
 	refuseSecondOwner(options.root);
+	if (options.inside === undefined && process.getuid?.() !== 0) {
+		await continueInside(ownership, { ...options, log });
+		// The other process reports.
+		return process.exit(0);
+	}
+	options.inside?.arrived();
 	const core = await openCore(options.root, log);
 	writeRecord(options.root);
 	await new Engine(options, ownership, log, core).start();
@@ -284,6 +326,7 @@ function parseArguments(words: string[]): Arguments {
 			root: { type: 'string' },
 			idle: { type: 'string', default: '30' },
 			report: { type: 'string' },
+			inside: { type: 'boolean', default: false },
 		},
 	});
 	const idle = Number(values.idle);
@@ -294,7 +337,7 @@ function parseArguments(words: string[]): Arguments {
 		throw new EngineError('invalid', `Cannot start engine: --idle "${values.idle}" is not a number of seconds`);
 	}
 	const report = values.report === undefined ? undefined : Number(values.report);
-	return { root: path.resolve(values.root), idle, report };
+	return { root: path.resolve(values.root), idle, report, inside: values.inside ? insideDescriptors : undefined };
 }
 
 /** Overlays, sockets and locks need a local disk. */

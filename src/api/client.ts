@@ -19,6 +19,7 @@ import type {
 	CreateNetworkBody,
 	CreateVolumeBody,
 	DiskUsage,
+	DoctorFinding,
 	EndpointJson,
 	EventMessage,
 	HostConfigJson,
@@ -66,6 +67,8 @@ export interface LogsOptions extends Cancel {
 export interface Client {
 	version(options?: Cancel): Promise<Version>;
 	info(options?: Cancel): Promise<Info>;
+	/** What was looked at on the engine's machine, and how to mend it. Only our engine answers; others are ApiError 404. */
+	doctor(options?: Cancel): Promise<DoctorFinding[]>;
 	/** Measures what the engine keeps on the disk, which may take seconds. */
 	diskUsage(options?: Cancel): Promise<DiskUsage>;
 	/** Ends when the signal aborts; throws when the connection breaks. */
@@ -191,6 +194,8 @@ export function createClient(connect: (signal?: AbortSignal) => Promise<string>,
 	return {
 		version: (options) => transport.json<Version>({ method: 'GET', path: '/version', signal: options?.signal }),
 		info: (options) => transport.json<Info>({ method: 'GET', path: '/info', signal: options?.signal }),
+		doctor: (options) =>
+			transport.json<DoctorFinding[]>({ method: 'GET', path: '/mydocker/doctor', signal: options?.signal }),
 		diskUsage: (options) =>
 			transport.json<DiskUsage>({ method: 'GET', path: '/system/df', signal: options?.signal }),
 		events: (options) => events(transport, options),

@@ -48,6 +48,26 @@ export class Ownership {
 		});
 	}
 
+	/** The ownership that a process handed to this one, as an open `descriptor`. */
+	static async inherit(descriptor: number): Promise<Ownership> {
+		const server = net.createServer();
+		await new Promise<void>((resolve, reject) => {
+			server.once('error', reject);
+			server.listen({ fd: descriptor }, resolve);
+		});
+		return new Ownership(server);
+	}
+
+	/** The open socket, for the `stdio` of a process that is to own the store after this one has ended. */
+	get descriptor(): number {
+		const handle: unknown = Reflect.get(this.server, '_handle');
+		const descriptor: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : -1;
+		if (typeof descriptor !== 'number' || descriptor < 0) {
+			throw new Error('Cannot hand over the store: this Node.js does not tell the descriptor of a socket');
+		}
+		return descriptor;
+	}
+
 	/** Tells all who wait, now and later, that the store's socket answers. */
 	ready(): void {
 		this.state = 'ready';

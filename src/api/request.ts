@@ -7,6 +7,7 @@ import type { Events } from '../core/events';
 import type { Images } from '../core/image/images';
 import type { Registries } from '../core/image/registries';
 import type { Networks } from '../core/network/networks';
+import type { Finding } from '../core/system/doctor';
 import type { EngineFacts } from '../core/system/info';
 import type { Volumes } from '../core/volume/volumes';
 import { parseFilters } from './filters';
@@ -24,6 +25,8 @@ export interface Core {
 	readonly volumes: Volumes;
 	readonly events: Events;
 	readonly facts: EngineFacts;
+	/** Looks at all that containers need on this machine. */
+	readonly examine: () => Promise<readonly Finding[]>;
 	/** Asks the process to leave; containers go on. */
 	readonly shutdown: () => void;
 }

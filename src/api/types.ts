@@ -21,6 +21,17 @@ export interface Version {
 	}[];
 }
 
+/** GET /mydocker/doctor, our engine's own call: one thing that was looked at. */
+export interface DoctorFinding {
+	readonly Subject: 'runtime' | 'user' | 'limits' | 'storage' | 'network' | 'outbound' | 'disk';
+	/** "problem": containers cannot run. "warning": something does not work without it. */
+	readonly Status: 'ok' | 'warning' | 'problem';
+	/** A whole sentence. */
+	readonly Message: string;
+	/** The one command that mends it; "" when there is none to give. */
+	readonly Remedy: string;
+}
+
 export interface Info {
 	readonly ID?: string;
 	readonly Name: string;

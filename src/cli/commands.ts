@@ -634,6 +634,14 @@ export const rows = [
 		load: async () => (await import('./system')).info,
 	}),
 	row({
+		names: ['system doctor'],
+		usage: '[OPTIONS]',
+		summary: 'Look at what containers need on this machine, and how to mend what is missing',
+		operands: none,
+		flags: { format: text('-f, --format', 'string', "Format output: 'json'") },
+		load: async () => (await import('./doctor')).doctor,
+	}),
+	row({
 		names: ['system version', 'version'],
 		usage: '[OPTIONS]',
 		summary: 'Show the version of this program and of the engine',

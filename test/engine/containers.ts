@@ -6,7 +6,7 @@ import type { ContainerInspect } from '../../src/api/types';
 import { expected } from './differences';
 import { defaultPath } from './fixture';
 import { bodyOf, collect, create, launch, logsOf, refused, remove, run, shell, startAndFinish, type Body } from './run';
-import type { Subject } from './subject';
+import { hostFolder, type Subject } from './subject';
 import { delay, until, within } from './workspace';
 
 /** Ends at SIGTERM with 5, saying so; prints "ready" when it can take the signal. */
@@ -248,7 +248,7 @@ function failedStartCases(subjectOf: () => Subject): void {
 
 	it('a container that could not start: starts when the reason is gone', async () => {
 		const subject = subjectOf();
-		const host = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-bind-'));
+		const host = hostFolder(subject);
 		try {
 			const id = await create(subject, { Cmd: ['/host/program'], HostConfig: { Binds: [`${host}:/host`] } });
 			await refused(subject.client.containers.start(id), 400, /no such file or directory/);
@@ -662,7 +662,7 @@ function mountCases(subjectOf: () => Subject): void {
 	let host: string;
 
 	beforeEach(() => {
-		host = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-bind-'));
+		host = hostFolder(subjectOf());
 	});
 
 	afterEach(() => {

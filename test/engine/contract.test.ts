@@ -1,42 +1,8 @@
-import * as assert from 'node:assert/strict';
-import { containerCases } from './containers';
-import { apiCases } from './api';
-import { execCases } from './exec';
-import { copyCases } from './copy';
-import { imageArchiveCases } from './image-archives';
-import { imageCases } from './images';
-import { healthCases } from './health';
-import { logCases } from './logs';
-import { pushCases } from './push';
+import { contractOf, type Engine } from './contract';
 import { networkCases, poorMachineCases } from './networks';
-import { registryCases } from './registries';
-import { optionCases } from './options';
-import { restartPolicyCases } from './restart';
-import { statsCases } from './stats';
 import { hasDocker } from './setup';
-import {
-	dockerEngine,
-	embeddedEngine,
-	leaksOf,
-	pushImages,
-	startRegistries,
-	type EngineName,
-	type EngineProcess,
-	type Images,
-	type Registries,
-	type Subject,
-} from './subject';
-import { updateCases } from './update';
-import { processesCases } from './processes';
-import { terminalCases } from './tty';
-import { volumeCases } from './volumes';
+import { dockerEngine, embeddedEngine, pushImages, startRegistries, type Images, type Registries } from './subject';
 import { Workspace } from './workspace';
-import { pull, remove } from './run';
-
-interface Engine {
-	readonly name: EngineName;
-	readonly start: (workspace: Workspace) => EngineProcess | Promise<EngineProcess>;
-}
 
 /** One line an implementation. */
 const engines: readonly Engine[] = [
@@ -57,56 +23,7 @@ describe('engine contract', () => {
 	after(() => shared.dispose());
 
 	for (const engine of engines) {
-		describe(engine.name, function () {
-			// dockerd is the witness, not the accused: a case fails on it only when it says no twice.
-			this.retries(engine.name === 'docker' ? 1 : 0);
-			let workspace: Workspace;
-			let subject: Subject;
-
-			before(async () => {
-				workspace = new Workspace(engine.name);
-				const started = await engine.start(workspace);
-				subject = { ...started, name: engine.name, images, registries, ids: new Set() };
-				for (const image of [images.busybox, images.app, images.whiteouts]) {
-					await pull(subject, image.reference);
-				}
-			});
-
-			afterEach('no container is left', async () => {
-				const left = await subject.client.containers.list({ all: true });
-				for (const container of left) {
-					subject.ids.add(container.Id);
-					await remove(subject, container.Id);
-				}
-			});
-
-			after('nothing is left', async () => {
-				let leaks: string[] = [];
-				// First registered, last undone: looks when the engine has ended.
-				const root = workspace.root;
-				await workspace.dispose();
-				leaks = leaksOf(root, subject.ids);
-				assert.deepEqual(leaks, []);
-			});
-
-			imageCases(() => subject);
-			pushCases(() => subject);
-			registryCases(() => subject);
-			containerCases(() => subject);
-			execCases(() => subject);
-			terminalCases(() => subject);
-			processesCases(() => subject);
-			logCases(() => subject);
-			volumeCases(() => subject);
-			copyCases(() => subject);
-			imageArchiveCases(() => subject);
-			apiCases(() => subject);
-			restartPolicyCases(() => subject);
-			statsCases(() => subject);
-			optionCases(() => subject);
-			updateCases(() => subject);
-			healthCases(() => subject);
-		});
+		contractOf(engine, () => ({ images, registries }));
 	}
 
 	if (process.getuid?.() === 0) {

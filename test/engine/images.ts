@@ -510,7 +510,9 @@ function layerCases(subjectOf: () => Subject): void {
 	const part = (index: number): string => output.split('==\n')[index] ?? '';
 
 	it('whiteouts and opaque folders: hide what is below, and only that', () => {
-		assert.equal(part(0).replace('data/again/old\n', ''), whiteoutTree);
+		const isMade = expected('deviceInLayer', subjectOf().name) === 'made';
+		const tree = isMade ? whiteoutTree : whiteoutTree.replace('data/null\n', '');
+		assert.equal(part(0).replace('data/again/old\n', ''), tree);
 	});
 
 	it('a whiteout and a new folder of that name in one layer: the new folder has no old content', () => {
@@ -539,7 +541,8 @@ function layerCases(subjectOf: () => Subject): void {
 	});
 
 	it('pipes and devices: are what they are', () => {
-		assert.equal(part(5), '600 fifo 0,0\n666 character special file 1,3\nnull works\n');
+		const isMade = expected('deviceInLayer', subjectOf().name) === 'made';
+		assert.equal(part(5), `600 fifo 0,0\n${isMade ? '666 character special file 1,3\n' : ''}null works\n`);
 	});
 
 	it('the base: sticky, private and foreign folders', () => {

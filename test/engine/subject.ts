@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { createClient, type Client } from '../../src/api/client';
 import { connectEngine } from '../../src/api/connect';
@@ -13,6 +14,7 @@ import {
 	defaultPath,
 	type ImageFixture,
 } from './fixture';
+import type { Owner } from '../rootless/user';
 import { startProxy, type Proxy } from './proxy';
 import { account, basicAuthorization, request, startRegistry, type Answer, type Registry } from './registry';
 import {
@@ -27,7 +29,8 @@ import {
 	type Workspace,
 } from './workspace';
 
-export type EngineName = 'embedded' | 'docker';
+/** "rootless" is ours, run by an ordinary user. */
+export type EngineName = 'embedded' | 'docker' | 'rootless';
 
 /** An engine that runs the contract, with the registries that it pulls from. */
 export interface Subject {
@@ -41,6 +44,8 @@ export interface Subject {
 	readonly ids: Set<string>;
 	/** The engine's own folder. */
 	readonly root: string;
+	/** Whose the engine is and what it mounts; by default the suite's own user. */
+	readonly owner?: Owner;
 }
 
 /** References that the engine can pull, with what they hold. */
@@ -152,6 +157,7 @@ export interface EngineProcess {
 	readonly client: Client;
 	readonly socket: string;
 	readonly root: string;
+	readonly owner?: Owner;
 }
 
 export interface EmbeddedOptions {
@@ -259,6 +265,15 @@ export function leaksOf(root: string, ids: ReadonlySet<string>): string[] {
 		...processesOf(root).map(({ pid, command }) => `process ${pid}: ${command}`),
 		...controlGroupsOf(ids).map((folder) => `control group: ${folder}`),
 	];
+}
+
+/** A folder for bind mounts that the engine's user owns; the caller removes it. */
+export function hostFolder({ owner }: Pick<Subject, 'owner'>): string {
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-bind-'));
+	if (owner !== undefined) {
+		fs.chownSync(folder, owner.uid, owner.gid);
+	}
+	return folder;
 }
 
 /** A request as it goes over the socket, for cases that the client does not show. */

@@ -8,7 +8,7 @@ import type { ApiRequest } from '../request';
 import { API_VERSION, MINIMUM_API_VERSION, route } from '../route';
 import type { Route } from '../route';
 import { eventJson } from '../shapes';
-import type { Info, Version } from '../types';
+import type { DoctorFinding, Info, Version } from '../types';
 
 const EVENT_FILTERS = ['type', 'event', 'container', 'image', 'label', 'network', 'volume', 'daemon', 'scope'];
 /** A client that lets this many events wait does not read. */
@@ -28,6 +28,17 @@ export const systemRoutes: readonly Route[] = [
 	route('GET', '/events', events),
 	route('GET', '/plugins', (request) => {
 		request.json([]);
+	}),
+	route('GET', '/mydocker/doctor', async (request) => {
+		const findings = await request.core.examine();
+		request.json(
+			findings.map(({ subject, status, message, remedy }): DoctorFinding => ({
+				Subject: subject,
+				Status: status,
+				Message: message,
+				Remedy: remedy,
+			})),
+		);
 	}),
 	route('POST', '/mydocker/shutdown', (request) => {
 		request.empty();
@@ -88,13 +99,13 @@ function info({ core }: ApiRequest): Info {
 		Driver: facts.storageDriver,
 		DriverStatus: [],
 		Plugins: { Volume: ['local'], Network: facts.networkDrivers, Authorization: null, Log: ['json-file'] },
-		MemoryLimit: true,
+		MemoryLimit: facts.hasLimits,
 		SwapLimit: false,
-		CpuCfsPeriod: true,
-		CpuCfsQuota: true,
-		CPUShares: true,
-		CPUSet: true,
-		PidsLimit: true,
+		CpuCfsPeriod: facts.hasLimits,
+		CpuCfsQuota: facts.hasLimits,
+		CPUShares: facts.hasLimits,
+		CPUSet: facts.hasLimits,
+		PidsLimit: facts.hasLimits,
 		IPv4Forwarding: true,
 		Debug: false,
 		OomKillDisable: false,

@@ -2,6 +2,10 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { readText } from './shim';
 
+/** Why nothing can be limited, where that is so. */
+export const LIMITS_PROBLEM =
+	'Memory, CPU and processes of containers cannot be limited and containers cannot be paused: control groups belong to root. Run the engine as root to have limits.';
+
 /** cgroupsPath of a container in its spec; docker's --cgroup-parent takes the place of our own parent. */
 export function cgroupPath(id: string, parent = ''): string {
 	return path.posix.join('/', parent === '' ? 'mydocker' : parent, id);

@@ -12,6 +12,7 @@ import { publishAll } from '../network/ports';
 import type { Tree } from '../files/tree';
 import type { Store } from '../store';
 import type { Container, Mount } from '../types';
+import { userNamespace } from '../user-namespace';
 import type { Volumes } from '../volume/volumes';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
 import { containerFolder, makeContainerFolder, writeBundle, type BundleNetwork, type ContainerFolder } from './bundle';
@@ -33,13 +34,14 @@ import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root'
 import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
 import { startFailure, type Runtime, type StartFailure } from './runtime';
+import { machine } from './spec';
 import { installShim, type Launch } from './shim';
 import { signalNumber } from './signals';
-import { machine } from './spec';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
 import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } from './volume-content';
 import { withOthers } from './volumes-from';
+import { machineWarnings } from './warnings';
 
 export type { Attachment, AttachOptions } from './attachment';
 export type { CreateOptions, CreateResult } from './create';
@@ -68,6 +70,10 @@ export interface ContainersOptions {
 	readonly runtime: Runtime;
 	readonly networks: Networks;
 	readonly volumes: Volumes;
+	/** What does not work on bridge networks; "" when all does. */
+	readonly bridgeWarning: string;
+	/** Put before every shim's command; see system/holder. */
+	readonly shimPrefix: readonly string[];
 	/** Why bridge networks do not work on this machine. */
 	readonly bridgeProblem: string | undefined;
 	readonly warn: (message: string) => void;
@@ -78,6 +84,8 @@ interface StartNetwork {
 	readonly bundle: BundleNetwork;
 	readonly hostname?: string;
 	readonly batches?: Launch['network'];
+	/** Put before the shim's command, for where its network commands run. */
+	readonly place?: readonly string[];
 }
 
 interface Entry {
@@ -238,7 +246,9 @@ export class Containers {
 		}
 		const entry = this.add(record);
 		this.emit(entry, 'create');
-		return Promise.resolve({ container: record, warnings });
+		const { bridgeWarning } = this.options;
+		const machineWarned = machineWarnings(record.config, { hasCgroups: machine().hasCgroups, bridgeWarning });
+		return Promise.resolve({ container: record, warnings: [...warnings, ...machineWarned] });
 	}
 
 	/** Newest first. */
@@ -635,7 +645,12 @@ export class Containers {
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
-		const overlay = overlayMount({ lowers: lower, upper: folder.upper, work: folder.work });
+		const overlay = overlayMount({
+			lowers: lower,
+			upper: folder.upper,
+			work: folder.work,
+			isRootless: !userNamespace().isInitial,
+		});
 		const mounts = await this.volumeMounts(entry, lower, overlay);
 		const network = await this.startNetwork(entry);
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
@@ -650,6 +665,7 @@ export class Containers {
 		const run = this.newRun(entry);
 		run.launch(this.shimScript, {
 			overlay,
+			prefix: [...this.options.shimPrefix, ...(network.place ?? [])],
 			network: network.batches,
 			merged: folder.merged,
 			// A terminal has an input also when nobody may write: its end would be a Ctrl-D.
@@ -713,7 +729,8 @@ export class Containers {
 			return this.sharedNetwork(mode.container);
 		}
 		const { ports, publish_all, exposed_ports, endpoints, dns } = config.network;
-		const attachment = await this.options.networks.attach({
+		const { networks } = this.options;
+		const attachment = await networks.attach({
 			container: { id, name, hostname: config.hostname },
 			endpoints,
 			bindings: [...ports, ...(publish_all ? publishAll(exposed_ports, ports) : [])],
@@ -722,7 +739,11 @@ export class Containers {
 		});
 		const { outside, inside, hosts, resolvConf } = attachment;
 		const namespace = path.join(entry.folder.shim, 'netns');
-		return { bundle: { kind: 'own', namespace, files: { hosts, resolvConf } }, batches: { outside, inside } };
+		return {
+			bundle: { kind: 'own', namespace, files: { hosts, resolvConf } },
+			batches: { outside, inside },
+			place: networks.place,
+		};
 	}
 
 	/** The pid namespace of --pid container:ID. */
@@ -744,8 +765,12 @@ export class Containers {
 		if (process === null) {
 			throw new EngineError('conflict', `cannot join network of a non running container: ${id}`);
 		}
+		const { hostname } = config;
+		const { etc } = other.folder;
+		// The host's network cannot be joined by name from a user namespace, and need not be.
 		const namespace = `/proc/${process.pid}/ns/net`;
-		return { bundle: { kind: 'shared', namespace, etc: other.folder.etc }, hostname: config.hostname };
+		const isHost = parseNetworkMode(config.network.mode).kind === 'host';
+		return { bundle: isHost ? { kind: 'host', etc } : { kind: 'shared', namespace, etc }, hostname };
 	}
 
 	private newRun(entry: Entry): Run {
@@ -848,7 +873,9 @@ export class Containers {
 			return;
 		}
 		// Looked at before the cgroups go with the runtime's state, which stays for this when memory is limited.
-		const oomKilled = wasOomKilled(entry.record.id, undefined, entry.record.config.isolation?.cgroup_parent);
+		const oomKilled =
+			machine().hasCgroups &&
+			wasOomKilled(entry.record.id, undefined, entry.record.config.isolation?.cgroup_parent);
 		// Or the runtime was killed and could not clean up, or did not end its container.
 		if (this.options.runtime.hasState(entry.record.id) || isProcessAlive(entry.record)) {
 			await this.cleanUp(entry).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { EngineError, messageOf } from '../errors';
 import { findProgram, run } from '../exec';
 import { writeAtomically } from '../store';
 import { currentBootId } from './process';
+import { machine } from './spec';
 import { readText } from './shim';
 
 export interface RuntimeInfo {
@@ -172,7 +173,7 @@ function probeSpec(): object {
 			}),
 		],
 		linux: {
-			cgroupsPath: '/mydocker/probe',
+			...(machine().hasCgroups ? { cgroupsPath: '/mydocker/probe' } : {}),
 			namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
 		},
 	};

@@ -105,6 +105,8 @@ export interface Launch {
 	/** mount(8)'s -o text; relative lower directories count from `cwd`. */
 	readonly overlay: { readonly options: string; readonly cwd: string };
 	readonly merged: string;
+	/** Put before the shim's own command: programs that set something up and run the rest in their place. */
+	readonly prefix: readonly string[];
 	readonly hasStdin: boolean;
 	/** Input of `ip -batch` for a network namespace of the container's own, to be made in the folder. */
 	readonly network?: { readonly outside: string; readonly inside: string } | undefined;
@@ -128,9 +130,11 @@ export function installShim(run: string): string {
  * process; its "exit" tells only that the shim ended, the exit file tells how the container did.
  */
 export function launchShim(script: string, launch: Launch): ChildProcess {
+	const [program, ...args] = [...launch.prefix, 'unshare'];
 	const child = spawn(
-		'unshare',
+		program,
 		[
+			...args,
 			...['--mount', '--propagation', 'slave', '/bin/sh', script, launch.folder],
 			...[launch.overlay.cwd, launch.overlay.options, launch.merged, launch.hasStdin ? 'fifo' : 'null'],
 			...launch.command,

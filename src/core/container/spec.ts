@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import type { ContainerConfig, IsolationConfig, Mount } from '../types';
+import { userNamespace, type UserNamespace } from '../user-namespace';
 import { containerCapabilities } from './capabilities';
 import { cgroupPath } from './cgroup';
 import { initProgram, parseSecurityOptions, specDevices, type SpecDevices } from './isolation';
@@ -30,7 +31,7 @@ export interface Spec {
 	readonly linux: {
 		readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
 		readonly resources: Readonly<Record<string, unknown>>;
-		readonly cgroupsPath: string;
+		readonly cgroupsPath?: string;
 		readonly rootfsPropagation: string;
 		readonly maskedPaths: readonly string[];
 		readonly readonlyPaths: readonly string[];
@@ -71,6 +72,9 @@ export interface Machine {
 	readonly cgroupVersion: 1 | 2;
 	/** The kernel can limit swap. */
 	readonly canLimitSwap: boolean;
+	/** The engine may make control groups; else nothing can be limited. */
+	readonly hasCgroups: boolean;
+	readonly userNamespace: UserNamespace;
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -116,25 +120,29 @@ export function containerSpec(options: SpecOptions): Spec {
 		process: {
 			terminal: config.tty,
 			...consoleSize(config),
-			user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+			user: {
+				uid: user.uid,
+				gid: user.gid,
+				additionalGids: machine.userNamespace.canSetGroups ? user.additionalGids : [],
+			},
 			args: [...(isolation.init === true ? [INIT_PATH, '--'] : []), ...config.entrypoint, ...config.command],
 			env: containerEnvironment(config, user.home),
 			cwd: config.working_dir === '' ? '/' : config.working_dir,
 			// Never an inheritable set (CVE-2022-24769).
 			capabilities: { bounding: capabilities, effective, permitted: effective, inheritable: [], ambient: [] },
 			noNewPrivileges: security.noNewPrivileges,
-			oomScoreAdj: isolation.oom_score_adj ?? 0,
+			...oomScore(isolation, machine),
 			...rlimits(isolation),
 		},
 		root: { path: options.merged, readonly: config.read_only },
 		hostname: isolation.uts === 'host' ? '' : config.hostname,
-		mounts: mounts(config, options.etc),
+		mounts: mounts(config, options),
 		annotations: options.annotations,
 		linux: {
 			namespaces: namespaces(config, options),
-			resources: resources(config, machine, devices.rules),
+			resources: machine.hasCgroups ? resources(config, machine, devices.rules) : {},
 			...(devices.nodes.length === 0 ? {} : { devices: devices.nodes }),
-			cgroupsPath: cgroupPath(options.id, isolation.cgroup_parent),
+			...(machine.hasCgroups ? { cgroupsPath: cgroupPath(options.id, isolation.cgroup_parent) } : {}),
 			rootfsPropagation: rootPropagation(config.mounts),
 			maskedPaths: config.privileged ? [] : (isolation.masked_paths ?? MASKED_PATHS),
 			readonlyPaths: config.privileged ? [] : (isolation.readonly_paths ?? READONLY_PATHS),
@@ -142,7 +150,10 @@ export function containerSpec(options: SpecOptions): Spec {
 			sysctl: {
 				...(options.network.kind === 'host' || options.network.kind === 'shared'
 					? {}
-					: { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }),
+					: {
+							'net.ipv4.ip_unprivileged_port_start': '0',
+							'net.ipv4.ping_group_range': `0 ${Math.min(machine.userNamespace.gids - 1, 2147483647)}`,
+						}),
 				...(isolation.domainname === undefined ? {} : { 'kernel.domainname': isolation.domainname }),
 				...isolation.sysctls,
 			},
@@ -187,13 +198,28 @@ function consoleSize({ tty, console_size: size }: ContainerConfig): Pick<Spec['p
 	return tty && size !== undefined ? { consoleSize: { height: size.rows, width: size.columns } } : {};
 }
 
-function mounts(config: ContainerConfig, etc: string): SpecMount[] {
+/** Only root of the machine may lower it, so an ordinary user's containers keep the engine's when none is asked for. */
+function oomScore(
+	{ oom_score_adj: asked }: IsolationConfig,
+	{ userNamespace: { isInitial } }: Machine,
+): Pick<Spec['process'], 'oomScoreAdj'> {
+	const score = asked ?? (isInitial ? 0 : undefined);
+	return score === undefined ? {} : { oomScoreAdj: score };
+}
+
+function mounts(config: ContainerConfig, { etc, machine, network }: SpecOptions): SpecMount[] {
 	const sys = config.privileged ? 'rw' : 'ro';
+	const terminals = 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620';
+	const { isInitial, gids } = machine.userNamespace;
+	// The kernel shows the devices of a network only to root of the namespace that owns it.
+	const isForeign = network.kind === 'host' && !isInitial;
 	const own = [
 		mount('/proc', 'proc', 'proc', 'nosuid,noexec,nodev'),
 		mount('/dev', 'tmpfs', 'tmpfs', 'nosuid,strictatime,mode=755,size=65536k'),
-		mount('/dev/pts', 'devpts', 'devpts', 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5'),
-		mount('/sys', 'sysfs', 'sysfs', `nosuid,noexec,nodev,${sys}`),
+		mount('/dev/pts', 'devpts', 'devpts', gids > 5 ? `${terminals},gid=5` : terminals),
+		isForeign
+			? mount('/sys', 'bind', '/sys', 'rbind,nosuid,noexec,nodev,ro')
+			: mount('/sys', 'sysfs', 'sysfs', `nosuid,noexec,nodev,${sys}`),
 		mount('/sys/fs/cgroup', 'cgroup', 'cgroup', `${sys},nosuid,noexec,nodev`),
 		...mqueueMount(config.isolation),
 		...shmMount(config.isolation),
@@ -325,11 +351,17 @@ function rootPropagation(mounts: readonly Mount[]): string {
 
 /** Looks at this machine's cgroups; opens no program. */
 export function machine(): Machine {
+	const namespace = userNamespace();
+	const common = { hasCgroups: namespace.isInitial, userNamespace: namespace };
 	if (fs.existsSync('/sys/fs/cgroup/cgroup.controllers')) {
 		// The root group has no such file, so look at our own and at systemd's.
 		const own = /^0::(.*)$/m.exec(fs.readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '';
 		const groups = [own, '/system.slice'].map((group) => `/sys/fs/cgroup${group}/memory.swap.max`);
-		return { cgroupVersion: 2, canLimitSwap: groups.some((file) => fs.existsSync(file)) };
+		return { ...common, cgroupVersion: 2, canLimitSwap: groups.some((file) => fs.existsSync(file)) };
 	}
-	return { cgroupVersion: 1, canLimitSwap: fs.existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes') };
+	return {
+		...common,
+		cgroupVersion: 1,
+		canLimitSwap: fs.existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
+	};
 }

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { EngineError, systemCode } from '../errors';
 import { toolEnvironment } from '../exec';
+import { ownerHere, userNamespace } from '../user-namespace';
 import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
 
@@ -83,7 +84,8 @@ const MAX_PATH = 4095;
 const MAX_NAME = 255;
 const MAX_LINKS = 40;
 const MAX_FLUSHES = 100;
-const OVERLAY_OPAQUE = 'trusted.overlay.opaque';
+/** Inside of a user namespace overlayfs is mounted with userxattr (storage/overlay.ts). */
+const OVERLAY_OPAQUE = userNamespace().isInitial ? 'trusted.overlay.opaque' : 'user.overlay.opaque';
 /** Attributes that steer overlayfs are ours alone, and labels of another machine's security module mean nothing here. */
 const FOREIGN_XATTR = /^(?:trusted\.overlay\.|user\.overlay\.|security\.selinux$|system\.nfs4_acl$)/;
 const CREATE = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW;
@@ -170,7 +172,7 @@ class LayerWriter implements TarSink {
 		if (path.startsWith(WHITEOUT_META) && path !== OPAQUE) {
 			return; // AUFS's own files, which no other driver knows
 		}
-		const entry = this.withKnownXattrs(written);
+		const entry = ownerHere(this.withKnownXattrs(written), printable(written.name));
 		const place = this.placeOf(path);
 		if (place.name.startsWith(WHITEOUT)) {
 			this.whiteOut(place);
@@ -238,6 +240,10 @@ class LayerWriter implements TarSink {
 				return;
 			case 'file':
 				this.makeFile(place, entry);
+				return;
+			case 'character':
+			case 'block':
+				this.makeDevice(place, entry);
 				return;
 			default:
 				this.makeSpecial(place, entry);
@@ -310,7 +316,7 @@ class LayerWriter implements TarSink {
 		if (entry.type !== 'directory') {
 			throw corrupt(`"${entry.name}" names the root of the layer and is no directory`);
 		}
-		this.describeFolder(this.root, this.withKnownXattrs(entry));
+		this.describeFolder(this.root, ownerHere(this.withKnownXattrs(entry), printable(entry.name)));
 	}
 
 	private makeSymlink(place: Place, entry: TarEntry): void {
@@ -366,6 +372,17 @@ class LayerWriter implements TarSink {
 			throw lostTarget(entry);
 		}
 		return { folder, name: path.slice(slash + 1) };
+	}
+
+	/** As docker, nothing where only root of the machine may make devices; every container has its own in /dev. */
+	private makeDevice(place: Place, entry: TarEntry): void {
+		if (userNamespace().isInitial) {
+			this.makeSpecial(place, entry);
+		} else {
+			this.warnings.add(
+				`the device "${printable(entry.name)}" is left out: only root of the machine may make it`,
+			);
+		}
 	}
 
 	/** Node cannot make devices, FIFOs and extended attributes: GNU tar makes them from a small archive of their own. */

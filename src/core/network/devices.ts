@@ -45,6 +45,9 @@ export class NetworkDevices {
 	/** Bridge, rules and name server of networks that have got an endpoint. */
 	async bringUp(ids: readonly string[], signal?: AbortSignal): Promise<void> {
 		const { place } = this.options;
+		if (this.resolvers.size === 0) {
+			await place.open();
+		}
 		const down = ids.filter((id) => !this.resolvers.has(id)).map((id) => this.records.get(id));
 		for (const network of down) {
 			// Marked before it is made, so that a failure half way is cleaned up like any network.
@@ -62,6 +65,9 @@ export class NetworkDevices {
 			this.resolvers.get(networkId)?.close();
 			this.resolvers.delete(networkId);
 			await this.removeLinks([this.records.get(networkId).bridge]);
+			if (this.resolvers.size === 0) {
+				this.options.place.close();
+			}
 		}
 	}
 
@@ -118,6 +124,7 @@ export class NetworkDevices {
 	private async startResolver(network: Network): Promise<Resolver | undefined> {
 		const resolver = new Resolver({
 			address: network.gateway,
+			sockets: this.options.place.sockets,
 			view: (address) => this.names.viewFrom(network.id, address),
 			warn: this.options.warn,
 		});

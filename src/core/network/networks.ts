@@ -83,7 +83,7 @@ export class Networks {
 		this.records = new NetworkRecords(options.store);
 		this.names = new NameService(this.records, options);
 		this.devices = new NetworkDevices(this.records, this.names, options);
-		this.ports = new PublishedPorts(this.records);
+		this.ports = new PublishedPorts(this.records, options.place.sockets);
 	}
 
 	/**
@@ -98,6 +98,11 @@ export class Networks {
 			}
 		}
 		await this.exclusive(() => this.reconcile(live));
+	}
+
+	/** Put before a shim's command, so that it finds the bridges. */
+	get place(): readonly string[] {
+		return this.options.place.command;
 	}
 
 	/** Sorted by name. */

@@ -1,16 +1,29 @@
 import { EngineError } from '../errors';
 import type { RunOptions, RunResult } from '../exec';
 import { run } from '../exec';
+import type { PlaceSockets } from './sockets';
+import { ownSockets } from './sockets';
 
-/** Where network commands run: on the host, or (rootless) in the holder's namespaces through nsenter. */
+/** Where network commands run: on the host, or (rootless) in the holder's network namespace through nsenter. */
 export interface NetworkPlace {
-	/** Put before every command: [] or ["nsenter", "-t", PID, "-U", "-m", "-n", "--preserve-credentials", "--"]. */
+	/** Put before every command: [] or ["nsenter", "--net=/proc/PID/ns/net", "--"]. */
 	readonly command: readonly string[];
 	/** The process in /proc whose view of the network is meant: "self", or the holder's pid. */
 	readonly process: string;
+	readonly sockets: PlaceSockets;
+	/** The first bridge is about to be made. */
+	readonly open: () => Promise<void>;
+	/** The last bridge is gone. */
+	readonly close: () => void;
 }
 
-export const HOST: NetworkPlace = { command: [], process: 'self' };
+export const HOST: NetworkPlace = {
+	command: [],
+	process: 'self',
+	sockets: ownSockets,
+	open: () => Promise.resolve(),
+	close: () => undefined,
+};
 
 /** Runs a network program in its place; its failure is EngineError "internal" with what it printed. */
 export async function runIn(

@@ -2,7 +2,8 @@ import { EngineError } from '../errors';
 import type { NetworkRecords } from './network-records';
 import type { PublishedPort } from './ports';
 import type { PortBinding } from './publish';
-import type { Relay } from './relay';
+import type { Relay, Target } from './relay';
+import type { PlaceSockets } from './sockets';
 import { closeRelays, formatHostPort, openRelay, openRelays, PortError } from './relay';
 
 /** The host ports that this engine holds open for running containers. */
@@ -10,7 +11,10 @@ export class PublishedPorts {
 	/** By container id. */
 	private readonly relays = new Map<string, readonly Relay[]>();
 
-	constructor(private readonly records: NetworkRecords) {}
+	constructor(
+		private readonly records: NetworkRecords,
+		private readonly sockets: PlaceSockets,
+	) {}
 
 	/**
 	 * Takes the host ports of a container that has its endpoints, and notes them in the endpoint that they lead through.
@@ -30,7 +34,7 @@ export class PublishedPorts {
 			binding.host_ip === '' ? { ...binding, host_ip: fallback } : binding,
 		);
 		try {
-			const relays = await openRelays(wanted, () => this.target(container.id));
+			const relays = await openRelays(wanted, this.target(container.id));
 			this.relays.set(container.id, relays);
 			this.records.changeEndpoint(network.id, { ...endpoint, ports: relays.map((relay) => relay.port) });
 		} catch (error) {
@@ -51,7 +55,7 @@ export class PublishedPorts {
 		const failures: unknown[] = [];
 		for (const port of ports) {
 			try {
-				relays.push(await openRelay(port, () => this.target(containerId)));
+				relays.push(await openRelay(port, this.target(containerId)));
 			} catch (error) {
 				failures.push(error);
 			}
@@ -73,8 +77,8 @@ export class PublishedPorts {
 		}
 	}
 
-	private target(containerId: string): string | undefined {
-		return this.records.wayOut(containerId)?.[1].address;
+	private target(containerId: string): Target {
+		return { address: () => this.records.wayOut(containerId)?.[1].address, sockets: this.sockets };
 	}
 }
 

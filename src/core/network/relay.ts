@@ -4,9 +4,13 @@ import { pipeline } from 'node:stream/promises';
 import { systemCode } from '../errors';
 import type { PublishedPort } from './ports';
 import type { PortBinding } from './publish';
+import type { PlaceSockets } from './sockets';
 
 /** Where connections go at this moment: a container's address, or undefined while it has none. */
-export type Target = () => string | undefined;
+export interface Target {
+	readonly address: () => string | undefined;
+	readonly sockets: PlaceSockets;
+}
 
 /** A host port held open. It reserves the port; what the firewall does not translate (IPv6, no iptables) it relays. */
 export interface Relay {
@@ -118,12 +122,21 @@ async function openTcp(port: PublishedPort, target: Target): Promise<Relay> {
 	const sockets = new Set<net.Socket>();
 	// allowHalfOpen: "end of input" passes through while the answer is still coming.
 	const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-		const host = target();
+		const host = target.address();
 		if (host === undefined) {
 			client.destroy();
 			return;
 		}
-		const container = net.connect({ host, port: port.container_port, allowHalfOpen: true, noDelay: true });
+		// Until the relay is at work, an error here is only the client's end.
+		client.on('error', () => undefined);
+		target.sockets.connect(host, port.container_port).then(
+			(container) => {
+				join(client, container);
+			},
+			() => client.destroy(),
+		);
+	});
+	const join = (client: net.Socket, container: net.Socket): void => {
 		for (const socket of [client, container]) {
 			sockets.add(socket);
 			socket.once('close', () => sockets.delete(socket));
@@ -135,7 +148,7 @@ async function openTcp(port: PublishedPort, target: Target): Promise<Relay> {
 		// A reset or a refusal at either end ends both; the peers see it, there is nobody else to tell.
 		pipeline(client, container).catch(stop);
 		pipeline(container, client).catch(stop);
-	});
+	};
 	await new Promise<void>((resolve, reject) => {
 		server.once('error', reject);
 		server.listen({ host: port.host_ip, port: port.host_port, ipv6Only: true, exclusive: true }, () => {
@@ -162,7 +175,7 @@ const UDP_IDLE = 90_000;
 const MAX_CONVERSATIONS = 1024;
 
 interface Conversation {
-	readonly socket: dgram.Socket;
+	readonly socket: Promise<dgram.Socket>;
 	readonly timer: NodeJS.Timeout;
 }
 
@@ -176,12 +189,14 @@ async function openUdp(port: PublishedPort, target: Target): Promise<Relay> {
 		if (conversation !== undefined) {
 			conversations.delete(key);
 			clearTimeout(conversation.timer);
-			conversation.socket.close();
+			conversation.socket.then(
+				(socket) => socket.close(),
+				() => undefined,
+			);
 		}
 	};
-	const begin = (key: string, peer: dgram.RemoteInfo): Conversation => {
-		const socket = dgram.createSocket('udp4');
-		const timer = setTimeout(end, UDP_IDLE, key);
+	const open = async (key: string, peer: dgram.RemoteInfo, timer: NodeJS.Timeout): Promise<dgram.Socket> => {
+		const socket = await target.sockets.datagram();
 		// Port unreachable, or the container is gone: the next datagram begins anew.
 		socket.on('error', () => {
 			end(key);
@@ -190,12 +205,16 @@ async function openUdp(port: PublishedPort, target: Target): Promise<Relay> {
 			timer.refresh();
 			server.send(answer, peer.port, peer.address);
 		});
-		const conversation = { socket, timer };
+		return socket;
+	};
+	const begin = (key: string, peer: dgram.RemoteInfo): Conversation => {
+		const timer = setTimeout(end, UDP_IDLE, key);
+		const conversation = { socket: open(key, peer, timer), timer };
 		conversations.set(key, conversation);
 		return conversation;
 	};
 	server.on('message', (data, peer) => {
-		const host = target();
+		const host = target.address();
 		const key = `${peer.address} ${peer.port}`;
 		const known = conversations.get(key);
 		if (host === undefined || (known === undefined && conversations.size >= MAX_CONVERSATIONS)) {
@@ -203,7 +222,14 @@ async function openUdp(port: PublishedPort, target: Target): Promise<Relay> {
 		}
 		const { socket, timer } = known ?? begin(key, peer);
 		timer.refresh();
-		socket.send(data, port.container_port, host);
+		socket.then(
+			(open) => {
+				open.send(data, port.container_port, host);
+			},
+			() => {
+				end(key);
+			},
+		);
 	});
 	await new Promise<void>((resolve, reject) => {
 		server.once('error', (error) => {

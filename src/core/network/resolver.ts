@@ -3,8 +3,9 @@ import { setMaxListeners } from 'node:events';
 import * as net from 'node:net';
 import { messageOf, systemCode } from '../errors';
 import type { Answer } from './dns';
+import type { PlaceSockets } from './sockets';
+import { ownSockets } from './sockets';
 import { formatAnswer, parseQuestion, reverseAddress, TYPE_A, TYPE_AAAA, TYPE_PTR } from './dns';
-
 /** What a container at some address may know; undefined when the address is no container's: then nothing is answered. */
 export interface View {
 	/** Addresses of a name (lower case) on the container's networks. */
@@ -26,6 +27,8 @@ export interface ResolverOptions {
 	readonly address: string;
 	/** 53, except in tests. */
 	readonly port?: number;
+	/** Of the bridges' network namespace; this process's own by default. */
+	readonly sockets?: PlaceSockets;
 	readonly view: (address: string) => View | undefined;
 	readonly warn: (message: string) => void;
 }
@@ -35,20 +38,50 @@ export interface ResolverOptions {
  * names without a dot do not exist (a typo fails at once), the rest goes to the forwarders within bounded time.
  */
 export class Resolver {
-	private readonly udp = dgram.createSocket({ type: 'udp4' });
-	private readonly tcp = net.createServer();
+	private udp: dgram.Socket | undefined;
+	private tcp: net.Server | undefined;
 	private readonly closing = new AbortController();
 	private forwarded = 0;
 
 	constructor(private readonly options: ResolverOptions) {
 		// Every question and connection on its way listens; their number has limits of its own.
 		setMaxListeners(0, this.closing.signal);
-		this.udp.on('message', (packet, peer) => {
+	}
+
+	/** Throws the system's error when the address cannot be had; nothing is left open then. */
+	async listen(): Promise<void> {
+		const { address, port = DNS_PORT, sockets = ownSockets } = this.options;
+		try {
+			this.udp = await sockets.bind(address, port);
+			this.tcp = await sockets.listen(address, this.udp.address().port);
+		} catch (error) {
+			this.close();
+			throw error;
+		}
+		this.serve(this.udp, this.tcp);
+	}
+
+	/** The port, for tests. */
+	get port(): number {
+		return this.udp?.address().port ?? 0;
+	}
+
+	/** Ends both servers, open connections and questions on their way. */
+	close(): void {
+		if (!this.closing.signal.aborted) {
+			this.closing.abort();
+			this.udp?.close();
+			this.tcp?.close();
+		}
+	}
+
+	private serve(udp: dgram.Socket, tcp: net.Server): void {
+		udp.on('message', (packet, peer) => {
 			this.respond(packet, peer.address, 'udp').then(
 				(response) => {
 					if (response !== undefined && !this.closing.signal.aborted) {
 						// No callback: the asker may be gone, and then nobody waits for the answer.
-						this.udp.send(response, peer.port, peer.address);
+						udp.send(response, peer.port, peer.address);
 					}
 				},
 				(error: unknown) => {
@@ -56,52 +89,14 @@ export class Resolver {
 				},
 			);
 		});
-		this.tcp.maxConnections = MAX_CONNECTIONS;
-		this.tcp.on('connection', (socket) => {
+		tcp.maxConnections = MAX_CONNECTIONS;
+		tcp.on('connection', (socket) => {
 			this.serveConnection(socket);
 		});
-	}
-
-	/** Throws the system's error when the address cannot be had; nothing is left open then. */
-	async listen(): Promise<void> {
-		const { address, port = DNS_PORT } = this.options;
-		try {
-			await new Promise<void>((resolve, reject) => {
-				this.udp.once('error', reject);
-				this.udp.bind({ address, port, exclusive: true }, () => {
-					this.udp.off('error', reject);
-					resolve();
-				});
-			});
-			await new Promise<void>((resolve, reject) => {
-				this.tcp.once('error', reject);
-				this.tcp.listen({ host: address, port: this.udp.address().port, exclusive: true }, () => {
-					this.tcp.off('error', reject);
-					resolve();
-				});
-			});
-		} catch (error) {
-			this.close();
-			throw error;
-		}
-		for (const server of [this.udp, this.tcp]) {
+		for (const server of [udp, tcp]) {
 			server.on('error', (error) => {
 				this.warnOf(error);
 			});
-		}
-	}
-
-	/** The port, for tests. */
-	get port(): number {
-		return this.udp.address().port;
-	}
-
-	/** Ends both servers, open connections and questions on their way. */
-	close(): void {
-		if (!this.closing.signal.aborted) {
-			this.closing.abort();
-			this.udp.close();
-			this.tcp.close();
 		}
 	}
 

@@ -2,7 +2,10 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { EngineError } from '../errors';
 import type { NetworkFacts } from '../network/firewall';
+import { LIMITS_PROBLEM } from '../container/cgroup';
 import type { Runtime, RuntimeInfo } from '../container/runtime';
+import { machine } from '../container/spec';
+import type { RootlessFacts } from './doctor';
 
 /** What GET /info and /version tell of machine and engine; does not change while the engine runs. */
 export interface EngineFacts {
@@ -20,6 +23,8 @@ export interface EngineFacts {
 	readonly cgroupVersion: '1' | '2';
 	readonly cgroupDriver: string;
 	readonly storageDriver: string;
+	/** Memory, CPU and processes of containers can be limited. */
+	readonly hasLimits: boolean;
 	/** Empty strings when there is none that works; a warning says why. */
 	readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
 	/** Docker's form: "name=seccomp,profile=builtin". */
@@ -44,8 +49,15 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
 export async function engineFacts(
 	runtime: Pick<Runtime, 'info'>,
 	network: Pick<NetworkFacts, 'hasBridge' | 'problems'>,
+	rootless?: RootlessFacts,
 ): Promise<EngineFacts> {
-	const warnings: string[] = [...network.problems];
+	const warnings: string[] = [
+		...network.problems,
+		...(rootless === undefined ? [] : [rootless.singleReason, rootless.outbound.problem]).filter(
+			(text) => text !== '',
+		),
+		...(machine().hasCgroups ? [] : [LIMITS_PROBLEM]),
+	];
 	return {
 		hostname: os.hostname(),
 		kernelVersion: os.release(),
@@ -55,10 +67,14 @@ export async function engineFacts(
 		cpus: os.cpus().length,
 		memory: os.totalmem(),
 		cgroupVersion: fs.existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
-		cgroupDriver: 'cgroupfs',
+		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
 		storageDriver: 'overlay',
 		runtime: await runtimeFacts(runtime, warnings),
-		securityOptions: fs.existsSync('/proc/sys/kernel/seccomp') ? ['name=seccomp,profile=builtin'] : [],
+		securityOptions: [
+			...(fs.existsSync('/proc/sys/kernel/seccomp') ? ['name=seccomp,profile=builtin'] : []),
+			...(rootless === undefined ? [] : ['name=rootless']),
+		],
+		hasLimits: machine().hasCgroups,
 		networkDrivers: [...(network.hasBridge ? ['bridge'] : []), 'host', 'null'],
 		warnings,
 	};

@@ -337,6 +337,7 @@ class StandIn {
 			root: this.root,
 			events: this.events,
 			facts: { runtime: { name: 'runc', path: '', version: '' } },
+			examine: () => Promise.resolve([]),
 			shutdown: () => undefined,
 			images: this.images(),
 			registries: {},

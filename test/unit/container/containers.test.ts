@@ -73,7 +73,16 @@ describe('containers', () => {
 		} as const;
 		const networks = new Networks({ ...common, place: HOST, facts, hostsFile: () => path.join(root, 'hosts') });
 		const volumes = new Volumes({ ...common, users: () => [], prefix: [] });
-		return new Containers({ ...common, images, runtime, networks, volumes, bridgeProblem: undefined });
+		return new Containers({
+			...common,
+			images,
+			runtime,
+			networks,
+			volumes,
+			bridgeWarning: '',
+			shimPrefix: [],
+			bridgeProblem: undefined,
+		});
 	}
 
 	async function create(name: string): Promise<Container> {

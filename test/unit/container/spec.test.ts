@@ -6,6 +6,7 @@ import {
 	type Machine,
 	type SpecNetwork,
 } from '../../../src/core/container/spec';
+import { INITIAL } from '../../../src/core/user-namespace';
 import type { ContainerConfig } from '../../../src/core/types';
 
 const CONFIG: ContainerConfig = {
@@ -54,9 +55,11 @@ const CAPABILITIES = [
 	...['CAP_SETFCAP', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_SYS_CHROOT', 'CAP_KILL', 'CAP_AUDIT_WRITE'],
 ];
 
+const MACHINE: Machine = { cgroupVersion: 1, canLimitSwap: true, hasCgroups: true, userNamespace: INITIAL };
+
 function spec(
 	changes: Partial<ContainerConfig> = {},
-	machine: Machine = { cgroupVersion: 1, canLimitSwap: true },
+	machine: Machine = MACHINE,
 	uid = 0,
 	network: SpecNetwork = { kind: 'none' },
 ) {
@@ -206,7 +209,7 @@ describe('container spec', () => {
 	});
 
 	it('cgroup version 2: has a cgroup namespace of its own', () => {
-		const { namespaces } = spec({}, { cgroupVersion: 2, canLimitSwap: true }).linux;
+		const { namespaces } = spec({}, { ...MACHINE, cgroupVersion: 2 }).linux;
 		assert.equal(namespaces.filter(({ type }) => type === 'cgroup').length, 1);
 	});
 
@@ -223,7 +226,7 @@ describe('container spec', () => {
 	it('memory where the kernel cannot limit swap: leaves swap out', () => {
 		const { memory } = spec(
 			{ resources: { cpu: 0, memory: 67108864, pids: 0 } },
-			{ cgroupVersion: 1, canLimitSwap: false },
+			{ ...MACHINE, canLimitSwap: false },
 		).linux.resources;
 		assert.deepEqual(memory, { limit: 67108864 });
 	});

@@ -1,0 +1,176 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { RuntimeInfo } from '../container/runtime';
+import { LIMITS_PROBLEM } from '../container/cgroup';
+import { machine } from '../container/spec';
+import { EngineError } from '../errors';
+import { findProgram, run, toolEnvironment } from '../exec';
+import type { NetworkFacts } from '../network/firewall';
+import type { OutboundFacts } from '../network/outbound';
+import { overlayMount } from '../storage/overlay';
+import { userNamespace } from '../user-namespace';
+
+/** One thing that was looked at. */
+export interface Finding {
+	readonly subject: 'runtime' | 'user' | 'limits' | 'storage' | 'network' | 'outbound' | 'disk';
+	/** "problem": containers cannot run. "warning": something does not work without it. */
+	readonly status: 'ok' | 'warning' | 'problem';
+	/** A whole sentence. */
+	readonly message: string;
+	/** The one command that mends it; "" when there is nothing to mend, or no command that could. */
+	readonly remedy: string;
+}
+
+/** What is known of a user without root's rights. */
+export interface RootlessFacts {
+	/** Why there is one user id only; "" when there are more. */
+	readonly singleReason: string;
+	readonly outbound: OutboundFacts;
+}
+
+export interface Patient {
+	readonly root: string;
+	readonly runtime: { readonly info: () => Promise<RuntimeInfo> };
+	readonly network: NetworkFacts;
+	/** Undefined for root. */
+	readonly rootless: RootlessFacts | undefined;
+}
+
+/** Looks at all that containers need on this machine; tries the runtime and an overlay mount for real. */
+export async function examine(patient: Patient): Promise<readonly Finding[]> {
+	return [
+		await runtimeFinding(patient),
+		userFinding(patient),
+		limitsFinding(),
+		await storageFinding(patient),
+		networkFinding(patient),
+		...(patient.rootless === undefined ? [] : [outboundFinding(patient.rootless.outbound)]),
+		diskFinding(patient),
+	];
+}
+
+async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
+	try {
+		const { name, version, path: program } = await runtime.info();
+		return ok('runtime', `${name} ${version} (${program}) has run a test container.`);
+	} catch (error) {
+		if (error instanceof EngineError && error.code === 'unsupported') {
+			const remedy = findProgram('runc') === undefined ? install('runc') : '';
+			return { subject: 'runtime', status: 'problem', message: `${error.message}.`, remedy };
+		}
+		throw error;
+	}
+}
+
+function userFinding({ rootless }: Patient): Finding {
+	if (rootless === undefined) {
+		return ok('user', 'The engine runs as root.');
+	}
+	const { uids } = userNamespace();
+	if (rootless.singleReason === '') {
+		return ok('user', `The engine runs as an ordinary user with ${uids - 1} subordinate user ids.`);
+	}
+	const [, quoted] = /"(sudo [^"]+)"/.exec(rootless.singleReason) ?? [];
+	return {
+		subject: 'user',
+		status: 'warning',
+		message: `Containers have one user id only, so all their files are root's and programs cannot become another user: ${rootless.singleReason}.`,
+		remedy: quoted ?? (rootless.singleReason.includes('not installed') ? install('uidmap') : ''),
+	};
+}
+
+function limitsFinding(): Finding {
+	const { hasCgroups, cgroupVersion } = machine();
+	return hasCgroups
+		? ok('limits', `Memory, CPU and processes can be limited (control groups, version ${cgroupVersion}).`)
+		: {
+				subject: 'limits',
+				status: 'warning',
+				message: LIMITS_PROBLEM,
+				remedy: '',
+			};
+}
+
+async function storageFinding({ root }: Patient): Promise<Finding> {
+	const folder = fs.mkdtempSync(path.join(root, 'run', 'overlay-'));
+	try {
+		const inside = (name: string): string => path.join(folder, name);
+		for (const name of ['lower', 'upper', 'work', 'merged']) {
+			fs.mkdirSync(inside(name));
+		}
+		const { options, cwd } = overlayMount({
+			lowers: [inside('lower')],
+			upper: inside('upper'),
+			work: inside('work'),
+			isRootless: !userNamespace().isInitial,
+		});
+		const mount = ['mount', '-t', 'overlay', 'overlay', '-o', options, inside('merged')];
+		const result = await run('unshare', ['--mount', '--propagation', 'slave', ...mount], {
+			cwd,
+			env: { ...toolEnvironment(), LIBMOUNT_FORCE_MOUNT2: 'always' },
+		});
+		return result.code === 0
+			? ok('storage', `An overlay could be mounted in "${root}".`)
+			: {
+					subject: 'storage',
+					status: 'problem',
+					message: `No overlay can be mounted in "${root}": ${result.stderr.trim()}; ordinary users need Linux 5.11, and a store on ext4, xfs, btrfs or tmpfs.`,
+					remedy: '',
+				};
+	} finally {
+		fs.rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+function networkFinding({ network }: Patient): Finding {
+	if (network.hasBridge) {
+		return ok('network', `Bridge networks work (ip, ${network.firewall}).`);
+	}
+	const missing = [
+		...(findProgram('ip') === undefined ? ['iproute2'] : []),
+		...(network.firewall === 'none' ? ['iptables'] : []),
+	];
+	return {
+		subject: 'network',
+		status: 'warning',
+		message: `${network.problems.join('. ')}.`,
+		remedy: missing.length === 0 ? '' : install(missing.join(' ')),
+	};
+}
+
+function outboundFinding({ problem, remedy, program }: OutboundFacts): Finding {
+	return problem === ''
+		? ok('outbound', `Containers on bridge networks reach other machines through ${program}.`)
+		: { subject: 'outbound', status: 'warning', message: problem, remedy };
+}
+
+/** Bytes; less does not hold many images. */
+const LITTLE = 1024 ** 3;
+
+function diskFinding({ root }: Patient): Finding {
+	const { bavail, bsize } = fs.statfsSync(root);
+	const free = bavail * bsize;
+	const message = `${(free / 1024 ** 3).toFixed(1)} GiB are free in "${root}".`;
+	return free >= LITTLE
+		? ok('disk', message)
+		: { subject: 'disk', status: 'warning', message, remedy: 'mydocker system prune' };
+}
+
+function ok(subject: Finding['subject'], message: string): Finding {
+	return { subject, status: 'ok', message, remedy: '' };
+}
+
+const MANAGERS: readonly (readonly [string, string])[] = [
+	['apt-get', 'sudo apt-get install -y'],
+	['dnf', 'sudo dnf install -y'],
+	['zypper', 'sudo zypper install -y'],
+	['apk', 'sudo apk add'],
+	['pacman', 'sudo pacman -S'],
+];
+
+/** The command that installs Debian's package of this name, in the words of this machine's package manager. */
+function install(name: string): string {
+	const [, command = 'sudo apt-get install -y'] =
+		MANAGERS.find(([program]) => findProgram(program) !== undefined) ?? [];
+	return `${command} ${name}`;
+}
