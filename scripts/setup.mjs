@@ -44,6 +44,8 @@ const forTests = [
 	{ package: 'skopeo', isThere: () => hasProgram('skopeo') },
 	{ package: 'openssl', isThere: () => hasProgram('openssl') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },
+	{ package: 'uidmap', isThere: () => hasProgram('newuidmap') },
+	{ package: 'slirp4netns', isThere: () => hasProgram('slirp4netns') },
 ];
 
 /** Throws an Error whose message tells the user what to do when the machine cannot be made ready. */
@@ -52,6 +54,9 @@ export function setup({ tests = false } = {}) {
 		throw new Error('MyDocker runs containers with Linux itself: use Linux, WSL or a Linux container.');
 	}
 	installDebianPackages([...always, ...(tests ? forTests : [])]);
+	if (tests) {
+		addTestUser();
+	}
 	installNpmPackages(root, 'npm packages');
 	installNpmPackages(path.join(root, 'test/host/server'), 'VS Code server');
 }
@@ -83,6 +88,14 @@ function installDebianPackages(needs) {
 	const services = missing.flatMap((name) => needs.find((need) => need.package === name).services ?? []);
 	if (services.length > 0 && hasProgram('systemctl')) {
 		run('systemctl', ['--quiet', 'disable', ...services]);
+	}
+}
+
+/** The ordinary user of the tier `rootless`; useradd gives subordinate ids that nobody else has. */
+function addTestUser() {
+	const name = 'mydocker-test';
+	if (process.getuid() === 0 && !fs.readFileSync('/etc/passwd', 'utf8').includes(`\n${name}:`)) {
+		run('useradd', ['--no-create-home', '--shell', '/usr/sbin/nologin', name]);
 	}
 }
 

@@ -45,6 +45,12 @@ const tiers = {
 		counts: true,
 		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '60000', 'out/test/engine/**/*.test.js']],
 	},
+	// The engine's contract once more, kept by an ordinary user's engine.
+	rootless: {
+		minutes: 20,
+		counts: true,
+		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '60000', 'out/test/rootless/**/*.test.js']],
+	},
 	host: { minutes: 8, counts: true, needsRegistry: true, programs: () => [[packagedNode, 'test/runTest.mjs']] },
 	// The rest runs what users get: the package, installed.
 	vsix: {

@@ -1,0 +1,118 @@
+import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { launch, pull, remove, shell } from '../engine/run';
+import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
+import { endProcess, freePort, processesOf, until, Workspace } from '../engine/workspace';
+import { rootlessEngine, rootlessProblem, type RootlessEngine } from './user';
+
+const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
+const REQUEST = 'GET /index.html HTTP/1.0\\r\\n\\r\\n';
+
+describe('an ordinary user', function () {
+	const problem = rootlessProblem();
+	if (problem !== undefined) {
+		it(`not tried, since ${problem}`);
+		return;
+	}
+	let workspace: Workspace;
+	let engine: RootlessEngine;
+	let subject: Subject;
+
+	before(async function () {
+		this.timeout(120_000);
+		workspace = new Workspace('ordinary');
+		const registries = await startRegistries(workspace);
+		const images = await pushImages(registries);
+		engine = await rootlessEngine(workspace);
+		subject = { ...engine, name: 'rootless', images, registries, ids: new Set() };
+		await pull(subject, images.busybox.reference);
+	});
+
+	after('nothing is left, not even the namespaces', async () => {
+		const { root } = engine;
+		await workspace.dispose();
+		await until('the holder of the namespaces has gone', () => processesOf(root).length === 0);
+		assert.deepEqual(leaksOf(root, subject.ids), []);
+	});
+
+	const web = (network: string, port: number): Promise<string> =>
+		launch(
+			subject,
+			{
+				Cmd: ['sh', '-c', SERVE, 'web'],
+				ExposedPorts: { '80/tcp': {} },
+				HostConfig: {
+					NetworkMode: network,
+					PortBindings: { '80/tcp': [{ HostIp: '', HostPort: String(port) }] },
+				},
+			},
+			{ name: 'web' },
+		);
+
+	it('two containers talk by name, the host reaches a published port, also after the engine was killed', async function () {
+		this.timeout(60_000);
+		await subject.client.networks.create({ Name: 'app' });
+		const port = await freePort();
+		const id = await web('app', port);
+		const ask = `for i in 1 2 3 4 5; do printf '${REQUEST}' | nc web 80 && exit; sleep 0.2; done`;
+		const talk = async () => (await shell(subject, ask, { NetworkMode: 'app' })).stdout;
+		assert.match(await talk(), /hello from web/);
+		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
+		assert.match(await fetchPage('[::1]', port), /hello from web/);
+		await endProcess(enginePid(engine.root) ?? 0, 'SIGKILL');
+		await engine.start();
+		assert.equal((await subject.client.containers.inspect(id)).State.Status, 'running');
+		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
+		assert.match(await talk(), /hello from web/);
+		await remove(subject, id);
+		await subject.client.networks.remove('app');
+	});
+
+	it('engine killed while a container ends: the next one has its exit code', async function () {
+		this.timeout(60_000);
+		const id = await launch(subject, {
+			Cmd: ['sh', '-c', 'sleep 1; exit 7'],
+			HostConfig: { NetworkMode: 'none' },
+		});
+		await endProcess(enginePid(engine.root) ?? 0, 'SIGKILL');
+		const exit = path.join(engine.root, 'containers', id, 'shim', 'exit');
+		await until('the container has ended', () => fs.existsSync(exit));
+		await engine.start();
+		const { State: state } = await subject.client.containers.inspect(id);
+		assert.deepEqual([state.Status, state.ExitCode], ['exited', 7]);
+		await remove(subject, id);
+	});
+
+	it('files of every user of a container: belong to subordinate ids, and go with the container', async () => {
+		const id = await launch(subject, {
+			Cmd: ['sh', '-c', 'mkdir /a; touch /a/b; chmod 700 /a; chown -R 33:44 /a; exec sleep 60'],
+			HostConfig: { NetworkMode: 'none' },
+		});
+		const file = path.join(engine.root, 'containers', id, 'upper', 'a', 'b');
+		await until('the file has its owner', () => fs.existsSync(file) && fs.statSync(file).uid > 65535);
+		await remove(subject, id);
+		assert.equal(fs.existsSync(path.join(engine.root, 'containers', id)), false);
+	});
+
+	it('the API socket and the store: belong to the user alone', () => {
+		const { uid, mode } = fs.statSync(engine.socket);
+		assert.deepEqual([uid, mode & 0o777], [engine.owner.uid, 0o600]);
+		assert.equal(fs.statSync(engine.root).mode & 0o777, 0o700);
+	});
+
+	it('info and doctor: say that it is an ordinary user, and find no problem', async () => {
+		const info = await subject.client.info();
+		assert.ok(info.SecurityOptions?.includes('name=rootless'));
+		const findings = await subject.client.doctor();
+		assert.deepEqual(
+			findings.filter(({ Status }) => Status === 'problem'),
+			[],
+		);
+		assert.match(findings.find(({ Subject: name }) => name === 'user')?.Message ?? '', /subordinate user ids/);
+	});
+});
+
+async function fetchPage(host: string, port: number): Promise<string> {
+	return (await fetch(`http://${host}:${port}/index.html`)).text();
+}
