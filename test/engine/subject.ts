@@ -222,7 +222,7 @@ export async function dockerEngine(workspace: Workspace, holder?: number): Promi
 	return { client, socket, root };
 }
 
-async function answers(socketPath: string): Promise<boolean> {
+export async function answers(socketPath: string): Promise<boolean> {
 	try {
 		return (await request({ socketPath, path: '/_ping' })).status === 200;
 	} catch (error) {

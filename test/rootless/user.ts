@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createClient } from '../../src/api/client';
-import { enginePid, removeContainers, type EngineProcess } from '../engine/subject';
+import { answers, enginePid, removeContainers, type EngineProcess } from '../engine/subject';
 import { dist, endProcess, hasProgram, until, type Workspace } from '../engine/workspace';
 
 /** An ordinary user. */
@@ -73,7 +73,7 @@ export async function rootlessEngine(workspace: Workspace): Promise<RootlessEngi
 				throw new Error(`The engine of "${owner.name}" does not start: ${workspace.log('engine')}`);
 			}
 		}
-		await until('the engine of an ordinary user answers', () => fs.existsSync(socket));
+		await until('the engine of an ordinary user answers', () => answers(socket));
 	};
 	await start();
 	workspace.defer('end the engine of an ordinary user', async () => {

@@ -1028,7 +1028,7 @@ export class Containers {
 	/** A frozen process gets its signal when it goes on. */
 	private async thaw(entry: Entry): Promise<void> {
 		const { id, name } = entry.record;
-		if (!isFrozen(id)) {
+		if (!machine().hasCgroups || !isFrozen(id)) {
 			return;
 		}
 		try {
@@ -1202,7 +1202,7 @@ export class Containers {
 	/** The engine may have died between the freezing and the note of it. */
 	private alignPaused(entry: Entry): void {
 		const { id, status } = entry.record;
-		const actual = isFrozen(id) ? 'paused' : 'running';
+		const actual = machine().hasCgroups && isFrozen(id) ? 'paused' : 'running';
 		if ((status === 'paused' || status === 'running') && status !== actual) {
 			this.note(entry, { status: actual });
 		}

@@ -2,8 +2,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import type { Container } from '../types';
-import { cgroupPath } from './cgroup';
+import { cgroupPath, LIMITS_PROBLEM } from './cgroup';
 import { readText } from './shim';
+import { machine } from './spec';
 
 /** Refuses to freeze a container in the wrong state, in docker's words. */
 export function checkPausable({ id, status }: Container): void {
@@ -15,6 +16,9 @@ export function checkPausable({ id, status }: Container): void {
 	}
 	if (status !== 'running') {
 		throw new EngineError('conflict', `Container ${id} is not running`);
+	}
+	if (!machine().hasCgroups) {
+		throw new EngineError('conflict', `Cannot pause container ${id}: ${LIMITS_PROBLEM}`);
 	}
 }
 
