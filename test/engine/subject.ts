@@ -210,7 +210,7 @@ export async function dockerEngine(workspace: Workspace, holder?: number): Promi
 	workspace.defer('unmount what dockerd left', () => unmountBelow(root));
 	const [program, ...enter] = holder === undefined ? ['dockerd'] : ['nsenter', '-t', String(holder), '-n', 'dockerd'];
 	const withoutNetwork = holder === undefined ? ['--iptables=false', '--ip6tables=false', '--bridge=none'] : [];
-	workspace.start('dockerd', program ?? 'dockerd', [
+	workspace.start('dockerd', program, [
 		...enter,
 		...['--data-root', path.join(root, 'data'), '--exec-root', path.join(root, 'exec')],
 		...['--pidfile', path.join(root, 'pid'), '-H', `unix://${socket}`, '--storage-driver', 'overlay2'],
