@@ -15,7 +15,7 @@ import { pullImage } from './pull';
 import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
-import { attachTerminals, openTerminals } from './terminals';
+import { attachTerminals, openTerminals } from './terminal-commands';
 import { createVolume, pruneVolumes, removeVolumes } from './volumes';
 
 type Handler = (parts: Parts, ...called: unknown[]) => unknown;

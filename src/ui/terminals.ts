@@ -4,7 +4,6 @@ import type { Disposable, Pseudoterminal, TerminalDimensions } from 'vscode';
 import type { Attachment, Client, TerminalSize } from '../api/client';
 import { Notice, sentence } from './failure';
 import type { Model } from './model';
-import type { Parts } from './parts';
 import { containersFor } from './pick';
 
 /** The best that a container has is opened. */
@@ -205,24 +204,11 @@ function withCarriageReturns(attachment: Attachment): Attachment {
 	return { ...attachment, output: converted() };
 }
 
-async function runningContainers(model: Model, called: readonly unknown[], title: string): Promise<string[]> {
+/** The running containers that a command is called for, or that a person then picks. */
+export async function runningContainers(model: Model, called: readonly unknown[], title: string): Promise<string[]> {
 	return containersFor(model, called, {
 		title,
 		none: l10n.t('No container is running.'),
 		fits: (row) => row.state === 'running',
 	});
-}
-
-/** Open Terminal: a shell in each container. */
-export async function openTerminals({ model, terminals }: Parts, ...called: unknown[]): Promise<void> {
-	for (const id of await runningContainers(model, called, l10n.t('Open Terminal'))) {
-		terminals.openShell(id);
-	}
-}
-
-/** Attach Terminal: what the container itself shows and reads. */
-export async function attachTerminals({ model, terminals }: Parts, ...called: unknown[]): Promise<void> {
-	for (const id of await runningContainers(model, called, l10n.t('Attach Terminal'))) {
-		terminals.attach(id);
-	}
 }
