@@ -211,9 +211,15 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 	const mounted = (name: string) =>
 		containers
 			.list()
-			.filter(({ config }) => config.mounts.some((mount) => mount.type === 'volume' && mount.source === name))
-			.map(({ id }) => id);
-	const volumes = new Volumes({ root, store, events, warn, users: mounted, prefix: [] });
+			.filter(({ config }) => config.mounts.some((mount) => mount.type === 'volume' && mount.source === name));
+	const volumes = new Volumes({
+		...{ root, store, events, warn, prefix: [] },
+		users: (name) => mounted(name).map(({ id }) => id),
+		activeUsers: (name) =>
+			mounted(name)
+				.filter(({ status }) => isLive(status))
+				.map(({ id }) => id),
+	});
 	const rootless = rootlessFacts(root);
 	const place = networkPlace(root, rootless);
 	const networkFacts = probeNetwork(place);

@@ -9,6 +9,7 @@ import { parseTime } from './time';
 import { splitReference } from './references';
 import { registryCalls, registryHeaders } from './registry-client';
 import type { RegistryCalls, RegistryContext } from './registry-client';
+import { volumeArchiveCalls, type VolumeArchiveCalls } from './volume-archive-calls';
 import { openStream, output, type Attachment } from './two-way';
 import { ApiError, bodyOf, isOlderVersion, Transport, type Cancel } from './transport';
 import type {
@@ -174,7 +175,7 @@ export interface Client {
 		disconnect(name: string, container: string, options?: Cancel & { readonly force?: boolean }): Promise<void>;
 	};
 
-	readonly volumes: {
+	readonly volumes: VolumeArchiveCalls & {
 		list(options?: Cancel & { readonly filters?: Filters }): Promise<VolumeJson[]>;
 		inspect(name: string, options?: Cancel): Promise<VolumeJson>;
 		/** Gives the volume that is there when the name is taken. */
@@ -502,6 +503,7 @@ function volumeCalls(transport: Transport): Client['volumes'] {
 				signal: options?.signal,
 			}),
 		archive: (name) => archiveCalls(transport, `/mydocker${volume(name)}`, `/mydocker${volume(name)}`),
+		...volumeArchiveCalls(transport),
 		prune: async (options) => {
 			const pruned = await transport.json<{
 				readonly VolumesDeleted: readonly string[] | null;

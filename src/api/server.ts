@@ -19,6 +19,7 @@ import { statsRoutes } from './routes/stats';
 import { swarmRoutes } from './routes/swarm';
 import { systemRoutes } from './routes/system';
 import { updateRoutes } from './routes/update';
+import { volumeArchiveRoutes } from './routes/volume-archives';
 import { volumeRoutes } from './routes/volumes';
 import { exchange, isOlderVersion } from './transport';
 import { listenOnSocket } from './unix-socket';
@@ -36,6 +37,7 @@ const ROUTES: readonly Route[] = [
 	...imageArchiveRoutes,
 	...networkRoutes,
 	...volumeRoutes,
+	...volumeArchiveRoutes,
 	...swarmRoutes,
 ];
 

@@ -14,14 +14,14 @@ interface OutputFlags {
 /** `mydocker save` */
 export const save: Action<OutputFlags> = async (session, names, { output }) => {
 	refuseTerminalFor(session, output);
-	await write(session, output, await session.client.images.save(names, { signal: session.signal }));
+	await writeArchive(session, output, await session.client.images.save(names, { signal: session.signal }));
 	return 0;
 };
 
 /** `mydocker export` */
 export const exportContainer: Action<OutputFlags> = async (session, [id = ''], { output }) => {
 	refuseTerminalFor(session, output);
-	await write(session, output, await session.client.containers.export(id, { signal: session.signal }));
+	await writeArchive(session, output, await session.client.containers.export(id, { signal: session.signal }));
 	return 0;
 };
 
@@ -141,7 +141,11 @@ function refuseTerminalFor(session: Session, output: string | undefined): void {
 }
 
 /** To the file under a temporary name, which becomes its own at the end; or to standard output. */
-async function write(session: Session, file: string | undefined, archive: AsyncIterable<Buffer>): Promise<void> {
+export async function writeArchive(
+	session: Session,
+	file: string | undefined,
+	archive: AsyncIterable<Buffer>,
+): Promise<void> {
 	if (file === undefined) {
 		for await (const chunk of archive) {
 			await session.output.write('stdout', chunk);
@@ -173,7 +177,8 @@ async function write(session: Session, file: string | undefined, archive: AsyncI
 	}
 }
 
-async function* readLocal(file: string): AsyncGenerator<Buffer> {
+/** The bytes of a file, with docker's words when it is not there. */
+export async function* readLocal(file: string): AsyncGenerator<Buffer> {
 	try {
 		yield* fs.createReadStream(file, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
 	} catch (error) {

@@ -610,6 +610,35 @@ export const rows = [
 		load: async () => (await import('./volumes')).prune,
 	}),
 	row({
+		names: ['volume backup'],
+		usage: '[OPTIONS] VOLUME',
+		summary: 'Write the content of a volume as a tar archive (streamed to STDOUT by default)',
+		operands: exactly(1),
+		flags: {
+			output: text('-o, --output', 'string', 'Write to a file; one named *.gz or *.tgz is compressed'),
+		},
+		load: async () => (await import('./volume-archives')).backup,
+	}),
+	row({
+		names: ['volume restore'],
+		usage: '[OPTIONS] VOLUME',
+		summary: 'Make a tar archive (from STDIN by default) the content of a volume',
+		operands: exactly(1),
+		flags: {
+			force: toggle('-f, --force', 'Replace the content of a volume that is not empty'),
+			input: text('-i, --input', 'string', 'Read from a file, plain or compressed'),
+		},
+		load: async () => (await import('./volume-archives')).restore,
+	}),
+	row({
+		names: ['volume clone'],
+		usage: 'SOURCE TARGET',
+		summary: 'Make a new volume with a copy of the content of another',
+		operands: exactly(2),
+		flags: {},
+		load: async () => (await import('./volume-archives')).clone,
+	}),
+	row({
 		names: ['inspect'],
 		usage: '[OPTIONS] NAME|ID [NAME|ID...]',
 		summary: 'Return low-level information on containers, images, networks and volumes',

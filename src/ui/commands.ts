@@ -16,6 +16,7 @@ import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
 import { attachTerminals, openTerminals } from './terminal-commands';
+import { backUpVolume, cloneVolume, restoreVolume } from './volume-archives';
 import { createVolume, pruneVolumes, removeVolumes } from './volumes';
 
 type Handler = (parts: Parts, ...called: unknown[]) => unknown;
@@ -70,6 +71,9 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.volume.create': (parts, ...called) => createVolume(parts, ...fromCaller(parts, called)),
 	'mydocker.volume.inspect': inspectVolume,
 	'mydocker.volume.copyName': copyVolumeName,
+	'mydocker.volume.backup': backUpVolume,
+	'mydocker.volume.restore': restoreVolume,
+	'mydocker.volume.clone': cloneVolume,
 	'mydocker.volume.remove': removeVolumes,
 	'mydocker.volume.prune': pruneVolumes,
 	'mydocker.registries.login': loginToRegistry,

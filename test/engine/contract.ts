@@ -15,6 +15,7 @@ import { statsCases } from './stats';
 import { updateCases } from './update';
 import { processesCases } from './processes';
 import { terminalCases } from './tty';
+import { volumeArchiveCases } from './volume-archives';
 import { volumeCases } from './volumes';
 import { pull, remove } from './run';
 import { leaksOf, type EngineName, type EngineProcess, type Images, type Registries, type Subject } from './subject';
@@ -73,6 +74,9 @@ export function contractOf(engine: Engine, given: () => Given): void {
 		processesCases(() => subject);
 		logCases(() => subject);
 		volumeCases(() => subject);
+		if (engine.name === 'embedded') {
+			volumeArchiveCases(() => subject);
+		}
 		copyCases(() => subject);
 		imageArchiveCases(() => subject);
 		apiCases(() => subject);

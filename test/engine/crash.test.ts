@@ -8,6 +8,7 @@ import { build } from '../../src/api/build';
 import { createClient } from '../../src/api/client';
 import { connectEngine } from '../../src/api/connect';
 import type { ContainerInspect } from '../../src/api/types';
+import { archiveOf } from './archive';
 import { imageOf, noiseLayer, type ImageFixture } from './fixture';
 import { bodyOf, create, launch, logsOf, pull, refused, remove, run, startAndFinish } from './run';
 import './setup';
@@ -242,6 +243,24 @@ describe('engine crash', () => {
 				}
 				checkContainerFolders(subject.root);
 				await remove(subject, await create(subject, { Cmd: ['true'] }, { name: 'created' }));
+			});
+		}
+
+		for (const moment of momentsBetween(0, 120, 4)) {
+			it(`clone of a volume, after ${moment} ms: the copy is there whole, or not at all`, async () => {
+				const { volumes } = subject.client;
+				const content = Buffer.alloc(4 * 1024 ** 2, 'x');
+				await volumes.restore('source', archiveOf([{ name: 'file', content }]), { force: true });
+				const cloning = volumes.clone('source', 'copy');
+				cloning.catch(() => undefined);
+				await delay(moment);
+				await kill(subject);
+				await cloning.catch(() => undefined);
+				for (const { Name, Mountpoint: place } of await volumes.list()) {
+					assert.equal(fs.statSync(`${place}/file`).size, content.length, Name);
+				}
+				await volumes.remove('copy', { force: true });
+				assert.deepEqual(fs.readdirSync(`${subject.root}/volumes`), ['source']);
 			});
 		}
 

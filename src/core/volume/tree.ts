@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EngineError, systemCode } from '../errors';
+import { EngineError } from '../errors';
 import { run, toolEnvironment } from '../exec';
 
 /**
@@ -26,15 +26,6 @@ export async function treeSize(directory: string, { prefix, signal }: TreeOption
 	return Number(kibibytes) * 1024;
 }
 
-/** Copies what is in `source` into the empty folder `target`, sharing blocks where the file system can. */
-export async function copyTree(source: string, target: string, { prefix, signal }: TreeOptions): Promise<void> {
-	const [program, ...args] = [...prefix, 'cp', '-a', '--reflink=auto', `${source}/.`, target];
-	const result = await run(program, args, signal === undefined ? {} : { signal });
-	if (result.code !== 0) {
-		throw new EngineError('internal', `Cannot copy folder "${source}": ${result.stderr.trim()}`);
-	}
-}
-
 /** Removes a folder with all that is in it; one that is gone is no error. */
 export async function removeTree(directory: string, { prefix }: TreeOptions): Promise<void> {
 	const [program, ...args] = [...prefix, 'rm', '-rf', directory];
@@ -45,7 +36,9 @@ export async function removeTree(directory: string, { prefix }: TreeOptions): Pr
 }
 
 /** posix keeps extended attributes and nanoseconds. */
-const TAR = ['--format=posix', '--numeric-owner', '--xattrs', '--xattrs-include=*'];
+const TAR = ['--format=posix', '--numeric-owner', '--acls', '--xattrs', '--xattrs-include=*'];
+/** tar(1): a file was written while it was read. */
+const CHANGED_MEANWHILE = 1;
 
 /** A tar stream of the folder's content; reading it fails when tar does. */
 export function packTree(directory: string, { prefix, signal }: TreeOptions): Readable {
@@ -55,7 +48,7 @@ export function packTree(directory: string, { prefix, signal }: TreeOptions): Re
 
 async function* tarOutput(program: string, args: string[], signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
 	const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: toolEnvironment(), signal });
-	const end = endOf(child);
+	const end = endOf(child, CHANGED_MEANWHILE);
 	// Whoever reads may stop before the end is waited for.
 	end.catch(() => undefined);
 	try {
@@ -70,28 +63,51 @@ async function* tarOutput(program: string, args: string[], signal: AbortSignal |
  * Unpacks a tar stream into a folder that must be new and empty: GNU tar leaves out a leading "/", refuses ".." and
  * does not go through links of the archive itself, but it would follow a link that was there before.
  */
-export async function unpackTree(directory: string, archive: Readable, { prefix, signal }: TreeOptions): Promise<void> {
+export async function unpackTree(
+	directory: string,
+	archive: AsyncIterable<Buffer>,
+	{ prefix, signal }: TreeOptions,
+): Promise<void> {
 	await checkTar(prefix);
 	const [program, ...args] = [...prefix, 'tar', '-C', directory, ...TAR, '-xpf', '-'];
 	const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'], env: toolEnvironment(), signal });
 	const end = endOf(child);
+	const source = new Watched(archive);
 	try {
-		await Promise.all([end, pipeline(archive, child.stdin).catch((error: unknown) => blame(error, end))]);
+		// A closed pipe only says that tar has ended, maybe before the last zeros: how, its exit tells.
+		const fed = pipeline(source.read(), child.stdin).catch(() => {
+			source.throwFailure();
+		});
+		await Promise.all([end, fed]);
 	} finally {
 		child.kill('SIGKILL');
 	}
 }
 
-/** A closed pipe only says that tar has ended: why, its exit tells. Anything else is the archive's own failure. */
-async function blame(error: unknown, end: Promise<void>): Promise<void> {
-	if (systemCode(error) !== 'EPIPE') {
-		throw error;
+/** Tells a source that failed from a reader that went away. */
+class Watched {
+	private failure: Error | undefined;
+
+	constructor(private readonly source: AsyncIterable<Buffer>) {}
+
+	async *read(): AsyncGenerator<Buffer> {
+		try {
+			yield* this.source;
+		} catch (error) {
+			this.failure = error instanceof Error ? error : new Error(String(error));
+			throw error;
+		}
 	}
-	await end;
+
+	throwFailure(): void {
+		if (this.failure !== undefined) {
+			throw this.failure;
+		}
+	}
 }
 
-/** Resolves on exit code 0; else an error with what the program printed. */
-async function endOf(child: ChildProcess): Promise<void> {
+/** Resolves on exit code 0 and on `fine`; else an error with what the program printed. */
+async function endOf(child: ChildProcess, fine = 0): Promise<void> {
 	let complaint = '';
 	child.stderr?.setEncoding('utf8').on('data', (text: string) => {
 		complaint = (complaint + text).slice(0, 4096);
@@ -99,13 +115,17 @@ async function endOf(child: ChildProcess): Promise<void> {
 	return new Promise((resolve, reject) => {
 		child.once('error', reject);
 		child.once('close', (code) => {
-			if (code === 0) {
+			if (code === 0 || code === fine) {
 				resolve();
 			} else {
 				const reason =
 					complaint.split('\n').find((line) => line !== '' && !line.includes('Removing leading')) ?? '';
 				reject(
-					new EngineError('corrupt', `Cannot process archive: ${reason === '' ? 'tar was stopped' : reason}`),
+					// tar has one exit code for all that goes wrong: only its text tells a full disk from a bad archive.
+					new EngineError(
+						/No space left on device|Disk quota exceeded/.test(complaint) ? 'no-space' : 'corrupt',
+						`Cannot process archive: ${reason === '' ? 'tar was stopped' : reason}`,
+					),
 				);
 			}
 		});

@@ -7,8 +7,9 @@ import type { Events } from '../events';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Store } from '../store';
 import { mountTmpfs, unmountTmpfs } from './tmpfs';
-import { copyTree, packTree, removeTree, treeSize, unpackTree } from './tree';
+import { packTree, removeTree, treeSize, unpackTree } from './tree';
 import type { TreeOptions } from './tree';
+import { wholeTar } from './whole-tar';
 import type { Volume, VolumeSource } from './volume';
 import { checkVolumeName, checkVolumeOptions, isVolume, sourceOf, tmpfsOptions, volumeKey } from './volume';
 
@@ -20,6 +21,8 @@ export interface VolumesOptions {
 	readonly warn: (message: string) => void;
 	/** Ids of all containers, running or not, that mount a volume. */
 	readonly users: (name: string) => readonly string[];
+	/** Ids of those among them that run, start or end. */
+	readonly activeUsers: (name: string) => readonly string[];
 	/** Put before programs that touch the files: [] or the way into the rootless holder. */
 	readonly prefix: readonly string[];
 }
@@ -33,6 +36,12 @@ export interface CreateVolumeOptions {
 	readonly options: Readonly<Record<string, string>>;
 }
 
+export interface RestoreOptions {
+	/** Replaces what the volume has. */
+	readonly force: boolean;
+	readonly signal?: AbortSignal | undefined;
+}
+
 export interface PrunedVolumes {
 	readonly removed: readonly string[];
 	/** Bytes. */
@@ -41,6 +50,8 @@ export interface PrunedVolumes {
 
 const TEMPORARY = '.tmp-';
 const FORMER = '.tmp-former';
+/** Lies in a volume's folder as long as its record is not written. */
+const UNBORN = '.tmp-unborn';
 
 /** The volumes of a store. Memory is the truth, records are written through. */
 export class Volumes {
@@ -63,6 +74,9 @@ export class Volumes {
 				this.volumes.set(volume.name, volume);
 				this.recover(this.data(volume.name));
 			}
+		}
+		for (const name of fs.readdirSync(this.directory()).filter((entry) => this.isUnborn(entry))) {
+			await this.discard(path.join(this.directory(), name));
 		}
 		const half = [this.directory(), ...this.list().map((volume) => path.dirname(this.data(volume.name)))];
 		for (const directory of half) {
@@ -225,47 +239,106 @@ export class Volumes {
 		return packTree(this.source(name).path, this.tree(signal));
 	}
 
-	/** Replaces the content of a volume that no container uses by a tar's; all or nothing. */
-	async restore(name: string, archive: Readable, signal?: AbortSignal): Promise<void> {
-		await this.alone(name, async () => {
-			const volume = this.get(name);
-			if (Object.keys(volume.options).length > 0) {
-				throw new EngineError(
-					'unsupported',
-					`Cannot restore volume "${name}": its data is a folder of the host`,
-				);
+	/**
+	 * Makes a tar, plain or compressed, the content of a volume; one that is not there is made. All or nothing: until
+	 * the archive is unpacked as a whole nothing changes. Throws "conflict" for a volume that a container is using, or
+	 * that has content unless `force` says to replace it.
+	 */
+	async restore(name: string, archive: AsyncIterable<Buffer>, options: RestoreOptions): Promise<Volume> {
+		const fill = async (directory: string): Promise<void> => {
+			try {
+				await unpackTree(directory, wholeTar(archive), this.tree(options.signal));
+			} catch (error) {
+				throw error instanceof EngineError && error.code === 'corrupt'
+					? new EngineError('invalid', `Cannot restore volume "${name}": ${error.message}`, { cause: error })
+					: error;
 			}
-			const users = this.options.users(name);
-			if (users.length > 0) {
-				throw new EngineError(
-					'conflict',
-					`Cannot restore volume "${name}": it is in use - [${users.join(', ')}]`,
-				);
+		};
+		return this.alone(name, async () => {
+			const volume = this.volumes.get(name);
+			if (volume === undefined) {
+				return this.makeFilled(name, { labels: {}, fill });
 			}
-			await this.replace(name, (directory) => unpackTree(directory, archive, this.tree(signal)));
+			this.checkRestorable(volume, options.force);
+			await this.replace(name, fill);
 			this.save({ ...volume, is_new: false });
+			return this.get(name);
 		});
 	}
 
-	/** A new volume with a copy of another's content and its labels. */
+	/** A new volume with a copy of another's content and its labels; nobody sees it before it is whole. */
 	async clone(name: string, target: string, signal?: AbortSignal): Promise<Volume> {
-		const volume = this.get(name);
-		const source = this.source(name).path;
-		if (this.volumes.has(checkVolumeName(target))) {
-			throw new EngineError('conflict', `Cannot clone volume "${name}": a volume named "${target}" exists`);
+		const { labels } = this.get(name);
+		checkVolumeName(target);
+		// Through tar on both sides: cp follows a link that a container puts in a folder's place meanwhile.
+		const fill = (directory: string): Promise<void> =>
+			unpackTree(directory, packTree(this.source(name).path, this.tree(signal)), this.tree(signal));
+		return this.alone(target, () => this.makeFilled(target, { labels, fill }));
+	}
+
+	private checkRestorable({ name, options }: Volume, force: boolean): void {
+		if (Object.keys(options).length > 0) {
+			const place = tmpfsOptions(options) === undefined ? 'a folder of the host' : 'memory';
+			throw new EngineError(
+				'unsupported',
+				`Cannot restore volume "${name}": its data is ${place}; restore into a volume without options`,
+			);
 		}
-		this.create({ name: target, driver: 'local', labels: volume.labels, options: {} });
-		return this.alone(target, async () => {
-			try {
-				await this.replace(target, (directory) => copyTree(source, directory, this.tree(signal)));
-			} catch (error) {
-				await this.removeNow(target);
-				throw error;
-			}
-			const clone = { ...this.get(target), is_new: false };
-			this.save(clone);
-			return clone;
-		});
+		const users = this.options.activeUsers(name);
+		if (users.length > 0) {
+			throw new EngineError(
+				'conflict',
+				`Cannot restore volume "${name}": running containers use it - [${users.join(', ')}]; stop them first`,
+			);
+		}
+		if (!force && fs.readdirSync(this.data(name)).length > 0) {
+			throw new EngineError(
+				'conflict',
+				`Cannot restore volume "${name}": it is not empty; use force to replace its content`,
+			);
+		}
+	}
+
+	/** Fills a folder under a temporary name; the record, written last, makes it a volume. */
+	private async makeFilled(
+		name: string,
+		{ labels, fill }: Pick<Volume, 'labels'> & { readonly fill: (directory: string) => Promise<void> },
+	): Promise<Volume> {
+		this.checkFree(name);
+		const folder = path.join(this.directory(), TEMPORARY + randomBytes(8).toString('hex'));
+		const data = path.join(folder, '_data');
+		makeData(data);
+		try {
+			await fill(data);
+			this.checkFree(name);
+		} catch (error) {
+			await this.discard(folder);
+			throw error;
+		}
+		// A folder that still has the mark belongs to no volume, unless there is a record (load).
+		fs.writeFileSync(path.join(folder, UNBORN), '');
+		const place = path.dirname(this.data(name));
+		fs.renameSync(folder, place);
+		const volume = {
+			...{ name, created: rfc3339(nowNanoseconds()), labels, options: {} },
+			...{ is_anonymous: false, is_new: false },
+		};
+		this.save(volume);
+		fs.rmSync(path.join(place, UNBORN));
+		this.announce('create', name);
+		return volume;
+	}
+
+	private checkFree(name: string): void {
+		checkVolumeName(name);
+		if (this.volumes.has(name) || fs.existsSync(path.dirname(this.data(name)))) {
+			throw new EngineError('conflict', `Cannot create volume "${name}": a volume of this name exists`);
+		}
+	}
+
+	/** Whether a crash came between the folder of a filled volume and its record. */
+	private isUnborn(name: string): boolean {
+		return !this.volumes.has(name) && fs.existsSync(path.join(this.directory(), name, UNBORN));
 	}
 
 	private holdersOf(name: string): Set<string> {

@@ -72,7 +72,7 @@ describe('containers', () => {
 			problems: [],
 		} as const;
 		const networks = new Networks({ ...common, place: HOST, facts, hostsFile: () => path.join(root, 'hosts') });
-		const volumes = new Volumes({ ...common, users: () => [], prefix: [] });
+		const volumes = new Volumes({ ...common, users: () => [], activeUsers: () => [], prefix: [] });
 		return new Containers({
 			...common,
 			images,

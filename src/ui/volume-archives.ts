@@ -1,0 +1,159 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { env, l10n, ProgressLocation, Uri, window, workspace } from 'vscode';
+import { formatBytes } from './amounts';
+import { ask } from './ask';
+import { isContainerName } from './names';
+import type { Parts } from './parts';
+import { volumesFor } from './pick';
+
+type Needs = Pick<Parts, 'client' | 'model'>;
+type Count = (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+
+/** Milliseconds between two readings of a progress. */
+const REPORT_EVERY = 250;
+
+/** Back Up Volume…: its content as a tar, compressed when the file's name says so. A test may hand in the file. */
+export async function backUpVolume({ client, model }: Needs, ...called: unknown[]): Promise<void> {
+	const name = await volumeFor({ model }, called, l10n.t('Back Up Volume'));
+	const target = name === undefined ? undefined : (fileIn(called) ?? (await askTarget(name)));
+	if (name === undefined || target === undefined) {
+		return;
+	}
+	const file = target.fsPath;
+	await withProgress(l10n.t('Backing up volume {0}', name), async (signal, count) => {
+		const temporary = `${file}.${process.pid}.tmp`;
+		try {
+			const isCompressed = /\.t?gz$/i.test(file);
+			const tar = await model.during([name], () => client.volumes.backup(name, { signal, isCompressed }));
+			await pipeline(count(tar), createWriteStream(temporary, { mode: 0o600 }), { signal });
+			await rename(temporary, file);
+		} catch (error) {
+			await rm(temporary, { force: true });
+			throw error;
+		}
+	});
+}
+
+/** Restore Volume…: a tar becomes its content. Asks before it replaces any. */
+export async function restoreVolume({ client, model }: Needs, ...called: unknown[]): Promise<void> {
+	const name = await volumeFor({ model }, called, l10n.t('Restore Volume'));
+	const source = name === undefined ? undefined : (fileIn(called) ?? (await askSource(name)));
+	if (name === undefined || source === undefined) {
+		return;
+	}
+	const hasContent = (await client.volumes.archive(name).list('/')).length > 0;
+	if (hasContent && !(await confirmReplacement(name))) {
+		return;
+	}
+	await withProgress(l10n.t('Restoring volume {0}', name), async (signal, count) => {
+		const tar = count(createReadStream(source.fsPath) as AsyncIterable<Buffer>);
+		await model.act(name, () => client.volumes.restore(name, tar, { signal, force: hasContent }));
+	});
+}
+
+/** Clone Volume…: a new volume with a copy of the content. Gives its name. */
+export async function cloneVolume({ client, model }: Needs, ...called: unknown[]): Promise<string | undefined> {
+	const name = await volumeFor({ model }, called, l10n.t('Clone Volume'));
+	const [, given] = called;
+	const target = name === undefined || typeof given === 'string' ? given : await askClone({ model }, name);
+	if (name === undefined || typeof target !== 'string') {
+		return undefined;
+	}
+	await withProgress(l10n.t('Cloning volume {0}', name), async (signal) => {
+		await model.act(name, () => client.volumes.clone(name, target, { signal }));
+	});
+	return target;
+}
+
+async function volumeFor(
+	{ model }: Pick<Needs, 'model'>,
+	[first]: readonly unknown[],
+	title: string,
+): Promise<string | undefined> {
+	const [name] = await volumesFor(model, [first], { title, none: l10n.t('There are no volumes yet.') });
+	return name;
+}
+
+function fileIn([, second]: readonly unknown[]): Uri | undefined {
+	return second instanceof Uri ? second : undefined;
+}
+
+function filters(): Record<string, string[]> {
+	return { [l10n.t('Tar archives')]: ['tar', 'tar.gz', 'tgz', 'gz', 'zst'], [l10n.t('All files')]: ['*'] };
+}
+
+async function askTarget(name: string): Promise<Uri | undefined> {
+	const folder = workspace.workspaceFolders?.[0]?.uri;
+	return window.showSaveDialog({
+		title: l10n.t('Back Up Volume'),
+		saveLabel: l10n.t('Back Up'),
+		...(folder?.scheme === 'file' ? { defaultUri: Uri.joinPath(folder, `${name}.tar.gz`) } : {}),
+	});
+}
+
+async function askSource(name: string): Promise<Uri | undefined> {
+	const folder = workspace.workspaceFolders?.[0]?.uri;
+	const [file] =
+		(await window.showOpenDialog({
+			title: l10n.t('Restore volume {0}', name),
+			openLabel: l10n.t('Restore'),
+			filters: filters(),
+			...(folder?.scheme === 'file' ? { defaultUri: folder } : {}),
+		})) ?? [];
+	return file;
+}
+
+async function confirmReplacement(name: string): Promise<boolean> {
+	const replace = l10n.t('Replace');
+	const answer = await window.showWarningMessage(
+		l10n.t('Replace the content of volume "{0}"?', name),
+		{ modal: true, detail: l10n.t('What it has now goes for good once the archive is unpacked.') },
+		replace,
+	);
+	return answer === replace;
+}
+
+async function askClone({ model }: Pick<Needs, 'model'>, name: string): Promise<string | undefined> {
+	const value = `${name.slice(0, 200)}-copy`;
+	const answer = await ask({
+		title: l10n.t('Clone volume {0}', name),
+		prompt: l10n.t('Name of the new volume'),
+		value,
+		selection: [0, value.length],
+		check: (typed, isFinal) => {
+			if (!isContainerName(typed)) {
+				return typed.length < 2 && !isFinal
+					? undefined
+					: l10n.t(
+							'A name has at least two letters, digits, "_", "." or "-", and begins with a letter or a digit',
+						);
+			}
+			return model.volumes.get(typed) === undefined ? undefined : l10n.t('Another volume has this name');
+		},
+	});
+	return typeof answer === 'string' ? answer : undefined;
+}
+
+/** A notification that can be cancelled and says how many bytes have gone through `count`. */
+async function withProgress(title: string, work: (signal: AbortSignal, count: Count) => Promise<void>): Promise<void> {
+	const options = { location: ProgressLocation.Notification, title, cancellable: true };
+	await window.withProgress(options, async (progress, token) => {
+		const abort = new AbortController();
+		token.onCancellationRequested(() => {
+			abort.abort();
+		});
+		await work(abort.signal, async function* count(bytes) {
+			let [sum, lastReport] = [0, 0];
+			for await (const chunk of bytes) {
+				sum += chunk.length;
+				if (Date.now() - lastReport >= REPORT_EVERY) {
+					lastReport = Date.now();
+					progress.report({ message: formatBytes(sum, env.language) });
+				}
+				yield chunk;
+			}
+		});
+	});
+}
