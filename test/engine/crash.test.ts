@@ -10,7 +10,7 @@ import { connectEngine } from '../../src/api/connect';
 import type { ContainerInspect } from '../../src/api/types';
 import { archiveOf } from './archive';
 import { imageOf, noiseLayer, type ImageFixture } from './fixture';
-import { bodyOf, create, launch, logsOf, pull, refused, remove, run, startAndFinish } from './run';
+import { bodyOf, collect, create, launch, logsOf, pull, refused, remove, run, startAndFinish } from './run';
 import './setup';
 import {
 	ask,
@@ -220,6 +220,149 @@ describe('engine crash', () => {
 			assert.ok((await logsOf(subject, id)).stdout === `${lines}end\n`, 'every line');
 			await remove(subject, id);
 		});
+	});
+
+	describe('killed with terminals and execs', () => {
+		const WAITS = 'trap "exit 0" TERM; while :; do sleep 0.05; done';
+		let subject: Subject;
+		let container: string;
+
+		before(async () => {
+			subject = await freshSubject();
+		});
+
+		beforeEach(async () => {
+			container = await launch(subject, { Cmd: ['sh', '-c', WAITS] });
+		});
+
+		afterEach('nothing of an exec is left', async () => {
+			await remove(subject, container);
+			assert.deepEqual(execsOf(subject.root), []);
+		});
+
+		/** Starts `script` with a client; gives its process and its first line. */
+		async function open(script: string, tty: boolean): Promise<{ pid: number; closed: Promise<unknown> }> {
+			const { execs } = subject.client;
+			const id = await execs.create(container, {
+				...{ Cmd: ['sh', '-c', script], AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: tty },
+			});
+			const session = await execs.start(id, { tty });
+			const output = session.output[Symbol.asyncIterator]();
+			await output.next();
+			return { pid: (await execs.inspect(id)).Pid, closed: output.next().catch(() => undefined) };
+		}
+
+		/** The container is the same that it was, and another exec works in it. */
+		async function checkContainer({ State }: ContainerInspect): Promise<void> {
+			assert.deepEqual((await subject.client.containers.inspect(container)).State, State);
+			const { execs } = subject.client;
+			const id = await execs.create(container, { Cmd: ['sh', '-c', 'echo works; exit 3'], AttachStdout: true });
+			assert.equal((await collect((await execs.start(id, { tty: false })).output)).stdout, 'works\n');
+			assert.equal((await execs.inspect(id)).ExitCode, 3);
+		}
+
+		it('heavy output of a terminal: each of 400 thousand lines is in the log once, in order', async function () {
+			this.timeout(120_000);
+			const id = await launch(subject, {
+				...{ Cmd: ['seq', '1', '400000'], Tty: true },
+				HostConfig: { LogConfig: { Type: 'json-file', Config: { 'max-size': '1g' } } },
+			});
+			for (const moment of momentsBetween(50, 400, 6)) {
+				await delay(moment);
+				await kill(subject);
+				await subject.client.version();
+			}
+			const { exit } = await subject.client.containers.wait(id);
+			assert.equal(await within('the container', 90_000, exit), 0);
+			const lines = Array.from({ length: 400_000 }, (_, index) => `${index + 1}\r\n`).join('');
+			const { stdout } = await logsOf(subject, id);
+			assert.ok(stdout === lines, `${stdout.length} bytes of ${lines.length}, ending in "${stdout.slice(-20)}"`);
+			await remove(subject, id);
+		});
+
+		for (const [what, tty] of [
+			['an exec with a client', false],
+			['an exec with a client and a terminal', true],
+		] as const) {
+			it(`${what}: ends with the engine, the container does not`, async () => {
+				const before = await subject.client.containers.inspect(container);
+				const { pid, closed } = await open('echo ready; sleep 100', tty);
+				await kill(subject);
+				await closed;
+				await checkContainer(before);
+				await until('the process is gone', () => !isAlive(pid));
+				await until('its files are gone', () => execsOf(subject.root).length === 0);
+			});
+		}
+
+		for (const tty of [false, true]) {
+			it(`a detached exec${tty ? ' with a terminal' : ''}: goes on, and its files go when it has ended`, async () => {
+				const before = await subject.client.containers.inspect(container);
+				const { execs } = subject.client;
+				const script = 'until [ -e /tmp/go ]; do sleep 0.05; done; seq 1 100000; echo done >/tmp/done';
+				const id = await execs.create(container, { Cmd: ['sh', '-c', script], Tty: tty });
+				await execs.startDetached(id);
+				const { Pid: pid } = await execs.inspect(id);
+				await kill(subject);
+				await checkContainer(before);
+				assert.ok(isAlive(pid), 'it goes on');
+				await kill(subject);
+				await subject.client.version();
+				const go = await execs.create(container, { Cmd: ['touch', '/tmp/go'] });
+				await execs.startDetached(go);
+				await until('it has ended', () => !isAlive(pid));
+				const read = await execs.create(container, { Cmd: ['cat', '/tmp/done'], AttachStdout: true });
+				assert.equal((await collect((await execs.start(read, { tty: false })).output)).stdout, 'done\n');
+			});
+		}
+
+		for (const [what, flags, script] of [
+			[
+				'without a terminal',
+				[],
+				'echo ready; until [ -e /tmp/go ]; do sleep 0.05; done; seq 1 100000; touch /tmp/done',
+			],
+			[
+				'with a terminal',
+				['-t'],
+				'echo ready; until [ -e /tmp/go ]; do sleep 0.05; done; seq 1 100000; touch /tmp/done',
+			],
+			['with an input', ['-i'], 'echo ready; cat; touch /tmp/done'],
+		] as const) {
+			it(`a client killed with an exec ${what}: the command goes on to its end, and the engine keeps nothing`, async () => {
+				const before = await subject.client.containers.inspect(container);
+				const engine = enginePid(subject.root) ?? assert.fail('no engine');
+				const openFiles = openFilesOf(engine);
+				const cli = spawn(
+					process.execPath,
+					[
+						...[path.join(dist, 'cli.js'), '--root', subject.root, 'exec', ...flags, container],
+						...['sh', '-c', script],
+					],
+					{ stdio: ['pipe', 'pipe', 'inherit'] },
+				);
+				workspace.defer('end the client', () => {
+					cli.kill('SIGKILL');
+				});
+				await new Promise((resolve) => cli.stdout.once('data', resolve));
+				const answer = await ask(subject, 'GET', `/containers/${container}/json`);
+				const { ExecIDs } = JSON.parse(answer.body.toString()) as { ExecIDs: string[] };
+				const { Pid: pid } = await subject.client.execs.inspect(ExecIDs[0] ?? '');
+				const ended = new Promise((resolve) => cli.once('exit', resolve));
+				cli.kill('SIGKILL');
+				await ended;
+				const go = await subject.client.execs.create(container, { Cmd: ['touch', '/tmp/go'] });
+				await subject.client.execs.startDetached(go);
+				await until('it has ended', () => !isAlive(pid));
+				const check = await subject.client.execs.create(container, { Cmd: ['ls', '/tmp/done'] });
+				await collect((await subject.client.execs.start(check, { tty: false })).output);
+				assert.equal((await subject.client.execs.inspect(check)).ExitCode, 0, 'it came to its end');
+				await until('its files are gone', () => execsOf(subject.root).length === 0);
+				assert.equal(enginePid(subject.root), engine);
+				await until('the engine has no more open than before', () => openFilesOf(engine) <= openFiles);
+				await checkContainer(before);
+			});
+		}
 	});
 
 	describe('killed in the middle of small things', () => {
@@ -736,6 +879,16 @@ async function kill(subject: Subject): Promise<void> {
 	if (pid !== undefined) {
 		await endProcess(pid, 'SIGKILL');
 	}
+}
+
+/** Folders of execs. */
+function execsOf(root: string): string[] {
+	const folder = path.join(root, 'run', 'exec');
+	return fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+}
+
+function openFilesOf(pid: number): number {
+	return fs.readdirSync(`/proc/${pid}/fd`).length;
 }
 
 function enginesOf(root: string): number[] {

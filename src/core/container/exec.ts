@@ -45,7 +45,7 @@ const LOOK_EVERY = 20;
  *   pid             the process's number on the host, written by the runtime once it runs; absent after a failed start
  *   oci.log         the runtime's own log, JSON lines
  *   arguments, size, tty   only with a terminal, see terminal.ts
- *   detached        marks a process that may outlive the engine
+ *   detached        marks a process that may outlive the engine; its container's id
  */
 export class Exec {
 	/** 64 hex digits. */
@@ -105,7 +105,7 @@ export class Exec {
 		const { options } = this;
 		const [program = '', ...args] = options.tty === true ? terminalCommand(start.command, start) : start.command;
 		if (detach) {
-			fs.writeFileSync(path.join(folder, 'detached'), '');
+			fs.writeFileSync(path.join(folder, 'detached'), this.containerId);
 		}
 		const pipe = (isAttached: boolean | undefined): 'pipe' | 'ignore' =>
 			isAttached === true && !detach ? 'pipe' : 'ignore';
@@ -351,10 +351,16 @@ async function* merge(
 			yield { stream, data: result.value as Buffer };
 		}
 	} finally {
-		for (const waiting of pending.values()) {
-			waiting.catch(() => {
-				// Nobody reads any more.
-			});
+		for (const [stream, waiting] of pending) {
+			void waiting
+				.then(() => iterators.get(stream)?.return?.())
+				.then(
+					// Not at once: a stream flows only when it knows that its iterator listens no more.
+					() => setImmediate(() => (stream === 'stdout' ? stdout : stderr)?.resume()),
+					() => {
+						// Nobody reads any more.
+					},
+				);
 		}
 	}
 }

@@ -39,6 +39,8 @@ const MAX_OUTPUT = 1024 * 1024;
  */
 export class Execs {
 	private readonly execs = new Map<string, Exec>();
+	/** Folders of detached ones of an earlier engine that still ran when last looked at. */
+	private readonly left = new Set<string>();
 
 	constructor(private readonly options: ExecsOptions) {}
 
@@ -144,6 +146,7 @@ export class Execs {
 		for (const exec of this.of(containerId).filter(({ state }) => state === 'created')) {
 			this.execs.delete(exec.id);
 		}
+		this.endAllLeft(containerId);
 	}
 
 	/** The container is gone, and with it all that could be asked. */
@@ -157,12 +160,9 @@ export class Execs {
 	load(): void {
 		const parent = path.join(this.options.run, 'exec');
 		for (const name of fs.existsSync(parent) ? fs.readdirSync(parent) : []) {
-			try {
-				this.endLeft(path.join(parent, name));
-			} catch (error) {
-				this.options.warn(`Cannot end exec "${name}" of an earlier engine: ${messageOf(error)}`);
-			}
+			this.left.add(path.join(parent, name));
 		}
+		this.endAllLeft();
 	}
 
 	/** The engine leaves. */
@@ -172,11 +172,30 @@ export class Execs {
 		}
 	}
 
-	/** Its runtime names the folder in its arguments and is the process's parent: neither can be mistaken. */
-	private endLeft(folder: string): void {
+	/** Looks after what earlier engines have left; what is detached may go on, unless its container has ended. */
+	private endAllLeft(endedContainer?: string): void {
+		for (const folder of this.left) {
+			try {
+				if (this.endLeft(folder, endedContainer)) {
+					this.left.delete(folder);
+				}
+			} catch (error) {
+				this.options.warn(
+					`Cannot end exec "${path.basename(folder)}" of an earlier engine: ${messageOf(error)}`,
+				);
+			}
+		}
+	}
+
+	/**
+	 * Its runtime names the folder in its arguments and is the process's parent: neither can be mistaken. False when it
+	 * may go on.
+	 */
+	private endLeft(folder: string, endedContainer?: string): boolean {
 		const left = processesNaming(folder);
-		if (left.length > 0 && fs.existsSync(path.join(folder, 'detached'))) {
-			return;
+		const owner = readText(path.join(folder, 'detached'));
+		if (left.length > 0 && owner !== undefined && owner !== endedContainer) {
+			return false;
 		}
 		const process = identify(Number(readText(path.join(folder, 'pid'))));
 		if (process !== undefined && left.some(({ pid }) => pid === parentOf(process.pid))) {
@@ -186,6 +205,7 @@ export class Execs {
 			signalProcess(one, os.constants.signals.SIGKILL);
 		}
 		fs.rmSync(folder, { recursive: true, force: true });
+		return true;
 	}
 
 	private running(nameOrId: string): Container {
@@ -204,6 +224,7 @@ export class Execs {
 	}
 
 	private forgetEnded(): void {
+		this.endAllLeft();
 		for (const exec of this.execs.values()) {
 			if (exec.endedAt !== undefined && Date.now() - exec.endedAt > KEEP_FOR) {
 				this.execs.delete(exec.id);

@@ -146,12 +146,14 @@ export function launchShim(script: string, launch: Launch): ChildProcess {
 	return child;
 }
 
-/** Content of a small file, or undefined when there is none. */
+/** Content of a small file, or undefined when there is none (any more). */
 export function readText(file: string): string | undefined {
 	try {
 		return fs.readFileSync(file, 'utf8');
 	} catch (error) {
-		if (systemCode(error) === 'ENOENT') {
+		const code = systemCode(error);
+		// The kernel's ENODEV: a control group's file whose group went between open and read.
+		if (code === 'ENOENT' || code === 'ENODEV') {
 			return undefined;
 		}
 		throw error;
