@@ -27,6 +27,7 @@ import { Runtime } from './core/container/runtime';
 import { readText } from './core/container/shim';
 import { EngineError, messageOf, systemCode } from './core/errors';
 import { Events } from './core/events';
+import { diskError } from './core/image/assembly';
 import { Images } from './core/image/images';
 import { Registries } from './core/image/registries';
 import { probeNetwork } from './core/network/firewall';
@@ -281,6 +282,14 @@ async function main(): Promise<void> {
 	process.umask(0o077);
 	const options = parseArguments(process.argv.slice(2));
 	reportTo = options.report;
+	try {
+		await serve(options);
+	} catch (error) {
+		throw diskError(error, options.root);
+	}
+}
+
+async function serve(options: Arguments): Promise<void> {
 	openStoreFolder(options.root);
 	refuseRemote(options.root);
 	const log = new EngineLog(path.join(options.root, 'engine.log'));

@@ -356,7 +356,7 @@ function containerCalls(transport: Transport): Omit<Client['containers'], keyof 
 			transport.done({
 				method: 'POST',
 				path: container(id, '/start'),
-				isIdempotent: true,
+				// Not repeated when the connection is lost: the container may have run and ended meanwhile.
 				signal: options?.signal,
 			}),
 		stop: (id, options) =>

@@ -106,8 +106,7 @@ function isAbsent(error: unknown): boolean {
  */
 async function startEngine(options: EngineOptions, signal: AbortSignal | undefined): Promise<void> {
 	const { root } = options;
-	openStoreFolder(root);
-	const log = openLog(path.join(root, 'engine.log'));
+	const log = openStoreLog(root);
 	const before = fs.fstatSync(log).size;
 	try {
 		const child = spawn(
@@ -124,6 +123,20 @@ async function startEngine(options: EngineOptions, signal: AbortSignal | undefin
 		}
 	} finally {
 		fs.closeSync(log);
+	}
+}
+
+function openStoreLog(root: string): number {
+	try {
+		openStoreFolder(root);
+		return openLog(path.join(root, 'engine.log'));
+	} catch (error) {
+		if (errorCode(error) === 'EROFS') {
+			const reason =
+				'its disk is read-only; make it writable, or name another folder with --root or MYDOCKER_ROOT';
+			throw new EngineNotStarted(`Cannot open the store "${root}": ${reason}`, { cause: error });
+		}
+		throw error;
 	}
 }
 

@@ -2,6 +2,7 @@ import * as http from 'node:http';
 import * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EngineError, messageOf } from '../core/errors';
+import { diskError } from '../core/image/assembly';
 import { BUILD_HEADERS, build } from './build';
 import { ApiRequest, takeBody } from './request';
 import type { Core } from './request';
@@ -175,7 +176,8 @@ export class ApiServer {
 		}
 	}
 
-	private fail(error: unknown, response: http.ServerResponse, request: ApiRequest | undefined): void {
+	private fail(thrown: unknown, response: http.ServerResponse, request: ApiRequest | undefined): void {
+		const error = thrown instanceof EngineError ? thrown : diskError(thrown, this.core.root);
 		if (request?.signal.aborted === true) {
 			// Nobody is there to be told; what was cancelled with the client is no fault.
 			response.destroy();

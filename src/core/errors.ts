@@ -37,6 +37,11 @@ export class EngineError extends Error {
 	}
 }
 
+/** What to say, and what to do, when the store's disk is full. */
+export function fullDisk(root: string): string {
+	return `no space left on the disk of "${root}"; free some (mydocker system df shows what uses it, mydocker system prune removes what is unused) or move the store`;
+}
+
 /** The error's `code` as Node sets it on system errors ("ENOENT"), or undefined. */
 export function systemCode(error: unknown): string | undefined {
 	return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

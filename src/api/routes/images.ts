@@ -1,4 +1,5 @@
 import { EngineError } from '../../core/errors';
+import { diskError } from '../../core/image/assembly';
 import { pullAllTags } from '../../core/image/pull-all';
 import type { PullOptions } from '../../core/image/images';
 import type { Image, Platform } from '../../core/types';
@@ -55,7 +56,7 @@ async function create(request: ApiRequest): Promise<void> {
 		if (request.signal.aborted || !request.isAnswered) {
 			throw error;
 		}
-		await progress.fail(error);
+		await progress.fail(diskError(error, request.core.root));
 	}
 }
 

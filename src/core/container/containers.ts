@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineError, messageOf, systemCode } from '../errors';
+import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
 import { nowNanoseconds, rfc3339, type Events } from '../events';
 import type { Images } from '../image/images';
 import { overlayMount } from '../storage/overlay';
@@ -242,13 +242,18 @@ export class Containers {
 			this.options.store.save(recordKey(record.id), record);
 		} catch (error) {
 			fs.rmSync(folder.path, { recursive: true, force: true });
-			throw isDiskFull(error) ? noSpace('create', record.name, error) : error;
+			throw isDiskFull(error) ? this.noSpace('create', record.name, error) : error;
 		}
 		const entry = this.add(record);
 		this.emit(entry, 'create');
 		const { bridgeWarning } = this.options;
 		const machineWarned = machineWarnings(record.config, { hasCgroups: machine().hasCgroups, bridgeWarning });
 		return Promise.resolve({ container: record, warnings: [...warnings, ...machineWarned] });
+	}
+
+	private noSpace(verb: string, name: string, cause: unknown): EngineError {
+		const reason = fullDisk(this.options.root);
+		return new EngineError('no-space', `Cannot ${verb} container "${name}": ${reason}`, { cause });
 	}
 
 	/** Newest first. */
@@ -861,7 +866,7 @@ export class Containers {
 			throw error;
 		}
 		if (isDiskFull(error)) {
-			throw noSpace('start', entry.record.name, error);
+			throw this.noSpace('start', entry.record.name, error);
 		}
 		throw new EngineError('runtime', message, { cause: error, exitCode });
 	}
@@ -1439,10 +1444,6 @@ function failureOf(begin: Exclude<Begin, { kind: 'running' }>): StartFailure {
 function isDiskFull(error: unknown): boolean {
 	const code = systemCode(error);
 	return code === 'ENOSPC' || code === 'EDQUOT';
-}
-
-function noSpace(verb: string, name: string, cause: unknown): EngineError {
-	return new EngineError('no-space', `Cannot ${verb} container "${name}": no space left on device`, { cause });
 }
 
 function notFound(nameOrId: string): EngineError {

@@ -149,12 +149,22 @@ class BlobFile {
 		const gzip = zlib.createGzip({ level: LEVEL });
 		const end = once(gzip, 'end');
 		end.catch(() => undefined);
+		let failure: unknown;
 		gzip.on('data', (chunk: Buffer) => {
-			this.write(chunk);
+			try {
+				this.write(chunk);
+			} catch (error) {
+				// Thrown from here it would end the thread, and the file would stay.
+				failure = error;
+				gzip.destroy(error instanceof Error ? error : undefined);
+			}
 		});
 		try {
 			for await (const chunk of source) {
 				// zlib reads it later in another thread; the source may use its buffer again.
+				if (failure !== undefined) {
+					throw failure;
+				}
 				if (!gzip.write(Buffer.from(chunk))) {
 					await once(gzip, 'drain');
 				}

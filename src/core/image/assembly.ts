@@ -1,6 +1,6 @@
 /** New images from layers that no registry gave: what archives and commits are made of. */
 import * as fs from 'node:fs';
-import { EngineError, systemCode } from '../errors';
+import { EngineError, fullDisk, systemCode } from '../errors';
 import { runJob } from '../job-thread';
 import type { Image } from '../types';
 import type { AbsorbedLayer, AbsorbJob } from './absorb';
@@ -155,8 +155,7 @@ export function diskError(error: unknown, root: string): unknown {
 	const code = systemCode(error);
 	const text = error instanceof Error ? error.message : '';
 	if (code === 'ENOSPC' || code === 'EDQUOT' || /\bENOSPC\b|\bEDQUOT\b/.test(text)) {
-		const reason = `no space left on the disk of "${root}"; free some (mydocker system df shows what uses it, mydocker system prune removes what is unused) or move the store`;
-		return new EngineError('no-space', reason, { cause: error });
+		return new EngineError('no-space', fullDisk(root), { cause: error });
 	}
 	if (code === 'EROFS' || /\bEROFS\b/.test(text)) {
 		return new EngineError('denied', `the disk of "${root}" is read-only`, { cause: error });

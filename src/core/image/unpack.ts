@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { EngineError, messageOf, systemCode } from '../errors';
+import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
 import { blobPath, Ingest } from './blobs';
 import { shortened } from './connection';
 import { inflate } from './inflate';
@@ -155,7 +155,7 @@ async function* withProgress(
 	}
 }
 
-function failureOf({ descriptor, download }: LayerJob, error: unknown): unknown {
+function failureOf({ descriptor, download, root }: LayerJob, error: unknown): unknown {
 	const what = download
 		? `Cannot pull image "${formatReference(download.reference)}": its layer "${descriptor.digest}": `
 		: `Cannot unpack layer "${descriptor.digest}": `;
@@ -165,7 +165,7 @@ function failureOf({ descriptor, download }: LayerJob, error: unknown): unknown 
 	switch (systemCode(error)) {
 		case 'ENOSPC':
 		case 'EDQUOT':
-			return new EngineError('no-space', `${what}the disk is full`, { cause: error });
+			return new EngineError('no-space', what + fullDisk(root), { cause: error });
 		case 'ENAMETOOLONG':
 		case 'EFBIG':
 		case 'EILSEQ':
