@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as zlib from 'node:zlib';
-import { EngineError } from '../errors';
+import { EngineError, messageOf } from '../errors';
 import type { JobContext } from '../job-thread';
 import { compressionOf, inflate } from './inflate';
 import type { Compression } from './inflate';
@@ -149,14 +149,14 @@ class BlobFile {
 		const gzip = zlib.createGzip({ level: LEVEL });
 		const end = once(gzip, 'end');
 		end.catch(() => undefined);
-		let failure: unknown;
+		let failure: Error | undefined;
 		gzip.on('data', (chunk: Buffer) => {
 			try {
 				this.write(chunk);
 			} catch (error) {
 				// Thrown from here it would end the thread, and the file would stay.
-				failure = error;
-				gzip.destroy(error instanceof Error ? error : undefined);
+				failure = error instanceof Error ? error : new Error(messageOf(error), { cause: error });
+				gzip.destroy(failure);
 			}
 		});
 		try {

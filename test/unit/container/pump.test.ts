@@ -176,7 +176,9 @@ describe('pump', () => {
 		const { pump, complete } = openPump(log, warnings);
 		stdout.write('patience\n');
 		pump.finish();
-		await new Promise((resolve) => setTimeout(resolve, 20));
+		while (warnings.length === 0) {
+			await new Promise(setImmediate);
+		}
 		fs.rmSync(path.join(folder, 'log'));
 		pump.wake();
 		await complete;
