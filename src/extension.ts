@@ -4,6 +4,7 @@ import { connectEngine } from './api/connect';
 import { registerCommands } from './ui/commands';
 import { Doctor } from './ui/doctor';
 import { Failures, refusal } from './ui/failure';
+import { Files } from './ui/files';
 import { Inspections } from './ui/inspect';
 import { registerLanguageTools } from './ui/language-tools';
 import { LogEditors } from './ui/log-editor';
@@ -49,6 +50,8 @@ export function activate(context: ExtensionContext): Api {
 	own.push(logEditors);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
+	const files = new Files(client, model);
+	own.push(files);
 	const terminals = new Terminals(client, model);
 	own.push(terminals);
 	own.push(...registerLanguageTools(client, model));
@@ -67,6 +70,7 @@ export function activate(context: ExtensionContext): Api {
 			terminals,
 			views,
 			failures,
+			files,
 			memento: context.workspaceState,
 			log,
 		}),

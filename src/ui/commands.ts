@@ -1,5 +1,6 @@
 import { commands, env, l10n, type Disposable } from 'vscode';
 import { containersOfGroup } from './container-rows';
+import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
 import { partOf } from './keys';
@@ -44,6 +45,9 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.attachTerminal': attachTerminals,
 	'mydocker.container.logs': showLogs,
 	'mydocker.container.openLogs': openLogs,
+	'mydocker.container.browseFiles': browseFiles('container'),
+	'mydocker.container.upload': uploadFiles('container'),
+	'mydocker.container.download': downloadFiles('container'),
 	'mydocker.log.filter': filterLog,
 	'mydocker.log.timestamps': toggleTimestamps,
 	'mydocker.log.save': saveLog,
@@ -71,6 +75,11 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.volume.create': (parts, ...called) => createVolume(parts, ...fromCaller(parts, called)),
 	'mydocker.volume.inspect': inspectVolume,
 	'mydocker.volume.copyName': copyVolumeName,
+	'mydocker.volume.browseFiles': browseFiles('volume'),
+	'mydocker.volume.upload': uploadFiles('volume'),
+	'mydocker.volume.download': downloadFiles('volume'),
+	'mydocker.files.upload': uploadFiles(),
+	'mydocker.files.download': downloadFiles(),
 	'mydocker.volume.backup': backUpVolume,
 	'mydocker.volume.restore': restoreVolume,
 	'mydocker.volume.clone': cloneVolume,

@@ -2,6 +2,7 @@ import type { LogOutputChannel, Memento } from 'vscode';
 import type { Client } from '../api/client';
 import type { Doctor } from './doctor';
 import type { Failures } from './failure';
+import type { Files } from './files';
 import type { Inspections } from './inspect';
 import type { LogEditors } from './log-editor';
 import type { Logs } from './logs';
@@ -26,6 +27,7 @@ export interface Parts {
 	readonly terminals: Terminals;
 	readonly views: Views;
 	readonly failures: Failures;
+	readonly files: Files;
 	/** What is kept for this workspace. */
 	readonly memento: Memento;
 	readonly log: LogOutputChannel;

@@ -1,19 +1,14 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { env, l10n, ProgressLocation, Uri, window, workspace } from 'vscode';
-import { formatBytes } from './amounts';
+import { l10n, Uri, window, workspace } from 'vscode';
 import { ask } from './ask';
 import { isContainerName } from './names';
 import type { Parts } from './parts';
 import { volumesFor } from './pick';
+import { withProgress } from './transfer';
 
 type Needs = Pick<Parts, 'client' | 'model'>;
-type Count = (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
-
-/** Milliseconds between two readings of a progress. */
-const REPORT_EVERY = 250;
-
 /** Back Up Volume…: its content as a tar, compressed when the file's name says so. A test may hand in the file. */
 export async function backUpVolume({ client, model }: Needs, ...called: unknown[]): Promise<void> {
 	const name = await volumeFor({ model }, called, l10n.t('Back Up Volume'));
@@ -134,26 +129,4 @@ async function askClone({ model }: Pick<Needs, 'model'>, name: string): Promise<
 		},
 	});
 	return typeof answer === 'string' ? answer : undefined;
-}
-
-/** A notification that can be cancelled and says how many bytes have gone through `count`. */
-async function withProgress(title: string, work: (signal: AbortSignal, count: Count) => Promise<void>): Promise<void> {
-	const options = { location: ProgressLocation.Notification, title, cancellable: true };
-	await window.withProgress(options, async (progress, token) => {
-		const abort = new AbortController();
-		token.onCancellationRequested(() => {
-			abort.abort();
-		});
-		await work(abort.signal, async function* count(bytes) {
-			let [sum, lastReport] = [0, 0];
-			for await (const chunk of bytes) {
-				sum += chunk.length;
-				if (Date.now() - lastReport >= REPORT_EVERY) {
-					lastReport = Date.now();
-					progress.report({ message: formatBytes(sum, env.language) });
-				}
-				yield chunk;
-			}
-		});
-	});
 }

@@ -1,0 +1,41 @@
+import { Uri } from 'vscode';
+import type { Archive, Client } from '../api/client';
+
+export const FILES_SCHEME = 'mydocker-files';
+
+/** Whose files: a container's id or a volume's name. */
+export interface Owner {
+	readonly kind: 'container' | 'volume';
+	readonly key: string;
+}
+
+/**
+ * `mydocker-files://container-<id>/etc/hosts`, `mydocker-files://volume-<name>/`. VS Code makes an authority lower-case,
+ * and names of volumes are not: "_" stands before a letter that is upper-case, and before "_".
+ */
+export function filesUri({ kind, key }: Owner, path = '/'): Uri {
+	const escaped = key.replace(/[A-Z_]/g, (letter) => `_${letter.toLowerCase()}`);
+	return Uri.from({ scheme: FILES_SCHEME, authority: `${kind}-${escaped}`, path });
+}
+
+/** The inverse; undefined for a URI that is not ours. */
+export function ownerOf({ scheme, authority }: Uri): Owner | undefined {
+	const [, kind, escaped = ''] = /^(container|volume)-([a-z0-9_][\w.-]*)$/.exec(authority) ?? [];
+	if (scheme !== FILES_SCHEME || (kind !== 'container' && kind !== 'volume')) {
+		return undefined;
+	}
+	return { kind, key: escaped.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) };
+}
+
+/** The calls for its files. */
+export function archiveOf(client: Client, { kind, key }: Owner): Archive {
+	return kind === 'container' ? client.containers.archive(key) : client.volumes.archive(key);
+}
+
+export function folderOf(path: string): string {
+	return path.slice(0, path.lastIndexOf('/')) || '/';
+}
+
+export function nameOf(path: string): string {
+	return path.slice(path.lastIndexOf('/') + 1);
+}
