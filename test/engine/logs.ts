@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import type { LogsOptions } from '../../src/api/client';
 import type { HostConfigJson } from '../../src/api/types';
 import { expected } from './differences';
@@ -404,6 +405,31 @@ function rotationCases(subjectOf: () => Subject): void {
 		assert.equal((await logsOf(subject, id, { tail: 150 })).stdout.split('\n').length, 151);
 	});
 
+	it('compress: rotated files become gzip files, which read as before', async () => {
+		const subject = subjectOf();
+		const HostConfig = {
+			LogConfig: { Type: 'json-file', Config: { 'max-size': '10k', 'max-file': '3', compress: 'true' } },
+		};
+		const script = 'for i in $(seq 1 600); do echo $i; usleep 500; done';
+		const { id } = await run(subject, { Cmd: ['sh', '-c', script], HostConfig }, { keep: true });
+		const { LogPath } = await subject.client.containers.inspect(id);
+		const names = ['', '.1', '.1.gz', '.2', '.2.gz', '.1.tmp'];
+		const present = (): string[] => names.filter((name) => fs.existsSync(LogPath + name));
+		await until('the rotated files are compressed', () => present().join() === ',.1.gz,.2.gz', 10_000);
+		const data = fs.readFileSync(`${LogPath}.1.gz`);
+		const extra = JSON.parse(data.toString('utf8', 12, 12 + data.readUInt16LE(10))) as { lastTime: string };
+		const last = gunzipSync(data).toString().trimEnd().split('\n').at(-1) ?? '';
+		assert.equal(extra.lastTime, (JSON.parse(last) as { time: string }).time);
+		const read = (await logsOf(subject, id)).stdout.trimEnd().split('\n').map(Number);
+		const first = read[0] ?? 0;
+		assert.deepEqual(
+			read,
+			Array.from({ length: 601 - first }, (_, index) => first + index),
+		);
+		assert.equal((await logsOf(subject, id, { tail: 150 })).stdout.split('\n').length, 151);
+		await remove(subject, id);
+	});
+
 	it('one file: starts afresh', async () => {
 		const subject = subjectOf();
 		const { id, stdout } = await run(
@@ -469,6 +495,11 @@ function driverCases(subjectOf: () => Subject): void {
 	const bad: [Record<string, string>, RegExp][] = [
 		[{ 'max-file': '0' }, /max-file cannot be less than 1/],
 		[{ 'max-size': 'x' }, /invalid size: 'x'/],
+		[{ 'max-size': '10k', 'max-file': '3', compress: 'x' }, /strconv.ParseBool: parsing "x": invalid syntax/],
+		[
+			{ 'max-size': '10k', 'max-file': '1', compress: 'true' },
+			/compress cannot be true when max-file is less than 2 or max-size is not set/,
+		],
 	];
 	for (const [config, message] of bad) {
 		it(`option ${JSON.stringify(config)}: is refused before anything runs`, async () => {

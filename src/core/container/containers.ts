@@ -596,7 +596,7 @@ export class Containers {
 			entry.run?.close();
 			entry.run = undefined;
 			entry.input?.close();
-			entry.log.finish();
+			entry.log.close();
 			for (const attachment of [...entry.attachments]) {
 				attachment.close();
 			}
@@ -1098,7 +1098,7 @@ export class Containers {
 		for (const attachment of [...entry.attachments]) {
 			attachment.abandon();
 		}
-		entry.log.finish();
+		entry.log.close();
 		try {
 			await fs.promises.rm(entry.folder.path, { recursive: true, force: true });
 		} catch (error) {
@@ -1264,7 +1264,7 @@ export class Containers {
 		const entry: Entry = {
 			record,
 			folder,
-			log: createLog(record.config.log_config, folder.log, () => entry.record),
+			log: createLog(record.config.log_config, folder.log, () => entry.record, this.options.warn),
 			waiters: new Set(),
 			attachments: new Set(),
 			run: undefined,

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { EngineError } from '../errors';
+import { decompress } from './log-compression';
 
 const readAt = promisify(fs.read);
 
@@ -8,7 +9,9 @@ const MAX_FILES = 512;
 const MAX_BACKLOG = 1024 * 1024 * 1024;
 
 interface QueuedFile {
-	readonly descriptor: number;
+	descriptor: number;
+	/** Name of a file that is compressed still. */
+	compressed: string | undefined;
 	/** Bytes from here on are not for this reader. */
 	readonly limit: number;
 	/** Counts the files of this queue. */
@@ -45,6 +48,11 @@ export class FileQueue {
 		this.open(file, limit, 0);
 	}
 
+	/** Adds a complete gzip file; it is decompressed, on the disk, when the reader gets to it. */
+	addCompressed(file: string): void {
+		this.open(file, Infinity, 0, file);
+	}
+
 	/** Adds the file that the writer begins now; the one before it has its final size. */
 	addNext(file: string): void {
 		if (this.isClosed || this.hasOverflowed) {
@@ -60,9 +68,9 @@ export class FileQueue {
 		this.wake();
 	}
 
-	private open(file: string, limit: number, waiting: number): void {
+	private open(file: string, limit: number, waiting: number, compressed?: string): void {
 		const descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
-		this.files.push({ descriptor, limit, number: this.added++, waiting });
+		this.files.push({ descriptor, limit, number: this.added++, waiting, compressed });
 	}
 
 	/** Says that the writer has appended. */
@@ -80,6 +88,17 @@ export class FileQueue {
 	/** The open files, oldest first, for a look before the first read. */
 	get descriptors(): readonly QueuedFile[] {
 		return this.files;
+	}
+
+	/** Decompresses one of `descriptors`, when it is not yet: before its size and content are looked at. */
+	async ready(file: QueuedFile): Promise<void> {
+		if (file.compressed === undefined) {
+			return;
+		}
+		const plain = await decompress(file.descriptor, file.compressed);
+		fs.closeSync(file.descriptor);
+		file.descriptor = plain;
+		file.compressed = undefined;
 	}
 
 	/** Begins at `offset` of the file at `index` of `descriptors`. */
@@ -127,6 +146,7 @@ export class FileQueue {
 	}
 
 	private async readFile(file: QueuedFile, buffer: Buffer): Promise<number> {
+		await this.ready(file);
 		const length = Math.min(buffer.length, file.limit - this.offset);
 		if (length <= 0 || this.isClosed) {
 			return 0;

@@ -6,6 +6,10 @@ import { FileQueue } from './file-queue';
 import { LineEncoder, decodeRecord, type LogRecord, type Stream } from './json-lines';
 import { LineJoiner, findTail } from './log-lines';
 import type { LogCheckpoint, LogDriver, LogEntry, LogQuery } from './log';
+import { LogCompressor } from './log-compression';
+
+/** Ends of the names of a rotated file. */
+const FORMS = ['', '.gz'];
 
 const READ_SIZE = 256 * 1024;
 
@@ -14,6 +18,10 @@ export interface JsonFileOptions {
 	readonly maxSize: number;
 	/** Files kept, the one being written included; at least 1. */
 	readonly maxFiles: number;
+	/** Rotated files become `file.N.gz` in the background. */
+	readonly compress?: boolean;
+	/** Told of what fails in the background. */
+	readonly warn?: (message: string) => void;
 	/** JSON of what stands with each line, asked at each start; "" for nothing. */
 	readonly attributes?: () => string;
 }
@@ -29,11 +37,17 @@ export class JsonFileLog implements LogDriver {
 	private inode = 0;
 	private size = 0;
 	private isLive = false;
+	private readonly compressor: LogCompressor | undefined;
+	/** Rotated files wait: not before an append shows that no checkpoint points into them any more. */
+	private hasUncompressed = false;
 
 	constructor(
 		private readonly file: string,
 		private readonly options: JsonFileOptions,
-	) {}
+	) {
+		const { maxFiles, warn = () => undefined } = options;
+		this.compressor = options.compress === true ? new LogCompressor(file, { maxFiles, warn }) : undefined;
+	}
 
 	begin(checkpoint?: LogCheckpoint): void {
 		fs.mkdirSync(path.dirname(this.file), { recursive: true, mode: 0o710 });
@@ -41,6 +55,8 @@ export class JsonFileLog implements LogDriver {
 			this.rollBack(checkpoint);
 			this.encoder.restore(checkpoint.encoder);
 		}
+		this.compressor?.recover();
+		this.hasUncompressed = true;
 		this.encoder.setAttributes(this.options.attributes?.() ?? '');
 		this.open();
 		this.isLive = true;
@@ -67,6 +83,10 @@ export class JsonFileLog implements LogDriver {
 			for (const follower of this.followers) {
 				follower.wake();
 			}
+			if (this.hasUncompressed) {
+				this.hasUncompressed = false;
+				this.compressor?.start();
+			}
 		}
 		return consumed;
 	}
@@ -90,6 +110,11 @@ export class JsonFileLog implements LogDriver {
 		}
 	}
 
+	close(): void {
+		this.finish();
+		this.compressor?.close();
+	}
+
 	async *read(query: LogQuery): AsyncGenerator<LogEntry, void, void> {
 		const isFollowing = query.follow === true && this.isLive;
 		const queue = this.openQueue(isFollowing);
@@ -111,6 +136,8 @@ export class JsonFileLog implements LogDriver {
 			const size = sizeOf(file);
 			if (size !== undefined) {
 				queue.add(file, isFollowing ? Infinity : size);
+			} else if (number > 0 && fs.existsSync(`${file}.gz`)) {
+				queue.addCompressed(`${file}.gz`);
 			}
 		}
 		if (isFollowing) {
@@ -153,20 +180,32 @@ export class JsonFileLog implements LogDriver {
 	private rotate(): void {
 		const { maxFiles } = this.options;
 		let free = 1;
-		while (free < maxFiles - 1 && fs.existsSync(`${this.file}.${free}`)) {
+		while (free < maxFiles - 1 && FORMS.some((form) => fs.existsSync(`${this.file}.${free}${form}`))) {
 			free++;
 		}
 		// Removed first and not replaced by rename: ext4 waits for the disk to have a file that replaces another.
-		fs.rmSync(maxFiles === 1 ? this.file : `${this.file}.${free}`, { force: true });
+		for (const form of FORMS) {
+			fs.rmSync(maxFiles === 1 ? this.file : `${this.file}.${free}${form}`, { force: true });
+		}
 		for (let number = free; number > 1; number--) {
-			fs.renameSync(`${this.file}.${number - 1}`, `${this.file}.${number}`);
+			this.shift(number);
 		}
 		if (maxFiles > 1) {
 			fs.renameSync(this.file, `${this.file}.1`);
 		}
+		this.hasUncompressed = true;
 		this.open();
 		for (const follower of this.followers) {
 			follower.addNext(this.file);
+		}
+	}
+
+	private shift(number: number): void {
+		for (const form of FORMS) {
+			const from = `${this.file}.${number - 1}${form}`;
+			if (fs.existsSync(from)) {
+				fs.renameSync(from, `${this.file}.${number}${form}`);
+			}
 		}
 	}
 
@@ -186,7 +225,7 @@ export class JsonFileLog implements LogDriver {
 async function* joinLines(queue: FileQueue, query: LogQuery): AsyncGenerator<LogEntry, void, void> {
 	let skip = 0;
 	if (query.tail !== undefined) {
-		const start = await findTail(queue.descriptors, query.tail);
+		const start = await findTail(queue.descriptors, query.tail, (file) => queue.ready(file));
 		queue.seek(start.index, start.offset);
 		skip = start.skip;
 	}

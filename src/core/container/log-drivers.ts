@@ -22,9 +22,6 @@ export function parseLogConfig(config: LogConfig): LogConfig {
 	}
 	const options = Object.fromEntries(Object.entries(config.options).map(([name, value]) => [canonical(name), value]));
 	for (const name of Object.keys(options)) {
-		if (name === 'compress' && options[name] !== 'false') {
-			throw new EngineError('unsupported', `Cannot create container: log option "${name}" is not supported yet`);
-		}
 		if (!KNOWN_OPTIONS.includes(name)) {
 			throw new EngineError('invalid', `unknown log opt '${name}' for json-file log driver`);
 		}
@@ -35,12 +32,17 @@ export function parseLogConfig(config: LogConfig): LogConfig {
 }
 
 /** The log driver of a container whose configuration went through `parseLogConfig`. */
-export function createLog(config: LogConfig, file: string, subject: () => LogSubject): LogDriver {
+export function createLog(
+	config: LogConfig,
+	file: string,
+	subject: () => LogSubject,
+	warn: (message: string) => void,
+): LogDriver {
 	if (config.type === 'none') {
 		return new NoLog();
 	}
 	const attributes = (): string => attributesJson(logAttributes(config.options, subject()));
-	return new JsonFileLog(file, { ...jsonFileOptions(config.options), attributes });
+	return new JsonFileLog(file, { ...jsonFileOptions(config.options), attributes, warn });
 }
 
 /** Those of docker's json-file driver. */
@@ -50,7 +52,11 @@ function canonical(name: string): string {
 	return name === 'max_size' ? 'max-size' : name === 'max_files' ? 'max-file' : name;
 }
 
-function jsonFileOptions(options: Readonly<Record<string, string>>): { maxSize: number; maxFiles: number } {
+function jsonFileOptions(options: Readonly<Record<string, string>>): {
+	maxSize: number;
+	maxFiles: number;
+	compress: boolean;
+} {
 	const size = options['max-size'];
 	const files = options['max-file'];
 	const maxSize = size === undefined ? DEFAULT_MAX_SIZE : parseSize(size);
@@ -61,8 +67,32 @@ function jsonFileOptions(options: Readonly<Record<string, string>>): { maxSize: 
 	if (maxFiles < 1) {
 		throw new EngineError('invalid', 'max-file cannot be less than 1');
 	}
-	return { maxSize, maxFiles };
+	return { maxSize, maxFiles, compress: isCompressed(options, { maxSize, maxFiles }) };
 }
+
+/** Docker's rule; its defaults for the other two options (no limit, one file) are not ours, so here they may be left out. */
+function isCompressed(
+	{ compress }: Readonly<Record<string, string>>,
+	{ maxSize, maxFiles }: { maxSize: number; maxFiles: number },
+): boolean {
+	if (compress === undefined) {
+		return false;
+	}
+	const value = GO_BOOLEANS.get(compress);
+	if (value === undefined) {
+		throw new EngineError('invalid', `strconv.ParseBool: parsing ${JSON.stringify(compress)}: invalid syntax`);
+	}
+	if (value && (maxFiles === 1 || maxSize === Infinity)) {
+		throw new EngineError('invalid', 'compress cannot be true when max-file is less than 2 or max-size is not set');
+	}
+	return value;
+}
+
+/** Those that Go's strconv.ParseBool takes. */
+const GO_BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+	...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text): [string, boolean] => [text, true]),
+	...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text): [string, boolean] => [text, false]),
+]);
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
 
@@ -101,6 +131,10 @@ class NoLog implements LogDriver {
 
 	finish(): void {
 		// Nobody reads.
+	}
+
+	close(): void {
+		// Nothing is open.
 	}
 
 	read(): AsyncIterable<LogEntry> {

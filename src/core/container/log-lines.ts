@@ -67,11 +67,13 @@ const BLOCK = 64 * 1024;
 const MAX_LOOKBACK = 256;
 
 /**
- * Finds the last `count` lines (not records: docker counts fragments) by reading backwards. `files` are oldest first.
+ * Finds the last `count` lines (not records: docker counts fragments) by reading backwards. `files` are oldest first;
+ * `ready` is waited for before one is read.
  */
-export async function findTail(
-	files: readonly { readonly descriptor: number; readonly limit: number }[],
+export async function findTail<File extends { readonly descriptor: number; readonly limit: number }>(
+	files: readonly File[],
 	count: number,
+	ready: (file: File) => Promise<void>,
 ): Promise<TailStart> {
 	const counter = new TailCounter(count);
 	for (let index = files.length - 1; index >= 0; index--) {
@@ -79,6 +81,7 @@ export async function findTail(
 		if (file === undefined) {
 			break;
 		}
+		await ready(file);
 		const size = Math.min(file.limit, fs.fstatSync(file.descriptor).size);
 		if (index === files.length - 1) {
 			counter.start = { index, offset: size };

@@ -50,6 +50,8 @@ export interface LogDriver {
 	pause(): void;
 	/** The container has exited and will not be started right away: followers end behind the last line. */
 	finish(): void;
+	/** Finishes, and makes nothing any more: the container is removed, or the engine leaves. */
+	close(): void;
 	/** Throws EngineError "unsupported" for a driver that cannot read. */
 	read(query: LogQuery): AsyncIterable<LogEntry>;
 }

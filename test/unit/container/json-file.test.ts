@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import * as zlib from 'node:zlib';
 import { JsonFileLog, type JsonFileOptions } from '../../../src/core/container/json-file';
 import type { LogEntry, LogQuery } from '../../../src/core/container/log';
 
@@ -263,6 +264,97 @@ describe('json-file log', () => {
 		log.begin(checkpoint);
 		write(log, lines(3, 9));
 		assert.equal(await read(log), lines(1, 9));
+	});
+
+	describe('compressed', () => {
+		/** The compressor works beside this thread; its last act removes the plain file. */
+		async function settled(): Promise<void> {
+			for (const end = Date.now() + 5000; files().some((name) => /\.(\d+|part)$/.test(name));) {
+				assert.ok(Date.now() < end, files().join());
+				await new Promise((resolve) => setTimeout(resolve, 5));
+			}
+		}
+
+		it('rotated files: become gzip files that say the time of their last record, and read as before', async () => {
+			const log = open({ maxSize: 2000, maxFiles: 4, compress: true });
+			for (let index = 1; index <= 80; index++) {
+				write(log, lines(index, index));
+				await settled();
+			}
+			assert.deepEqual(
+				files(),
+				['', '.1.gz', '.2.gz', '.3.gz'].map((end) => `x-json.log${end}`),
+			);
+			const data = fs.readFileSync(`${file}.1.gz`);
+			const last = zlib.gunzipSync(data).toString().trimEnd().split('\n').at(-1) ?? '';
+			const extra = data.toString('utf8', 12, 12 + data.readUInt16LE(10));
+			assert.deepEqual(JSON.parse(extra), { lastTime: (JSON.parse(last) as { time: string }).time });
+			const text = await read(log);
+			const first = 81 - text.split('\n').slice(0, -1).length;
+			assert.equal(text, lines(first, 80));
+			assert.equal(await read(log, { tail: 50 }), lines(31, 80));
+			assert.deepEqual(files().length, 4, 'what was decompressed is gone');
+		});
+
+		it('a follower: loses and repeats nothing while files are rotated and compressed', async () => {
+			const log = open({ maxSize: 1000, maxFiles: 3, compress: true });
+			write(log, lines(1, 30));
+			await settled();
+			const past = (await read(log)).length;
+			const following = read(log, { follow: true });
+			for (let index = 31; index <= 400; index++) {
+				write(log, lines(index, index));
+				if (index % 7 === 0) {
+					await new Promise(setImmediate);
+				}
+			}
+			log.finish();
+			const text = await following;
+			assert.equal(text, lines(1, 400).slice(lines(1, 30).length - past));
+			await settled();
+			log.close();
+		});
+
+		it('an engine that died in the middle: is tidied up after, and the rest compressed', async () => {
+			const log = open({ maxSize: 500, maxFiles: 4 });
+			write(log, lines(1, 24));
+			const text = await read(log);
+			log.finish();
+			fs.writeFileSync(`${file}.2.gz`, zlib.gzipSync(fs.readFileSync(`${file}.2`)));
+			fs.writeFileSync(`${file}.gz.part`, 'half');
+			const next = open({ maxSize: 500, maxFiles: 4, compress: true });
+			assert.deepEqual(
+				files(),
+				['', '.1', '.2.gz', '.3'].map((end) => `x-json.log${end}`),
+			);
+			assert.equal(await read(next), text);
+			write(next, 'more\n');
+			await settled();
+			assert.deepEqual(
+				files(),
+				['', '.1.gz', '.2.gz', '.3.gz'].map((end) => `x-json.log${end}`),
+			);
+			assert.equal(await read(next), `${text}more\n`);
+		});
+
+		it('a damaged file: gives what comes before the damage', async () => {
+			const log = open({ maxSize: 3000, maxFiles: 2, compress: true });
+			write(log, lines(1, 50));
+			await settled();
+			const data = fs.readFileSync(`${file}.1.gz`);
+			fs.writeFileSync(`${file}.1.gz`, data.subarray(0, data.length - 12));
+			const text = await read(log);
+			assert.ok(text.startsWith('line ') && text.endsWith('line 50\n'), text);
+		});
+
+		it('closed: a file that is being compressed is not put in place any more', async () => {
+			const log = open({ maxSize: 500, maxFiles: 3, compress: true });
+			write(log, lines(1, 9));
+			log.close();
+			fs.rmSync(path.dirname(file), { recursive: true });
+			await new Promise((resolve) => setTimeout(resolve, 50));
+			assert.equal(fs.existsSync(path.dirname(file)), false);
+		});
 	});
 
 	it('no room on the disk: nothing is half written', () => {
