@@ -70,9 +70,9 @@ function jsonFileOptions(options: Readonly<Record<string, string>>): {
 	return { maxSize, maxFiles, compress: isCompressed(options, { maxSize, maxFiles }) };
 }
 
-/** Docker's rule; its defaults for the other two options (no limit, one file) are not ours, so here they may be left out. */
+/** As docker, whose defaults are no limit and one file, both other options must be given. */
 function isCompressed(
-	{ compress }: Readonly<Record<string, string>>,
+	{ compress, ...others }: Readonly<Record<string, string>>,
 	{ maxSize, maxFiles }: { maxSize: number; maxFiles: number },
 ): boolean {
 	if (compress === undefined) {
@@ -82,7 +82,8 @@ function isCompressed(
 	if (value === undefined) {
 		throw new EngineError('invalid', `strconv.ParseBool: parsing ${JSON.stringify(compress)}: invalid syntax`);
 	}
-	if (value && (maxFiles === 1 || maxSize === Infinity)) {
+	const isLimited = others['max-size'] !== undefined && maxSize !== Infinity;
+	if (value && !(isLimited && others['max-file'] !== undefined && maxFiles > 1)) {
 		throw new EngineError('invalid', 'compress cannot be true when max-file is less than 2 or max-size is not set');
 	}
 	return value;
