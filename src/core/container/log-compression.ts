@@ -153,7 +153,7 @@ class ExtraField extends Transform {
 	}
 }
 
-/** Time of a log file's last record, RFC 3339; Go's zero time when there is none. */
+/** Time of a log file's last record as it stands there, RFC 3339 without needless zeros; Go's zero time when there is none. */
 function lastTime(descriptor: number): string {
 	const { size } = fs.fstatSync(descriptor);
 	const length = Math.min(size, LAST_RECORD);
@@ -161,7 +161,7 @@ function lastTime(descriptor: number): string {
 	fs.readSync(descriptor, data, 0, length, size - length);
 	const line = data.toString('utf8').trimEnd();
 	const record = decodeRecord(line.slice(line.lastIndexOf('\n') + 1));
-	return record === undefined ? '0001-01-01T00:00:00Z' : rfc3339(record.time);
+	return record === undefined ? '0001-01-01T00:00:00Z' : rfc3339(record.time).replace(/\.?0+Z$/, 'Z');
 }
 
 /**

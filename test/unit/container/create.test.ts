@@ -191,8 +191,8 @@ describe('a new container', () => {
 		],
 		[
 			{ log_config: { type: 'json-file', options: { compress: 'true' } } },
-			'unsupported',
-			'Cannot create container: log option "compress" is not supported yet',
+			'invalid',
+			'compress cannot be true when max-file is less than 2 or max-size is not set',
 		],
 		[
 			{ log_config: { type: 'json-file', options: { nosuch: '' } } },
