@@ -249,9 +249,9 @@ function run(
 		const child = spawn(program, [action], {
 			env,
 			stdio: ['pipe', 'pipe', 'pipe'],
-			timeout: HELPER_TIMEOUT,
-			killSignal: 'SIGKILL',
 		});
+		// Not spawn's own timeout: that one goes on, and holds the process, when the program is not there.
+		const timer = setTimeout(() => child.kill('SIGKILL'), HELPER_TIMEOUT);
 		const said = { output: '', complaint: '' };
 		child.stdout.setEncoding('utf8').on('data', (text: string) => {
 			said.output = (said.output + text).slice(0, LONGEST_ANSWER);
@@ -264,10 +264,12 @@ function run(
 		});
 		child.stdin.end(input);
 		child.once('error', (error) => {
+			clearTimeout(timer);
 			const reason = errorCode(error) === 'ENOENT' ? 'it is not installed' : error.message;
 			reject(new Error(`Cannot run credential helper "${program}": ${reason}`));
 		});
 		child.once('close', (code) => {
+			clearTimeout(timer);
 			resolve({ code: code ?? 137, ...said });
 		});
 	});

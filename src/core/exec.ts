@@ -35,8 +35,10 @@ export async function run(program: string, args: readonly string[], options: Run
 			env: options.env ?? toolEnvironment(),
 			...(options.cwd === undefined ? {} : { cwd: options.cwd }),
 			...(options.signal === undefined ? {} : { signal: options.signal }),
-			...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: 'SIGKILL' as const }),
 		});
+		// Not spawn's own timeout: that one goes on, and holds the process, when the program is not there.
+		const timer =
+			options.timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeout);
 		const output = { stdout: '', stderr: '' };
 		for (const name of ['stdout', 'stderr'] as const) {
 			child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -48,6 +50,7 @@ export async function run(program: string, args: readonly string[], options: Run
 		});
 		child.stdin.end(options.input);
 		child.once('error', (error: NodeJS.ErrnoException) => {
+			clearTimeout(timer);
 			reject(
 				error.code === 'ENOENT'
 					? new EngineError('unsupported', `Cannot run "${program}": it is not installed`, { cause: error })
@@ -55,6 +58,7 @@ export async function run(program: string, args: readonly string[], options: Run
 			);
 		});
 		child.once('close', (code, signal) => {
+			clearTimeout(timer);
 			if (options.timeout !== undefined && signal === 'SIGKILL') {
 				reject(new EngineError('internal', `Cannot run "${program}": no end after ${options.timeout} ms`));
 				return;

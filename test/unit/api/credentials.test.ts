@@ -113,7 +113,10 @@ describe('credentials', () => {
 			message: /^Cannot get credentials with docker-credential-test: it ended with code 3$/,
 		});
 		write({ credsStore: 'none-such' });
+		const timers = activeTimers();
 		await assert.rejects(find('a.io/x'), { message: /"docker-credential-none-such": it is not installed/ });
+		// A timer that went on would hold the command for as long as a helper may take.
+		assert.equal(activeTimers(), timers);
 		write({ credsStore: '../evil' });
 		await assert.rejects(find('a.io/x'), { message: /impossible characters/ });
 	});
@@ -159,3 +162,7 @@ describe('credentials', () => {
 		assert.deepEqual([hostOf('https://q.io:5000/v2/'), keyOf('q.io:5000')], ['q.io:5000', 'q.io:5000']);
 	});
 });
+
+function activeTimers(): number {
+	return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+}
