@@ -16,6 +16,10 @@ const packagedNode = bin('node');
 const mochaArguments = ['node_modules/mocha/bin/mocha.js', '--reporter', 'scripts/mocha-reporter.cjs'];
 const vsix = path.join(root, 'out/mydocker-test.vsix');
 
+// Unit tests write small files only, and wait for none of them in memory.
+const memory = fs.existsSync('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
+const unitArguments = [...mochaArguments, '--parallel', '--jobs', '2', 'out/test/unit/**/*.test.js'];
+
 // `programs` run one after the other. A tier with `counts` says through mocha how many tests passed;
 // the others only succeed or fail. `minutes` end a tier that hangs.
 const tiers = {
@@ -31,14 +35,15 @@ const tiers = {
 	unit: {
 		minutes: 3,
 		counts: true,
-		programs: () => [[packagedNode, ...mochaArguments, 'out/test/unit/**/*.test.js']],
+		env: memory,
+		programs: () => [[packagedNode, ...unitArguments]],
 	},
 	'unit-machine': {
 		minutes: 3,
 		counts: true,
 		// The same tests as in `unit`, so only what fails is worth reading.
-		env: { MYDOCKER_TEST_REPORTER: 'Dot' },
-		programs: () => [[machineNode(), ...mochaArguments, 'out/test/unit/**/*.test.js']],
+		env: { ...memory, MYDOCKER_TEST_REPORTER: 'Dot' },
+		programs: () => [[machineNode(), ...unitArguments]],
 	},
 	engine: {
 		minutes: 25,

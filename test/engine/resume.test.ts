@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { Events } from '../../../src/core/events';
-import { Images } from '../../../src/core/image/images';
-import { pullAllTags } from '../../../src/core/image/pull-all';
-import { Registries } from '../../../src/core/image/registries';
-import { Store } from '../../../src/core/store';
-import { archive } from './archives';
-import { RegistryServer } from './registry-server';
-import { scratchFolder } from './scratch';
+import { Events } from '../../src/core/events';
+import { Images } from '../../src/core/image/images';
+import { pullAllTags } from '../../src/core/image/pull-all';
+import { Registries } from '../../src/core/image/registries';
+import { Store } from '../../src/core/store';
+import { archive } from '../unit/image/archives';
+import { RegistryServer } from '../unit/image/registry-server';
+import { scratchFolder } from '../unit/image/scratch';
 
 const noise = archive({ name: 'noise', body: randomBytes(400_000).toString('latin1') });
 

@@ -6,15 +6,15 @@ import * as https from 'node:https';
 import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
-import { isHostIn } from '../../../src/core/image/hosts';
-import { proxyFor } from '../../../src/core/image/proxy';
-import { parseReference } from '../../../src/core/image/reference';
-import { Registry } from '../../../src/core/image/registry';
-import { RegistrySettingsFile } from '../../../src/core/image/registry-settings';
-import type { RegistrySettings } from '../../../src/core/image/registry-settings';
-import { Transport } from '../../../src/core/image/transport';
-import { RegistryServer } from './registry-server';
-import { scratchFolder } from './scratch';
+import { isHostIn } from '../../src/core/image/hosts';
+import { proxyFor } from '../../src/core/image/proxy';
+import { parseReference } from '../../src/core/image/reference';
+import { Registry } from '../../src/core/image/registry';
+import { RegistrySettingsFile } from '../../src/core/image/registry-settings';
+import type { RegistrySettings } from '../../src/core/image/registry-settings';
+import { Transport } from '../../src/core/image/transport';
+import { RegistryServer } from '../unit/image/registry-server';
+import { scratchFolder } from '../unit/image/scratch';
 
 const TYPE = 'application/vnd.oci.image.manifest.v1+json';
 
