@@ -100,8 +100,7 @@ describe('a person pulls, runs, reads logs and stops', function () {
 		await workbench.reload();
 		await workbench.openMyDocker();
 		await workbench.waitForRow('containers', 'running');
-		await workbench.clickInlineAction('containers', 'website', 'mydocker.container.logs');
-		assertTicksAreWhole(await workbench.waitForOutput(/web: tick \d+$/));
+		assertTicksAreWhole(await workbench.showLog('website', /web: tick \d+$/));
 	});
 
 	it('tag: another name is another row of the same image', async () => {

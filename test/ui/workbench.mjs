@@ -39,10 +39,38 @@ export class Workbench {
 			has: this.page.locator('[aria-label^="MyDocker"]'),
 		});
 		await icon.first().waitFor({ timeout: patience });
-		if (!(await icon.first().getAttribute('class')).includes('checked')) {
+		// A click on the icon of the side bar that a reload has just brought back closes it.
+		for (let tries = 0; !(await this.#appears(this.view('containers'))); tries++) {
+			if (tries === 5) {
+				throw new Error('The side bar of MyDocker does not open');
+			}
 			await icon.first().click({ timeout: patience });
 		}
-		await this.view('containers').waitFor({ timeout: patience });
+	}
+
+	/**
+	 * Shows a container's log by the button of its row, until the Output panel is on it: a reload restores the panel with
+	 * another channel, which may come after the click.
+	 */
+	async showLog(name, pattern) {
+		for (let tries = 1; ; tries++) {
+			await this.clickInlineAction('containers', name, 'mydocker.container.logs');
+			try {
+				return await this.waitForOutput(pattern, patience / 4);
+			} catch (error) {
+				if (tries === 4) {
+					throw new Error(`The Output panel is on ${await this.outputChannel()}`, { cause: error });
+				}
+			}
+		}
+	}
+
+	/** Says whether something is on the screen within the time of a slow redraw. */
+	async #appears(locator) {
+		return locator.waitFor({ timeout: patience / 30 }).then(
+			() => true,
+			() => false,
+		);
 	}
 
 	/** Makes the side bar wider by dragging its edge, and takes the mouse away from everything that has a tooltip. */
