@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { EngineError, systemCode } from './errors';
+import { jsonIn } from './json';
 
 const TEMPORARY = /\.json\.[0-9a-f]{8}\.tmp$/;
 const KEY = /^[a-z0-9][a-z0-9._-]{0,200}$/;
@@ -36,7 +37,7 @@ export class Store {
 			}
 			throw error;
 		}
-		const value = parse(text);
+		const value = jsonIn(text);
 		if (check(value)) {
 			return value;
 		}
@@ -102,16 +103,5 @@ export function syncFolder(dir: string): void {
 		fs.fsyncSync(descriptor);
 	} finally {
 		fs.closeSync(descriptor);
-	}
-}
-
-function parse(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
 	}
 }

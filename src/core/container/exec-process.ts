@@ -2,7 +2,7 @@ import { EngineError } from '../errors';
 import type { Container } from '../types';
 import { containerCapabilities } from './capabilities';
 import { readRootFile, resolveRootPath } from './rootfs';
-import { containerEnvironment, mergeEnvironment } from './spec';
+import { containerEnvironment, mergeEnvironment, type ProcessSpec } from './spec';
 import type { TerminalSize } from './terminal';
 import { resolveUser } from './user';
 
@@ -26,18 +26,6 @@ export interface ExecOptions {
 	readonly detach_keys?: string;
 }
 
-/** runtime-spec, process: what `runc exec --process` reads. */
-export interface ExecProcess {
-	readonly terminal: boolean;
-	readonly consoleSize?: { readonly height: number; readonly width: number };
-	readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
-	readonly args: readonly string[];
-	readonly env: readonly string[];
-	readonly cwd: string;
-	readonly capabilities: Readonly<Record<string, readonly string[]>>;
-	readonly noNewPrivileges: boolean;
-}
-
 /**
  * The process of an exec as docker makes it: the container's own with what the caller changes. `layers` are the
  * container's upper folder and its image's. Throws EngineError "invalid" for a user or working directory that it lacks.
@@ -46,7 +34,7 @@ export function execProcess(
 	{ config }: Container,
 	options: ExecOptions,
 	{ layers, size }: { readonly layers: readonly string[]; readonly size?: TerminalSize | undefined },
-): ExecProcess {
+): ProcessSpec {
 	const user = resolveUser(
 		options.user || config.user,
 		readRootFile(layers, '/etc/passwd') ?? '',

@@ -1,4 +1,5 @@
 import { nowNanoseconds } from '../events';
+import { jsonIn } from '../json';
 
 export type Stream = 'stdout' | 'stderr';
 
@@ -292,15 +293,7 @@ function copySequence(input: Buffer, from: number, length: number, to: number): 
  * newline. Undefined for anything else; logs are read tolerantly.
  */
 export function decodeRecord(line: string): LogRecord | undefined {
-	let value: unknown;
-	try {
-		value = JSON.parse(line);
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
+	const value = jsonIn(line);
 	if (typeof value !== 'object' || value === null) {
 		return undefined;
 	}

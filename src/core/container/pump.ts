@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as v from 'valibot';
 import { messageOf } from '../errors';
+import { jsonIn } from '../json';
 import type { FileQueue } from './file-queue';
 import type { Stream } from './json-lines';
 import type { LogDriver } from './log';
@@ -194,13 +195,6 @@ function parseJournal(text: string | undefined): v.InferOutput<typeof journalSch
 	if (text === undefined) {
 		return undefined;
 	}
-	try {
-		const result = v.safeParse(journalSchema, JSON.parse(text));
-		return result.success ? result.output : undefined;
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
+	const result = v.safeParse(journalSchema, jsonIn(text));
+	return result.success ? result.output : undefined;
 }

@@ -9,18 +9,22 @@ import { defaultSeccomp } from './seccomp';
 import { parseSeccompProfile } from './seccomp-profile';
 import type { User } from './user';
 
+/** The part of runtime-spec's process that every process of a container has; `runc exec --process` reads it. */
+export interface ProcessSpec {
+	readonly terminal: boolean;
+	readonly consoleSize?: { readonly height: number; readonly width: number };
+	readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+	readonly args: readonly string[];
+	readonly env: readonly string[];
+	readonly cwd: string;
+	readonly capabilities: Readonly<Record<string, readonly string[]>>;
+	readonly noNewPrivileges: boolean;
+}
+
 /** The part of the OCI runtime-spec's config.json that we write. */
 export interface Spec {
 	readonly ociVersion: string;
-	readonly process: {
-		readonly terminal: boolean;
-		readonly consoleSize?: { readonly height: number; readonly width: number };
-		readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
-		readonly args: readonly string[];
-		readonly env: readonly string[];
-		readonly cwd: string;
-		readonly capabilities: Readonly<Record<string, readonly string[]>>;
-		readonly noNewPrivileges: boolean;
+	readonly process: ProcessSpec & {
 		readonly oomScoreAdj?: number;
 		readonly rlimits?: readonly { readonly type: string; readonly soft: number; readonly hard: number }[];
 	};

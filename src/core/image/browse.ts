@@ -1,6 +1,7 @@
 /** Lists what a registry has (distribution-spec, "Content Discovery"; docker's registry API for the catalog). */
 import * as v from 'valibot';
 import { EngineError } from '../errors';
+import { jsonIn } from '../json';
 import type { Connection } from './connection';
 
 /** A part of a list. */
@@ -96,15 +97,4 @@ function checkedQuery(next: string, action: string): string {
 		throw new EngineError('invalid', `Cannot ${action}: "next" is not what the page before said`);
 	}
 	return next;
-}
-
-function jsonIn(body: Buffer): unknown {
-	try {
-		return JSON.parse(body.toString('utf8'));
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
 }

@@ -1,6 +1,7 @@
 /** Instructions of a Dockerfile that change an image's configuration: `--change` of commit and import. */
 import * as path from 'node:path';
 import { EngineError } from '../errors';
+import { jsonIn } from '../json';
 
 /** image-spec, config.md, "config": what a container starts with. */
 export interface RunConfiguration {
@@ -89,15 +90,8 @@ function jsonList(text: string): string[] | undefined {
 	if (!text.startsWith('[')) {
 		return undefined;
 	}
-	try {
-		const list: unknown = JSON.parse(text);
-		return Array.isArray(list) && list.every((word) => typeof word === 'string') ? list : undefined;
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
+	const list = jsonIn(text);
+	return Array.isArray(list) && list.every((word) => typeof word === 'string') ? list : undefined;
 }
 
 /** `a=b c="d e"`, or the old form `a b c` for one. */

@@ -1,6 +1,7 @@
 /** What is asked of registries beside pulling and pushing: logging in, and looking what is there. */
 import * as v from 'valibot';
 import { EngineError } from '../errors';
+import { jsonIn } from '../json';
 import { allPages, catalogPage, tagPage } from './browse';
 import type { Page, PageOptions } from './browse';
 import { Connection } from './connection';
@@ -231,17 +232,6 @@ export class Registries {
 
 function sizeOf({ layers }: ImageManifest): number {
 	return layers.reduce((total, { size }) => total + size, 0);
-}
-
-function jsonIn(body: Buffer): unknown {
-	try {
-		return JSON.parse(body.toString('utf8'));
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
 }
 
 /** The host of what a person calls a registry: "https://index.docker.io/v1/", "registry.example:5000". */

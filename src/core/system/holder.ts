@@ -6,6 +6,7 @@ import { EngineError, messageOf } from '../errors';
 import { run, toolEnvironment } from '../exec';
 import { identify, isAlive } from '../container/process';
 import { readText } from '../container/shim';
+import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
 import type { ProcessIdentity } from '../types';
 import { ownRanges, mappingLines, type IdRange } from './subordinate-ids';
@@ -51,7 +52,7 @@ export function holding(runFolder: string): string[] {
 /** The store's living holder. */
 export function findHolder(runFolder: string): Holder | undefined {
 	const text = readText(recordFile(runFolder));
-	const value: unknown = text === undefined ? undefined : parse(text);
+	const value: unknown = text === undefined ? undefined : jsonIn(text);
 	return isHolder(value) && isAlive(value.process) ? value : undefined;
 }
 
@@ -188,15 +189,4 @@ function isHolder(value: unknown): value is Holder {
 		['start_time', 'boot_id'].every((name) => typeof Reflect.get(process, name) === 'string') &&
 		Number.isSafeInteger(Reflect.get(process, 'pid'))
 	);
-}
-
-function parse(text: string): unknown {
-	try {
-		return JSON.parse(text);
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
 }
