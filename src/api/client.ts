@@ -1,5 +1,7 @@
 import { containerArchiveCalls, imageArchiveCalls } from './image-archive-calls';
 import type { ContainerArchiveCalls, ImageArchiveCalls } from './image-archive-calls';
+import { imageLayerCalls } from './image-layer-calls';
+import type { ImageLayerCalls } from './image-layer-calls';
 import { archiveCalls, type Archive } from './archive';
 import type { IncomingMessage } from 'node:http';
 import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
@@ -77,25 +79,26 @@ export interface Client {
 		options: Cancel & { readonly since?: string; readonly until?: string; readonly filters?: Filters },
 	): AsyncIterable<EventMessage>;
 
-	readonly images: ImageArchiveCalls & {
-		list(options?: Cancel & { readonly all?: boolean; readonly filters?: Filters }): Promise<ImageSummary[]>;
-		inspect(name: string, options?: Cancel): Promise<ImageInspect>;
-		/** Progress lines as they come; throws ApiError when the pull fails. Aborting cancels the pull in the engine. */
-		pull(
-			reference: string,
-			options?: Cancel & {
-				readonly platform?: string;
-				readonly auth?: RegistryAuth;
-				/** Every tag of the repository; the reference has none then. */
-				readonly allTags?: boolean;
-			},
-		): AsyncIterable<ProgressMessage>;
-		/** As pull. Without tag: all tags of the repository. */
-		push(name: string, options?: Cancel & { readonly auth?: RegistryAuth }): AsyncIterable<ProgressMessage>;
-		/** `target` is "repository[:tag]". */
-		tag(source: string, target: string, options?: Cancel): Promise<void>;
-		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<ImageDeleteItem[]>;
-	};
+	readonly images: ImageArchiveCalls &
+		ImageLayerCalls & {
+			list(options?: Cancel & { readonly all?: boolean; readonly filters?: Filters }): Promise<ImageSummary[]>;
+			inspect(name: string, options?: Cancel): Promise<ImageInspect>;
+			/** Progress lines as they come; throws ApiError when the pull fails. Aborting cancels the pull in the engine. */
+			pull(
+				reference: string,
+				options?: Cancel & {
+					readonly platform?: string;
+					readonly auth?: RegistryAuth;
+					/** Every tag of the repository; the reference has none then. */
+					readonly allTags?: boolean;
+				},
+			): AsyncIterable<ProgressMessage>;
+			/** As pull. Without tag: all tags of the repository. */
+			push(name: string, options?: Cancel & { readonly auth?: RegistryAuth }): AsyncIterable<ProgressMessage>;
+			/** `target` is "repository[:tag]". */
+			tag(source: string, target: string, options?: Cancel): Promise<void>;
+			remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<ImageDeleteItem[]>;
+		};
 
 	readonly registries: RegistryCalls;
 
@@ -200,7 +203,7 @@ export function createClient(connect: (signal?: AbortSignal) => Promise<string>,
 		diskUsage: (options) =>
 			transport.json<DiskUsage>({ method: 'GET', path: '/system/df', signal: options?.signal }),
 		events: (options) => events(transport, options),
-		images: { ...imageCalls(transport, context), ...imageArchiveCalls(transport) },
+		images: { ...imageCalls(transport, context), ...imageArchiveCalls(transport), ...imageLayerCalls(transport) },
 		registries: registryCalls(transport, context),
 		containers: { ...containerCalls(transport), ...containerArchiveCalls(transport) },
 		execs: execCalls(transport),
@@ -241,7 +244,7 @@ async function* events(
 function imageCalls(
 	transport: Transport,
 	context: RegistryContext | undefined,
-): Omit<Client['images'], keyof ImageArchiveCalls> {
+): Omit<Client['images'], keyof ImageArchiveCalls | keyof ImageLayerCalls> {
 	const image = (name: string) => `/images/${encodeName(name)}`;
 	return {
 		list: (options) =>

@@ -9,6 +9,7 @@ import type { Core } from './request';
 import { API_VERSION, findRoute, MINIMUM_API_VERSION, splitVersion } from './route';
 import type { Route } from './route';
 import { imageArchiveRoutes } from './routes/image-archives';
+import { imageLayerRoutes } from './routes/image-layers';
 import { archiveRoutes } from './routes/archive';
 import { containerRoutes } from './routes/containers';
 import { execRoutes } from './routes/exec';
@@ -36,6 +37,7 @@ const ROUTES: readonly Route[] = [
 	...updateRoutes,
 	...processRoutes,
 	...imageArchiveRoutes,
+	...imageLayerRoutes,
 	...networkRoutes,
 	...volumeRoutes,
 	...volumeArchiveRoutes,

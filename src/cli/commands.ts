@@ -422,6 +422,19 @@ export const rows = [
 		load: async () => (await import('./archives')).history,
 	}),
 	row({
+		names: ['image layers'],
+		usage: '[OPTIONS] IMAGE',
+		summary: 'Show what each layer of an image adds, changes, deletes and wastes',
+		operands: exactly(1),
+		flags: {
+			format,
+			layer: integer('--layer', 'List the files of the layer with this number instead'),
+			noTrunc: toggle('--no-trunc', "Don't truncate output"),
+			path: text('--path', 'string', 'With --layer: only what is in this folder'),
+		},
+		load: async () => (await import('./layers')).layers,
+	}),
+	row({
 		names: ['image save', 'save'],
 		usage: '[OPTIONS] IMAGE [IMAGE...]',
 		summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',

@@ -1,11 +1,9 @@
 /** `docker diff`: what a container's own files change of its image. */
-import { spawn } from 'node:child_process';
 import type { BigIntStats } from 'node:fs';
-import { toolEnvironment } from '../exec';
 import { namesIn, printable, statIn, Tree } from '../files/tree';
 import type { Folder } from '../files/tree';
+import { opaqueFolders } from '../image/opaque';
 import { isMountFolder, isMountPoint } from '../image/pack-upper';
-import { TarReader } from '../image/tar';
 import { namesInLayers, statInLayers } from './rootfs';
 
 /** Docker's kinds. */
@@ -107,40 +105,4 @@ function isLike(
 	lower: { readonly mode: number; readonly uid: number; readonly gid: number },
 ): boolean {
 	return Number(stat.mode) === lower.mode && Number(stat.uid) === lower.uid && Number(stat.gid) === lower.gid;
-}
-
-/** Overlayfs marks them by an attribute, which Node cannot read: tar lists the folders with it. */
-async function opaqueFolders(upper: string, signal: AbortSignal): Promise<Set<string>> {
-	const options = { cwd: upper, env: toolEnvironment(), signal } as const;
-	const find = spawn('find', ['.', '-type', 'd', '-print0'], { ...options, stdio: ['ignore', 'pipe', 'ignore'] });
-	const args = ['--no-recursion', '--null', '--files-from=-', '--format=posix', '--xattrs', '--xattrs-include=*'];
-	const tar = spawn('tar', [...args, '-cf', '-'], { ...options, stdio: [find.stdout, 'pipe', 'ignore'] });
-	const opaque = new Set<string>();
-	const reader = new TarReader(
-		{
-			begin: ({ name, xattrs }) => {
-				if (xattrs.has('trusted.overlay.opaque') || xattrs.has('user.overlay.opaque')) {
-					opaque.add(name.replace(/^\.\/?/, '/').replace(/(.)\/$/, '$1'));
-				}
-			},
-			data: () => undefined,
-			end: () => undefined,
-		},
-		10_000_000,
-	);
-	// Not "close", which waits for somebody to read find's output here.
-	const ended = Promise.all(
-		[find, tar].map((child) => new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))),
-	);
-	ended.catch(() => undefined);
-	try {
-		for await (const chunk of tar.stdout as AsyncIterable<Buffer>) {
-			reader.write(chunk);
-		}
-		await ended;
-		return opaque;
-	} finally {
-		find.kill('SIGKILL');
-		tar.kill('SIGKILL');
-	}
 }

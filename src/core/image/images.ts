@@ -292,6 +292,31 @@ export class Images {
 		return directories;
 	}
 
+	/** Gives `work` the unpacked layers of an image, lowest first; they stay while it goes on. */
+	async withLayers<T>(
+		imageId: string,
+		signal: AbortSignal,
+		work: (layers: readonly { readonly directory: string; readonly isOpaque: boolean }[]) => Promise<T>,
+	): Promise<T> {
+		const layers = this.layersOf(imageId);
+		const lease: Lease = { blobs: [], layers };
+		this.leases.add(lease);
+		try {
+			await this.unpack(imageId, signal);
+			return await work(
+				layers.map((diffId) => ({
+					directory: this.layers.path(diffId),
+					isOpaque: this.layers.get(diffId)?.is_opaque ?? false,
+				})),
+			);
+		} finally {
+			this.leases.delete(lease);
+			if (this.names(imageId).length === 0) {
+				this.collect(); // it was removed meanwhile
+			}
+		}
+	}
+
 	private pushStore(): PushStore {
 		return {
 			tagged: (repository) => this.list().filter(({ name, tag }) => name === repository && tag !== ''),
