@@ -47,10 +47,10 @@ export async function tour({ workbench, page }, { registry, folder }) {
 	});
 	await step('Pull the image', async (shot) => {
 		await workbench.typeInQuickInput(image);
-		const progress = await workbench.waitForNotification(/[\d.]+ MB of [\d.]+ MB/);
+		const progress = (await workbench.waitForRow('images', /[\d.]+ MB of [\d.]+ MB/)).description;
 		await workbench.restMouse();
 		await shot('-progress');
-		const row = await workbench.waitForRow('images', 'demo/web');
+		const row = await workbench.waitForRow('images', 'demo/web:latest');
 		return `${progress.match(/[\d.]+ MB of [\d.]+ MB/)?.[0] ?? ''} … ${row.label} · ${row.description}`;
 	});
 	await step('Run it', async (shot) => {

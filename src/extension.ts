@@ -12,6 +12,7 @@ import { Logs } from './ui/logs';
 import { Notices } from './ui/notices';
 import { Model } from './ui/model';
 import { Logins } from './ui/logins';
+import { Pulls } from './ui/pulls';
 import { Scope } from './ui/scope';
 import { StatusBar } from './ui/status-bar';
 import { settings } from './ui/settings';
@@ -42,7 +43,9 @@ export function activate(context: ExtensionContext): Api {
 	own.push(volumeSizes);
 	const doctor = new Doctor(client, model, log);
 	own.push(doctor);
-	const views = new Views({ model, scope, volumeSizes, doctor, failures });
+	const pulls = new Pulls(client);
+	own.push(pulls);
+	const views = new Views({ model, scope, volumeSizes, pulls, doctor, failures });
 	own.push(views);
 	const logs = new Logs(client, model, log);
 	own.push(logs);
@@ -61,6 +64,7 @@ export function activate(context: ExtensionContext): Api {
 			client,
 			model,
 			logins,
+			pulls,
 			scope,
 			volumeSizes,
 			doctor,
@@ -72,6 +76,7 @@ export function activate(context: ExtensionContext): Api {
 			failures,
 			files,
 			memento: context.workspaceState,
+			globalMemento: context.globalState,
 			log,
 		}),
 	);

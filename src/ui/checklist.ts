@@ -1,4 +1,4 @@
-import { env, l10n, window, type QuickPickItem } from 'vscode';
+import { env, l10n, QuickPickItemKind, window, type QuickPickItem } from 'vscode';
 import { formatBytes } from './amounts';
 import { Notice } from './failure';
 
@@ -11,6 +11,8 @@ export interface Candidate {
 	readonly bytes: number | undefined;
 	/** Checked from the start. */
 	readonly isPicked: boolean;
+	/** The line above it and all others of its group, which stand together; each group is sorted for itself. */
+	readonly group?: string;
 }
 
 export interface Checklist {
@@ -22,7 +24,8 @@ export interface Checklist {
 }
 
 interface Choice extends QuickPickItem {
-	readonly candidate: Candidate;
+	/** Undefined for a line between groups. */
+	readonly candidate?: Candidate;
 }
 
 /**
@@ -38,18 +41,17 @@ export async function check(candidates: readonly Candidate[], checklist: Checkli
 		box.placeholder = checklist.warning;
 		box.canSelectMany = true;
 		box.matchOnDescription = true;
-		box.items = candidates
-			.toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))
-			.map((candidate) => ({ candidate, label: candidate.label, description: words(candidate) }));
-		box.selectedItems = box.items.filter(({ candidate }) => candidate.isPicked);
+		box.items = choices(candidates);
+		box.selectedItems = box.items.filter(({ candidate }) => candidate?.isPicked);
+		const checked = (): Candidate[] => box.selectedItems.flatMap(({ candidate }) => candidate ?? []);
 		const tell = (): void => {
-			box.title = `${checklist.title} · ${selectionWords(box.selectedItems.map(({ candidate }) => candidate))}`;
+			box.title = `${checklist.title} · ${selectionWords(checked())}`;
 		};
 		tell();
 		return await new Promise((resolve) => {
 			box.onDidChangeSelection(tell);
 			box.onDidAccept(() => {
-				resolve(box.selectedItems.map(({ candidate }) => candidate.key));
+				resolve(checked().map(({ key }) => key));
 			});
 			box.onDidHide(() => {
 				resolve([]);
@@ -59,6 +61,17 @@ export async function check(candidates: readonly Candidate[], checklist: Checkli
 	} finally {
 		box.dispose();
 	}
+}
+
+function choices(candidates: readonly Candidate[]): Choice[] {
+	const sorted = candidates.toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
+	const names = [...new Set(candidates.map(({ group }) => group))];
+	return names.flatMap((name): Choice[] => [
+		...(name === undefined ? [] : [{ label: name, kind: QuickPickItemKind.Separator }]),
+		...sorted
+			.filter(({ group }) => group === name)
+			.map((candidate) => ({ candidate, label: candidate.label, description: words(candidate) })),
+	]);
 }
 
 function words({ description, bytes }: Candidate): string {

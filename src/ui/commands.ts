@@ -7,18 +7,19 @@ import { partOf } from './keys';
 import { pauseContainers, removeContainers, restartContainers } from './lifecycle';
 import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
-import { connectContainer, createNetwork, disconnectContainer, pruneNetworks, removeNetworks } from './networks';
+import { connectContainer, createNetwork, disconnectContainer, removeNetworks } from './networks';
 import { copyAddress, openInBrowser } from './open-port';
 import { filterLog, openLogs, saveLog, toggleTimestamps } from './log-commands';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
-import { pullImage } from './pull';
+import { pruneContainers, pruneEverything, pruneImages, pruneNetworks, pruneVolumes } from './prune';
+import { cancelPull, pullImage } from './pull';
 import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
 import { attachTerminals, openTerminals } from './terminal-commands';
 import { backUpVolume, cloneVolume, restoreVolume } from './volume-archives';
-import { createVolume, pruneVolumes, removeVolumes } from './volumes';
+import { createVolume, removeVolumes } from './volumes';
 
 type Handler = (parts: Parts, ...called: unknown[]) => unknown;
 
@@ -29,11 +30,13 @@ type Handler = (parts: Parts, ...called: unknown[]) => unknown;
  */
 const table: Readonly<Record<string, Handler>> = {
 	'mydocker.image.pull': (parts, ...called) => pullImage(parts, ...fromCaller(parts, called)),
+	'mydocker.image.cancelPull': cancelPull,
 	'mydocker.image.run': runFromRow,
 	'mydocker.image.tag': tagImage,
 	'mydocker.image.inspect': inspectImage,
 	'mydocker.image.copyName': copyImageName,
 	'mydocker.image.remove': removeImages,
+	'mydocker.image.prune': pruneImages,
 	'mydocker.container.run': (parts, ...called) => runContainer(parts, ...fromCaller(parts, called)),
 	'mydocker.container.recreate': recreateContainer,
 	'mydocker.container.start': startContainers,
@@ -54,6 +57,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.inspect': inspectContainer,
 	'mydocker.container.copyId': copyContainerId,
 	'mydocker.container.remove': removeContainers,
+	'mydocker.container.prune': pruneContainers,
 	'mydocker.container.openInBrowser': openInBrowser,
 	'mydocker.container.copyAddress': copyAddress,
 	'mydocker.containers.filter': filterContainers,
@@ -85,6 +89,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.volume.clone': cloneVolume,
 	'mydocker.volume.remove': removeVolumes,
 	'mydocker.volume.prune': pruneVolumes,
+	'mydocker.system.prune': pruneEverything,
 	'mydocker.registries.login': loginToRegistry,
 	'mydocker.registries.logout': logoutFromRegistry,
 	'mydocker.refresh': ({ model }) => model.reload(),

@@ -4,25 +4,30 @@ import type { Model } from './model';
 import type { ImageRow } from './rows';
 import { shortId, splitRegistry } from './names';
 import { repositoryKey, repositoryOf } from './keys';
+import type { Pulls } from './pulls';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 
 /**
  * The rows of the Images view: one a name, so that two tags of an image are two rows. Several tags of a repository, and
- * images without a name, are below a row of their own.
+ * images without a name, are below a row of their own. What is being pulled is above them.
  */
-export function imageSource(model: Model): RowSource {
+export function imageSource(model: Model, pulls: Pulls): RowSource {
 	const used = usedImages(model);
 	const repositories = imagesByRepository(model);
 	return {
 		load: () => model.ready(),
 		keys: (parent) => {
 			if (parent === undefined) {
-				return topKeys(repositories());
+				return [...pulls.keys, ...topKeys(repositories())];
 			}
 			return (repositories().get(repositoryOf(parent) ?? parent) ?? []).map((row) => row.name);
 		},
 		draw: (key) => {
+			const pull = pulls.draw(key);
+			if (pull !== undefined) {
+				return pull;
+			}
 			const repository = repositoryOf(key);
 			if (repository !== undefined) {
 				return drawRepository(repository, repositories().get(repository) ?? [], used());

@@ -6,7 +6,7 @@ import type { Model } from './model';
 import { referenceProblem, shortId } from './names';
 import type { Parts } from './parts';
 import { imagesFor } from './pick';
-import { referenceMessage } from './pull';
+import { referenceMessage } from './reference-message';
 
 /** Tag Image…: gives an image another name. */
 export async function tagImage(

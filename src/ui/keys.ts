@@ -23,6 +23,16 @@ export function repositoryOf(key: string): string | undefined {
 	return nameAfter('repository ', key);
 }
 
+/** The row of a pull under way. */
+export function pullKey(reference: string): string {
+	return `pull ${reference}`;
+}
+
+/** What a pull's row pulls; undefined for another key. */
+export function pullOf(key: string): string | undefined {
+	return nameAfter('pull ', key);
+}
+
 function nameAfter(prefix: string, key: string): string | undefined {
 	return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
 }

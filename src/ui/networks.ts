@@ -1,7 +1,6 @@
 import { env, l10n, window } from 'vscode';
 import type { CreateNetworkBody } from '../api/types';
 import { ask } from './ask';
-import { check } from './checklist';
 import { forEach } from './lifecycle';
 import { memberOf, members } from './network-rows';
 import { isContainerName } from './names';
@@ -113,27 +112,6 @@ export async function removeNetworks({ client, model }: Needs, ...called: unknow
 function usersOf({ model }: Pick<Parts, 'model'>, id: string): string[] {
 	const network = model.networks.get(id);
 	return network === undefined ? [] : members(model, network).map((container) => container.name);
-}
-
-/** Prune Networks…: a list of those that no container uses, in which a person unchecks what stays. */
-export async function pruneNetworks({ client, model }: Needs): Promise<void> {
-	await loadOrThrow(model);
-	const unused = model.networks.rows.filter((network) => !network.isBuiltIn && members(model, network).length === 0);
-	const ids = await check(
-		unused.map((network) => ({
-			key: network.id,
-			label: network.name,
-			description: [network.driver, ...network.subnets].join(' · '),
-			bytes: undefined,
-			isPicked: true,
-		})),
-		{
-			title: l10n.t('Prune Networks'),
-			none: l10n.t('Every network is in use.'),
-			warning: l10n.t('Checked networks are removed.'),
-		},
-	);
-	await forEach(ids, (id) => model.act(id, () => client.networks.remove(id)));
 }
 
 /** Connect Container…: puts a container on the network. */

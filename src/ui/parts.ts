@@ -7,6 +7,7 @@ import type { Inspections } from './inspect';
 import type { LogEditors } from './log-editor';
 import type { Logs } from './logs';
 import type { Model } from './model';
+import type { Pulls } from './pulls';
 import type { Logins } from './logins';
 import type { Scope } from './scope';
 import type { Terminals } from './terminals';
@@ -18,6 +19,7 @@ export interface Parts {
 	readonly client: Client;
 	readonly model: Model;
 	readonly logins: Logins;
+	readonly pulls: Pulls;
 	readonly scope: Scope;
 	readonly volumeSizes: VolumeSizes;
 	readonly logs: Logs;
@@ -30,5 +32,7 @@ export interface Parts {
 	readonly files: Files;
 	/** What is kept for this workspace. */
 	readonly memento: Memento;
+	/** What is kept for all windows. */
+	readonly globalMemento: Memento;
 	readonly log: LogOutputChannel;
 }

@@ -5,6 +5,7 @@ import { Failure, type Failures } from './failure';
 import { imageSource } from './image-rows';
 import type { Model } from './model';
 import { networkSource } from './network-rows';
+import type { Pulls } from './pulls';
 import { RowTree, type RowSource } from './row-tree';
 import type { Scope } from './scope';
 import { volumeSource } from './volume-rows';
@@ -41,16 +42,17 @@ export class Views implements Disposable {
 		readonly model: Model;
 		readonly scope: Scope;
 		readonly volumeSizes: VolumeSizes;
+		readonly pulls: Pulls;
 		readonly doctor: Doctor;
 		readonly failures: Failures;
 	}) {
-		const { model, scope, volumeSizes, doctor, failures } = parts;
+		const { model, scope, volumeSizes, pulls, doctor, failures } = parts;
 		this.model = model;
 		this.scope = scope;
 		this.volumeSizes = volumeSizes;
 		this.failures = failures;
 		this.containers = open('containers', containerSource(model, scope));
-		this.images = open('images', imageSource(model));
+		this.images = open('images', imageSource(model, pulls));
 		this.networks = open('networks', networkSource(model));
 		this.volumes = open('volumes', volumeSource(model, volumeSizes));
 		const engine = open('engine', doctor.source);
@@ -87,6 +89,9 @@ export class Views implements Disposable {
 			}),
 			volumeSizes.onDidChange(() => {
 				this.redraw(this.volumes);
+			}),
+			pulls.onDidChange(() => {
+				this.redraw(this.images);
 			}),
 			doctor.onDidChange(() => {
 				this.redraw(engine);

@@ -1,7 +1,6 @@
 import { env, l10n, window } from 'vscode';
 import { formatBytes } from './amounts';
 import { ask } from './ask';
-import { check } from './checklist';
 import { forEach } from './lifecycle';
 import { isContainerName } from './names';
 import type { Parts } from './parts';
@@ -78,28 +77,6 @@ export async function removeVolumes({ client, model, volumeSizes }: Needs, ...ca
 	if (answer === remove) {
 		await forEach(names, (name) => model.act(name, () => client.volumes.remove(name)));
 	}
-}
-
-/** Prune Volumes…: a list of those that no container uses. Only the anonymous ones are checked from the start. */
-export async function pruneVolumes({ client, model, volumeSizes }: Needs): Promise<void> {
-	await loadOrThrow(model);
-	await volumeSizes.measure();
-	const unused = model.volumes.rows.filter((volume) => volumeUsers(model, volume.name).length === 0);
-	const names = await check(
-		unused.map((volume) => ({
-			key: volume.name,
-			label: volumeLabel(volume),
-			description: volume.isAnonymous ? l10n.t('anonymous') : '',
-			bytes: volumeSizes.get(volume.name),
-			isPicked: volume.isAnonymous,
-		})),
-		{
-			title: l10n.t('Prune Volumes'),
-			none: l10n.t('Every volume is in use.'),
-			warning: l10n.t('Their files go for good.'),
-		},
-	);
-	await forEach(names, (name) => model.act(name, () => client.volumes.remove(name)));
 }
 
 function labelOf({ model }: Pick<Needs, 'model'>, name: string): string {

@@ -23,9 +23,10 @@ describe('a person whose VS Code speaks Chinese', function () {
 
 	it('pulls and runs in Chinese', async () => {
 		await workbench.clickViewAction('images', 'mydocker.image.pull');
-		assert.match(await workbench.waitForQuickInput(/拉取镜像/), /镜像名称/);
+		await workbench.waitForQuickInput(/拉取镜像/);
+		assert.match(await workbench.quickInputPlaceholder(), /镜像名称/);
 		await workbench.typeInQuickInput(`${process.env.MYDOCKER_TEST_REGISTRY}/demo/web`);
-		await workbench.waitForRow('images', 'demo/web');
+		await workbench.waitForRow('images', 'demo/web:latest');
 		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
 		await workbench.acceptQuickInput();
 		await workbench.acceptQuickInput();

@@ -39,9 +39,10 @@ describe('a person pulls, runs, reads logs and stops', function () {
 		try {
 			await workbench.clickWelcomeLink('images', 'Pull');
 			await workbench.typeInQuickInput(`${slow.host}/demo/web`);
-			await workbench.waitForNotification(/Pulling .*B of .*B/);
-			await workbench.clickNotificationButton('Pulling', 'Cancel');
-			await workbench.waitForNoNotification('Pulling');
+			const row = await workbench.waitForRow('images', /B of .*B, .*layers/);
+			assert.match(row.spoken, /^Pulling .*demo\/web/);
+			await workbench.clickInlineAction('images', 'layers', 'mydocker.image.cancelPull');
+			await workbench.waitForNoRow('images', 'layers');
 			assert.deepEqual(await workbench.errors(), []);
 			await workbench.waitForWelcome('images', /No images/);
 		} finally {
@@ -52,7 +53,7 @@ describe('a person pulls, runs, reads logs and stops', function () {
 	it('pull: a typed name becomes a row', async () => {
 		await workbench.clickWelcomeLink('images', 'Pull');
 		await workbench.typeInQuickInput(`${registry}/demo/web`);
-		const row = await workbench.waitForRow('images', 'demo/web');
+		const row = await workbench.waitForRow('images', 'demo/web:latest');
 		assert.match(`${row.label} ${row.description}`, /demo\/web:latest.* MB/);
 		assert.deepEqual(await workbench.errors(), []);
 	});

@@ -34,7 +34,7 @@ describe('a person runs with choices and reads logs in an editor', function () {
 		await workbench.openMyDocker();
 		await workbench.clickWelcomeLink('images', 'Pull');
 		await workbench.typeInQuickInput(image);
-		await workbench.waitForRow('images', 'demo/web');
+		await workbench.waitForRow('images', 'demo/web:latest');
 		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
 		await workbench.typeInQuickInput('site');
 		assert.match(await workbench.waitForQuickInput(/Environment/), /8123\/tcp, or the next free/);

@@ -211,6 +211,19 @@ export class Workbench {
 		return spaces(await widget.innerText());
 	}
 
+	/** What the input box at the top shows while nothing is typed. */
+	async quickInputPlaceholder() {
+		const input = this.page.locator('.quick-input-widget:visible .quick-input-box input');
+		return input.getAttribute('placeholder', { timeout: patience });
+	}
+
+	/** Types into the input box at the top of the window, without Enter. */
+	async fillQuickInput(text) {
+		const input = this.page.locator('.quick-input-widget:visible .quick-input-box input');
+		await input.waitFor({ timeout: patience });
+		await input.fill(text);
+	}
+
 	/** Waits until the question at the top says what the pattern matches, and gives its text. */
 	async waitForQuickInput(pattern, timeout = patience) {
 		return this.#wait(
@@ -227,6 +240,17 @@ export class Workbench {
 		await rows.first().click({ timeout: patience });
 	}
 
+	/** Clicks the entry of one of our commands in the menu behind the three dots of a view's title. */
+	async clickViewMenu(view, command) {
+		const { title } = commandWords(command, this.locale);
+		await this.view(view).locator('.pane-header').hover({ timeout: patience });
+		await this.view(view).locator('.pane-header .codicon-toolbar-more').click({ timeout: patience });
+		const items = this.page.locator('.monaco-menu .action-item', { hasText: title });
+		await items.first().hover({ timeout: patience });
+		await this.page.locator('.monaco-menu .action-item.focused', { hasText: title }).waitFor({ timeout: patience });
+		await this.page.keyboard.press('Enter');
+	}
+
 	/** Runs one of our commands by its name in the command palette. */
 	async runCommand(command) {
 		const { title, category } = commandWords(command, this.locale);
@@ -239,6 +263,12 @@ export class Workbench {
 		const rows = this.page.locator('.quick-input-widget:visible .monaco-list-row', { hasText: entry });
 		await rows.first().waitFor({ timeout: patience });
 		await input.press('Enter');
+	}
+
+	/** Takes what is checked in the list at the top of the window. */
+	async acceptChecklist() {
+		const button = this.page.locator('.quick-input-widget:visible .monaco-button', { hasText: 'OK' });
+		await button.click({ timeout: patience });
 	}
 
 	/** Leaves the question at the top of the window, as with Escape. */

@@ -1,0 +1,102 @@
+// Finding an image to pull, and giving space back: click by click.
+//   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { openVSCode, photographFailures } from './session.mjs';
+
+const registry = process.env.MYDOCKER_TEST_REGISTRY;
+const busybox = `${registry}/demo/busybox`;
+
+describe('a person finds images and gives space back', function () {
+	this.bail(true);
+	let session;
+	let workbench;
+
+	before(async () => {
+		session = await openVSCode();
+		workbench = session.workbench;
+	});
+	after(() => session?.close());
+	photographFailures(() => session);
+
+	/** The command line on the window's store, as in its terminal. */
+	const mydocker = (...args) =>
+		execFileSync(path.join(session.store, 'bin/mydocker'), args, {
+			encoding: 'utf8',
+			env: { ...process.env, MYDOCKER_ROOT: session.store },
+		}).trim();
+
+	it('pull box: finds the repositories of a registry when asked to, then lists their tags', async () => {
+		await workbench.openMyDocker();
+		await workbench.clickViewAction('images', 'mydocker.image.pull');
+		await workbench.fillQuickInput(`${registry}/bus`);
+		await workbench.pick(`Search ${registry} for “bus”`);
+		await workbench.pick('demo/busybox');
+		await workbench.waitForQuickInput(/demo\/busybox:latest\s*in the registry/);
+		await workbench.pick('demo/busybox:latest');
+		await workbench.waitForRow('images', 'demo/busybox:latest');
+	});
+
+	it('pull box: a registry that does not answer is told beside what was typed', async () => {
+		await workbench.clickViewAction('images', 'mydocker.image.pull');
+		await workbench.fillQuickInput('localhost:1/demo/web:1');
+		await workbench.waitForQuickInput(/pull · no list of tags: .*localhost:1/);
+		await workbench.leaveQuickInput();
+		assert.deepEqual(await workbench.errors(), []);
+	});
+
+	it('pull box: offers what was pulled, and Enter takes what was typed', async () => {
+		await workbench.clickViewAction('images', 'mydocker.image.pull');
+		assert.match((await workbench.choices()).join('\n'), /demo\/busybox:latest\s*pulled lately/);
+		await workbench.typeInQuickInput(`${registry}/demo/web`);
+		await workbench.waitForRow('images', 'demo/web:latest');
+	});
+
+	it('prune containers: a list with bytes; only what is checked goes', async () => {
+		mydocker('run', '--name', 'writer', busybox, 'sh', '-c', 'head -c 3000000 /dev/zero > /big');
+		mydocker('create', '--name', 'keeper', busybox);
+		await workbench.waitForRow('containers', 'keeper');
+		await workbench.clickViewMenu('containers', 'mydocker.container.prune');
+		const text = await workbench.waitForQuickInput(/2 checked, 3(\.\d+)? MB/);
+		assert.match(text, /writer[^]*keeper/);
+		await workbench.pick('keeper');
+		await workbench.waitForQuickInput(/1 checked/);
+		await workbench.acceptChecklist();
+		await workbench.waitForNotification(/Removed 1 container: 3(\.\d+)? MB freed/);
+		await workbench.waitForNoRow('containers', 'writer');
+		await workbench.waitForRow('containers', 'keeper');
+	});
+
+	it('prune images: those that no container uses, none with a name checked from the start', async () => {
+		await workbench.clickViewAction('images', 'mydocker.image.prune');
+		const text = await workbench.waitForQuickInput(/0 checked/);
+		assert.doesNotMatch(text, /busybox/);
+		await workbench.pick('demo/web');
+		await workbench.waitForQuickInput(/1 checked/);
+		await workbench.acceptChecklist();
+		await workbench.waitForNotification(/Removed 1 image: [\d.]+ [kM]B freed/);
+		await workbench.waitForNoRow('images', 'demo/web');
+	});
+
+	it('prune everything: one list by kind, and volumes only when they are checked', async () => {
+		mydocker('network', 'create', 'idle');
+		mydocker('volume', 'create', 'data');
+		await workbench.runCommand('mydocker.system.prune');
+		const text = await workbench.waitForQuickInput(/2 checked/);
+		for (const row of [
+			/keeper.*\n.*Containers that do not run/,
+			/busybox.*used by keeper\n.*Images that nothing running uses/,
+			/idle.*\n.*Networks without a container/,
+			/data.*\n.*Volumes without a container/,
+		]) {
+			assert.match(text, row);
+		}
+		await workbench.page.screenshot({ path: 'out/ui/prune-everything.png' });
+		await workbench.acceptChecklist();
+		await workbench.waitForNotification(/Removed 1 container and 1 network/);
+		assert.equal(mydocker('volume', 'ls', '-q'), 'data');
+		assert.match(mydocker('images', '-q'), /\w/);
+		assert.deepEqual(await workbench.errors(), []);
+	});
+});
