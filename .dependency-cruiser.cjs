@@ -14,6 +14,11 @@ module.exports = {
 		only('api-client-imports-only-api', '^src/api/(client|connect|types|stream|references)\\.ts$', '^src/api/'),
 		only('cli-imports-only-api', '^src/cli', '^src/(cli|api/)'),
 		only('ui-imports-only-api', '^src/ui/', '^src/(ui/|api/)'),
+		only(
+			'webview-imports-pure-parts-of-ui',
+			'^src/webview/',
+			'^src/(webview/|ui/(amounts|stats-messages|usage-points)\\.ts$)',
+		),
 		only('extension-imports-only-ui-and-api', '^src/extension\\.ts$', '^src/(ui/|api/)'),
 		{
 			name: 'only-ui-imports-vscode',

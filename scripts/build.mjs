@@ -31,11 +31,30 @@ const bundles = {
 	worker: { entryPoints: ['src/core/worker.ts'] },
 };
 
+if (!fs.existsSync('node_modules/uplot')) {
+	console.error('Cannot build: the package "uplot" is not installed; run: npm install');
+	process.exit(1);
+}
+// What runs in a webview, and how it looks: in the browser, with its library and the library's licence.
+const pages = {
+	'stats-panel.js': {
+		entryPoints: ['src/webview/stats.ts'],
+		platform: 'browser',
+		format: 'iife',
+		target: 'chrome120',
+		banner: { js: `/*!\n${fs.readFileSync('node_modules/uplot/LICENSE', 'utf8')}*/` },
+	},
+	'stats-panel.css': { entryPoints: ['src/webview/stats.css'], target: 'chrome120', sourcemap: false },
+};
+
 fs.rmSync('dist', { recursive: true, force: true });
 for (const [name, options] of Object.entries(bundles)) {
 	if (fs.existsSync(options.entryPoints[0])) {
 		await esbuild.build({ ...common, ...options, outfile: `dist/${name}.js` });
 	}
+}
+for (const [name, options] of Object.entries(pages)) {
+	await esbuild.build({ ...common, ...options, outfile: `dist/${name}` });
 }
 if (fs.existsSync('dist/cli.js')) {
 	fs.chmodSync('dist/cli.js', 0o755);

@@ -14,6 +14,7 @@ import { Model } from './ui/model';
 import { Logins } from './ui/logins';
 import { Pulls } from './ui/pulls';
 import { Scope } from './ui/scope';
+import { StatsPanels } from './ui/stats-panel';
 import { StatusBar } from './ui/status-bar';
 import { settings } from './ui/settings';
 import { contributeToTerminals } from './ui/terminal';
@@ -53,6 +54,8 @@ export function activate(context: ExtensionContext): Api {
 	own.push(logEditors);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
+	const statsPanels = new StatsPanels({ client, model, log, extension: context.extensionUri });
+	own.push(statsPanels);
 	const files = new Files(client, model);
 	own.push(files);
 	const terminals = new Terminals(client, model);
@@ -71,6 +74,7 @@ export function activate(context: ExtensionContext): Api {
 			logs,
 			logEditors,
 			inspections,
+			statsPanels,
 			terminals,
 			views,
 			failures,

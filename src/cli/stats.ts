@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CpuStatsJson, EventMessage, StatsJson } from '../api/types';
+import type { EventMessage, StatsJson } from '../api/types';
+import { blockBytes, cpuPercent, memoryInUse, networkBytes } from '../api/usage';
 import { CommandError } from './errors';
 import { explain } from './explain';
 import { memorySize, shortId, size } from './format';
@@ -198,45 +199,20 @@ class Board {
 /** One row, with docker's numbers; `container` is the name that was asked for. */
 export function statsFields(container: string, sample: StatsJson, isWhole: boolean): Fields {
 	const [used, limit] = [memoryInUse(sample.memory_stats), sample.memory_stats.limit ?? 0];
-	const devices = Object.values(sample.networks ?? {});
-	const received = sum(devices.map(({ rx_bytes }) => rx_bytes));
-	const sent = sum(devices.map(({ tx_bytes }) => tx_bytes));
+	const [network, block] = [networkBytes(sample), blockBytes(sample)];
 	return {
-		BlockIO: `${size(blockIo(sample, 'r'))} / ${size(blockIo(sample, 'w'))}`,
+		BlockIO: `${size(block.read)} / ${size(block.written)}`,
 		CPUPerc: percent(cpuPercent(sample.precpu_stats, sample.cpu_stats)),
 		Container: container,
 		ID: isWhole ? sample.id : shortId(sample.id),
 		MemPerc: percent(limit === 0 ? 0 : (used / limit) * 100),
 		MemUsage: `${memorySize(used)} / ${memorySize(limit)}`,
 		Name: sample.name.replace(/^\//, ''),
-		NetIO: `${size(received)} / ${size(sent)}`,
+		NetIO: `${size(network.received)} / ${size(network.sent)}`,
 		PIDs: String(sample.pids_stats.current ?? 0),
 	};
 }
 
 function percent(value: number): string {
 	return `${value.toFixed(2)}%`;
-}
-
-/** Of one processor: two that are busy are 200 %. */
-function cpuPercent(previous: CpuStatsJson, current: CpuStatsJson): number {
-	const own = current.cpu_usage.total_usage - previous.cpu_usage.total_usage;
-	const system = (current.system_cpu_usage ?? 0) - (previous.system_cpu_usage ?? 0);
-	const online = current.online_cpus ?? current.cpu_usage.percpu_usage?.length ?? 0;
-	return own > 0 && system > 0 ? (own / system) * online * 100 : 0;
-}
-
-/** Without the file cache that the kernel gives up first; the name says which version of control groups it is. */
-function memoryInUse({ usage = 0, stats = {} }: StatsJson['memory_stats']): number {
-	const cache = stats['total_inactive_file'] ?? stats['inactive_file'] ?? 0;
-	return cache < usage ? usage - cache : usage;
-}
-
-function blockIo({ blkio_stats }: StatsJson, letter: 'r' | 'w'): number {
-	const entries = (blkio_stats.io_service_bytes_recursive ?? []) as readonly { op?: string; value?: number }[];
-	return sum(entries.filter(({ op }) => op?.[0]?.toLowerCase() === letter).map(({ value }) => value ?? 0));
-}
-
-function sum(numbers: readonly number[]): number {
-	return numbers.reduce((total, number) => total + number, 0);
 }

@@ -17,6 +17,7 @@ import { cancelPull, pullImage } from './pull';
 import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
+import { showStats } from './stats-commands';
 import { attachTerminals, openTerminals } from './terminal-commands';
 import { backUpVolume, cloneVolume, restoreVolume } from './volume-archives';
 import { createVolume, removeVolumes } from './volumes';
@@ -48,6 +49,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.attachTerminal': attachTerminals,
 	'mydocker.container.logs': showLogs,
 	'mydocker.container.openLogs': openLogs,
+	'mydocker.container.stats': showStats,
 	'mydocker.container.browseFiles': browseFiles('container'),
 	'mydocker.container.upload': uploadFiles('container'),
 	'mydocker.container.download': downloadFiles('container'),

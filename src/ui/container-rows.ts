@@ -192,7 +192,7 @@ function hasFailed(row: ContainerRow): boolean {
 }
 
 /** The state in words. An engine's state without a word here is shown as it is. */
-function stateWords(row: ContainerRow): string {
+export function stateWords(row: ContainerRow): string {
 	switch (row.state) {
 		case 'created':
 			return l10n.t('created');

@@ -10,6 +10,7 @@ import type { Model } from './model';
 import type { Pulls } from './pulls';
 import type { Logins } from './logins';
 import type { Scope } from './scope';
+import type { StatsPanels } from './stats-panel';
 import type { Terminals } from './terminals';
 import type { Views } from './views';
 import type { VolumeSizes } from './volume-sizes';
@@ -26,6 +27,7 @@ export interface Parts {
 	readonly logEditors: LogEditors;
 	readonly doctor: Doctor;
 	readonly inspections: Inspections;
+	readonly statsPanels: StatsPanels;
 	readonly terminals: Terminals;
 	readonly views: Views;
 	readonly failures: Failures;

@@ -1,0 +1,127 @@
+// What containers use: the stats panel, figures in the rows, disk usage and events.
+//   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { openVSCode, photographFailures } from './session.mjs';
+import { seriousProblems, webviewFrame } from './webview.mjs';
+
+const image = `${process.env.MYDOCKER_TEST_REGISTRY}/demo/busybox`;
+const patience = 60_000;
+
+describe('a person watches what containers use', function () {
+	this.bail(true);
+	let session;
+	let workbench;
+	let frame;
+
+	before(async () => {
+		session = await openVSCode({ settings: { 'mydocker.logs.showOnRun': false } });
+		workbench = session.workbench;
+		await workbench.openMyDocker();
+		await workbench.clickWelcomeLink('images', 'Pull');
+		await workbench.typeInQuickInput(image);
+		await workbench.waitForRow('images', 'demo/busybox');
+		// As in the window's terminal.
+		mydocker(
+			'run',
+			'-d',
+			'--name',
+			'busy',
+			'--memory',
+			'64m',
+			'--cpus',
+			'0.5',
+			image,
+			'sh',
+			'-c',
+			'while :; do :; done',
+		);
+		await workbench.waitForRow('containers', 'running');
+	});
+	after(() => session?.close());
+	photographFailures(() => session);
+
+	const mydocker = (...args) =>
+		execFileSync(path.join(session.store, 'bin/mydocker'), args, {
+			encoding: 'utf8',
+			env: { ...process.env, MYDOCKER_ROOT: session.store },
+		}).trim();
+	/** Waits until an element of the panel says what the pattern matches. */
+	const reads = async (selector, pattern) => {
+		const element = frame.locator(selector, { hasText: pattern }).first();
+		await element.waitFor({ timeout: patience });
+		return element.innerText();
+	};
+	/** Changes the colours by the settings of the workspace, as its user does, and waits for the panel to follow. */
+	const useTheme = async (theme, pageClass) => {
+		const folder = path.join(session.folder, '.vscode');
+		fs.mkdirSync(folder, { recursive: true });
+		fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify({ 'workbench.colorTheme': theme }));
+		await frame.locator(`body.${pageClass}`).waitFor({ timeout: patience });
+	};
+	const photo = async (name) => {
+		if (process.env.MYDOCKER_TEST_PHOTOS) {
+			await session.page.screenshot({ path: path.join(process.env.MYDOCKER_TEST_PHOTOS, `${name}.png`) });
+		}
+	};
+
+	it('stats: a panel with figures that move, the limits, and the processes', async () => {
+		await workbench.clickContextMenu('containers', 'busy', 'mydocker.container.stats');
+		frame = await webviewFrame(session.page, '#cpu-now');
+		assert.match(await reads('#state', /running/), /^running · demo\/busybox/);
+		await reads('#cpu-now', /^[1-9][\d.]*%$/);
+		assert.equal(await reads('#cpu-more-0', /at most/), 'of 50% at most');
+		assert.match(await reads('#memory-more-0', /MB/), /^of 67\.1 MB, [\d.]+%$/);
+		await reads('#processes td.long', /while :; do :; done/);
+		await photo('stats-light');
+	});
+
+	it('stats: keys reach the charts, and arrows go from point to point', async () => {
+		await frame.locator('#range').focus();
+		await session.page.keyboard.press('Tab');
+		assert.equal(await frame.evaluate(() => globalThis.document.activeElement.id), 'cpu-chart');
+		await session.page.keyboard.press('ArrowLeft');
+		await reads('#at', /\d:\d\d/);
+		await session.page.keyboard.press('Escape');
+		await frame.locator('#at:empty').waitFor({ state: 'attached', timeout: patience });
+	});
+
+	it('stats: the charts are a table as well, for who cannot see them', async () => {
+		await frame.locator('#figures summary').focus();
+		await session.page.keyboard.press('Enter');
+		await frame.locator('#rows tr').first().waitFor({ timeout: patience });
+		const cells = await frame.locator('#rows tr').first().locator('th, td').allInnerTexts();
+		assert.equal(cells.length, 8);
+		assert.match(cells.join(' '), /^[\d:]+ [AP]M [\d.]+% [\d.]+ [kM]?B/);
+	});
+
+	it('stats: axe finds nothing serious, in light and in dark', async () => {
+		assert.deepEqual(await seriousProblems(frame), []);
+		await useTheme('Default Dark Modern', 'vscode-dark');
+		assert.deepEqual(await seriousProblems(frame), []);
+		await photo('stats-dark');
+	});
+
+	it('stats: a panel that was hidden has all its points again', async () => {
+		await workbench.clickContextMenu('containers', 'busy', 'mydocker.container.inspect');
+		await workbench.waitForEditor(/"Id"/);
+		await session.page.keyboard.press('Control+w');
+		frame = await webviewFrame(session.page, '#cpu-now');
+		await frame.locator('#figures summary').click({ timeout: patience });
+		await frame.locator('#rows tr').nth(4).waitFor({ timeout: patience });
+	});
+
+	it('stats: say that the container has stopped, and that it is gone', async () => {
+		mydocker('stop', '-t', '0', 'busy');
+		await reads('#state', /exited/);
+		await reads('#processes', /No processes/);
+		mydocker('start', 'busy');
+		await reads('#state', /running/);
+		await reads('#processes td.long', /while :; do :; done/);
+		mydocker('rm', '-f', 'busy');
+		await reads('#state', /has been removed/);
+		assert.deepEqual(await workbench.errors(), []);
+	});
+});
