@@ -1,12 +1,14 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import type { LogsOptions } from '../../src/api/client';
 import type { HostConfigJson } from '../../src/api/types';
 import { expected } from './differences';
 import { bodyOf, collect, create, launch, logsOf, refused, remove, run, startAndFinish, type Body } from './run';
 import type { Subject } from './subject';
-import { delay, until, within } from './workspace';
+import { startSyslog, type SyslogWay } from './syslog-server';
+import { delay, until, within, Workspace } from './workspace';
 
 /** What an engine does with a container's output: on disk and through GET /containers/{id}/logs. */
 export function logCases(subjectOf: () => Subject): void {
@@ -458,6 +460,34 @@ function rotationCases(subjectOf: () => Subject): void {
 	});
 }
 
+function withoutTimes(text: string): string {
+	return text
+		.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?(Z|[+-]\d\d:\d\d)/g, (_, fraction?: string) =>
+			fraction === undefined ? 'TIME' : 'MICRO',
+		)
+		.replace(/[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d/g, 'STAMP')
+		.replace(/\[\d+\]: /g, '[PID]: ')
+		.replace(/ \d+ (a\/\S+ - )/g, ' PID $1')
+		.replace(/^\d+ </gm, 'COUNT <');
+}
+
+function syslogLine(line: { text: string; way: SyslogWay; format: string; tag: string }): string {
+	const { text, way, format, tag } = line;
+	const priority = text === 'err' ? '<131>' : '<134>';
+	const count = way === 'tcp+tls' && format.startsWith('rfc5424') ? 'COUNT ' : '';
+	const host = os.hostname();
+	switch (format) {
+		case '':
+			return `${priority}STAMP ${tag}[PID]: ${text}`;
+		case 'rfc3164':
+			return `${priority}STAMP ${host} ${tag}[PID]: ${text}`;
+		default: {
+			const time = format === 'rfc5424' ? 'TIME' : 'MICRO';
+			return `${count}${priority}1 ${time} ${host} ${tag} PID ${tag} - ${text}`;
+		}
+	}
+}
+
 function driverCases(subjectOf: () => Subject): void {
 	const using = (Type: string, Config: Record<string, string> = {}): HostConfigJson => ({
 		LogConfig: { Type, Config },
@@ -472,6 +502,74 @@ function driverCases(subjectOf: () => Subject): void {
 		assert.equal((await within('the output', 10_000, output)).stdout, 'seen\n');
 		await assert.rejects(logsOf(subject, id), /configured logging driver does not support reading/);
 		assert.equal((await subject.client.containers.inspect(id)).LogPath, '');
+	});
+
+	it('syslog: the server gets the same bytes, and logs are read', async () => {
+		const subject = subjectOf();
+		const workspace = new Workspace('syslog');
+		try {
+			for (const [way, format] of [
+				['udp', ''],
+				['tcp', 'rfc3164'],
+				['unix', 'rfc5424micro'],
+				['tcp+tls', 'rfc5424'],
+			] as const) {
+				const server = await startSyslog(way, workspace);
+				const options = {
+					...server.options,
+					'syslog-format': format,
+					'syslog-facility': 'local0',
+					env: 'STAGE',
+				};
+				const { stdout, stderr } = await run(subject, {
+					Cmd: ['sh', '-c', 'echo out; echo; usleep 50000; echo err >&2; usleep 50000; printf end'],
+					Env: ['STAGE=dev'],
+					HostConfig: using('syslog', {
+						...options,
+						tag: 'a/{{.ImageName}}/{{(.ExtraAttributes nil).STAGE}}',
+					}),
+				});
+				assert.deepEqual([stdout, stderr], ['out\n\nend', 'err\n']);
+				await until('the last line arrives', () => server.text().endsWith('end\n'));
+				const tag = `a/${subject.images.busybox.reference}/dev`;
+				assert.deepEqual(withoutTimes(server.text()).split('\n'), [
+					...['out', 'err', 'end'].map((text) => syslogLine({ text, way, format, tag })),
+					'',
+				]);
+			}
+		} finally {
+			await workspace.dispose();
+		}
+	});
+
+	it('syslog without a server: the start is refused, and the container stays', async () => {
+		const subject = subjectOf();
+		const id = await create(subject, {
+			Cmd: ['true'],
+			HostConfig: using('syslog', { 'syslog-address': 'tcp://127.0.0.1:1' }),
+		});
+		await refused(
+			subject.client.containers.start(id),
+			500,
+			'failed to initialize logging driver: dial tcp 127.0.0.1:1: connect: connection refused',
+		);
+		assert.equal((await subject.client.containers.inspect(id)).State.Status, 'created');
+		await remove(subject, id);
+	});
+
+	const badSyslog: [Record<string, string>, string][] = [
+		[{ 'syslog-address': 'here' }, 'syslog-address should be in form proto://address, got here'],
+		[{ 'syslog-facility': 'x' }, 'invalid syslog facility'],
+		[{ 'syslog-format': 'x' }, 'Invalid syslog format'],
+		[{ 'max-size': '1m' }, "unknown log opt 'max-size' for syslog log driver"],
+		[{ mode: 'x' }, 'logger: logging mode not supported: x'],
+	];
+	it('syslog: options that are wrong are refused with the same words', async () => {
+		const subject = subjectOf();
+		for (const [config, message] of badSyslog) {
+			const body = bodyOf(subject, { Cmd: ['true'], HostConfig: using('syslog', config) });
+			await refused(subject.client.containers.create(body), 400, message);
+		}
 	});
 
 	it('an unknown driver: is refused by its name', async () => {

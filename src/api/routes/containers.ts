@@ -1,5 +1,6 @@
 import { EngineError } from '../../core/errors';
 import { rfc3339 } from '../../core/events';
+import { isReadable } from '../../core/container/log-drivers';
 import { parseExposed } from '../../core/network/ports';
 import type { Container } from '../../core/types';
 import { createOptions } from '../create';
@@ -205,7 +206,7 @@ async function logs(request: ApiRequest): Promise<void> {
 		throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
 	}
 	const container = request.core.containers.get(request.parameter('id'));
-	if (container.config.log_config.type === 'none') {
+	if (!isReadable(container.config.log_config)) {
 		throw new EngineError('unsupported', 'configured logging driver does not support reading');
 	}
 	const [since, until] = [request.time('since'), request.time('until')];

@@ -98,7 +98,12 @@ function info({ core }: ApiRequest): Info {
 		Images: images.size,
 		Driver: facts.storageDriver,
 		DriverStatus: [],
-		Plugins: { Volume: ['local'], Network: facts.networkDrivers, Authorization: null, Log: ['json-file'] },
+		Plugins: {
+			Volume: ['local'],
+			Network: facts.networkDrivers,
+			Authorization: null,
+			Log: ['json-file', 'syslog'],
+		},
 		MemoryLimit: facts.hasLimits,
 		SwapLimit: false,
 		CpuCfsPeriod: facts.hasLimits,

@@ -596,12 +596,11 @@ export class Containers {
 			entry.run?.close();
 			entry.run = undefined;
 			entry.input?.close();
-			entry.log.close();
 			for (const attachment of [...entry.attachments]) {
 				attachment.close();
 			}
 		}
-		return Promise.resolve();
+		await Promise.all([...this.entries.values()].map(async ({ log }) => log.close()));
 	}
 
 	// Start
@@ -657,6 +656,10 @@ export class Containers {
 			isRootless: !userNamespace().isInitial,
 		});
 		const mounts = await this.volumeMounts(entry, lower, overlay);
+		if (restartCount === 0) {
+			// A syslog server that is away for a while must not end what a restart policy keeps running.
+			await entry.log.connect?.();
+		}
 		const network = await this.startNetwork(entry);
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
 		const pidNamespace = this.sharedPid(record);
@@ -845,6 +848,7 @@ export class Containers {
 		const message = messageOf(error);
 		entry.run?.close();
 		entry.run = undefined;
+		entry.log.finish();
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 		(await this.leaveNetworks(entry))();
 		await unmountVolumes(this.options.volumes, entry.record);
@@ -1098,7 +1102,7 @@ export class Containers {
 		for (const attachment of [...entry.attachments]) {
 			attachment.abandon();
 		}
-		entry.log.close();
+		void entry.log.close();
 		try {
 			await fs.promises.rm(entry.folder.path, { recursive: true, force: true });
 		} catch (error) {

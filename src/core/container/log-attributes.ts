@@ -15,7 +15,7 @@ export function logAttributes(options: Options, subject: LogSubject): Readonly<R
 	const attributes = {
 		...chosen(subject.labels, options['labels'], options['labels-regex']),
 		...chosen(variables, options['env'], options['env-regex']),
-		...(options['tag'] ? { tag: logTag(options['tag'], subject) } : {}),
+		...(options['tag'] ? { tag: logTag(options['tag'], subject, options) } : {}),
 	};
 	return Object.fromEntries(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -44,17 +44,25 @@ const FIELDS: Readonly<Record<string, (subject: LogSubject) => string>> = {
 	DaemonName: () => 'mydocker',
 };
 
-/** Fills the fields of docker's log tag, "{{.Name}}/{{.ID}}". */
-export function logTag(template: string, subject: LogSubject): string {
-	return template.replaceAll(FIELD, (_, name: string) => FIELDS[name]?.(subject) ?? '');
+/**
+ * Fills the fields of docker's log tag, "{{.Name}}/{{.ID}}"; "{{(.ExtraAttributes nil).NAME}}" is a label or variable
+ * that the options choose.
+ */
+export function logTag(template: string, subject: LogSubject, options: Options = {}): string {
+	const extra = logAttributes({ ...options, tag: '' }, subject);
+	return template
+		.replaceAll(EXTRA, (_, name: string) => extra[name] ?? '')
+		.replaceAll(FIELD, (_, name: string) => FIELDS[name]?.(subject) ?? '');
 }
 
 const FIELD = /\{\{-? *\.(\w+) *-?\}\}/g;
+const EXTRA = /\{\{-? *\(\.ExtraAttributes nil\)\.(\w+) *-?\}\}/g;
 
 /** Throws EngineError "invalid" for options that could not be followed at each start. */
 export function checkLogAttributes(options: Options): void {
-	const unknown = [...(options['tag'] ?? '').matchAll(FIELD)].find(([, name = '']) => FIELDS[name] === undefined);
-	const rest = (options['tag'] ?? '').replaceAll(FIELD, '');
+	const tag = (options['tag'] ?? '').replaceAll(EXTRA, '');
+	const unknown = [...tag.matchAll(FIELD)].find(([, name = '']) => FIELDS[name] === undefined);
+	const rest = tag.replaceAll(FIELD, '');
 	if (unknown !== undefined || rest.includes('{{')) {
 		const what = unknown?.[0] ?? rest;
 		throw new EngineError(

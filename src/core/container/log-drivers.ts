@@ -4,55 +4,120 @@ import { JsonFileLog } from './json-file';
 import type { Stream } from './json-lines';
 import type { LogDriver, LogEntry } from './log';
 import { attributesJson, checkLogAttributes, logAttributes, type LogSubject } from './log-attributes';
+import { SYSLOG_BUFFER, SYSLOG_OPTIONS, SyslogLog, checkSyslogOptions, syslogOptions } from './syslog';
+import { wholeLines } from './syslog-message';
 
 const DEFAULT_MAX_SIZE = 10_000_000;
 const DEFAULT_MAX_FILES = 3;
 
 /**
  * Checks a log configuration and gives it in docker's spelling: the seed's max_size and max_files mean max-size and
- * max-file. Throws EngineError "invalid" with docker's texts, "unsupported" for drivers and options still to come.
+ * max-file. Throws EngineError "invalid" with docker's texts, "unsupported" for drivers that we do not have.
  */
 export function parseLogConfig(config: LogConfig): LogConfig {
 	const type = config.type === '' ? 'json-file' : config.type;
 	if (type === 'none') {
 		return { type, options: {} };
 	}
-	if (type !== 'json-file') {
-		throw new EngineError('unsupported', `Cannot create container: log driver "${type}" is not supported yet`);
+	const known = KNOWN_OPTIONS[type];
+	if (known === undefined) {
+		throw new EngineError('unsupported', `logger: no log driver named '${type}' is registered`);
 	}
 	const options = Object.fromEntries(Object.entries(config.options).map(([name, value]) => [canonical(name), value]));
+	bufferSize(options);
 	for (const name of Object.keys(options)) {
-		if (!KNOWN_OPTIONS.includes(name)) {
-			throw new EngineError('invalid', `unknown log opt '${name}' for json-file log driver`);
+		if (!known.includes(name) && !COMMON_OPTIONS.includes(name)) {
+			throw new EngineError('invalid', `unknown log opt '${name}' for ${type} log driver`);
 		}
 	}
-	jsonFileOptions(options);
 	checkLogAttributes(options);
+	if (type === 'syslog') {
+		checkSyslogOptions(options);
+		hasCopy(options);
+		jsonFileOptions(copyOptions(options));
+	} else {
+		jsonFileOptions(options);
+	}
 	return { type, options };
 }
 
 /** The log driver of a container whose configuration went through `parseLogConfig`. */
 export function createLog(
-	config: LogConfig,
+	{ type, options }: LogConfig,
 	file: string,
 	subject: () => LogSubject,
 	warn: (message: string) => void,
 ): LogDriver {
-	if (config.type === 'none') {
+	if (type === 'none') {
 		return new NoLog();
 	}
-	const attributes = (): string => attributesJson(logAttributes(config.options, subject()));
-	return new JsonFileLog(file, { ...jsonFileOptions(config.options), attributes, warn });
+	const attributes = (): string => attributesJson(logAttributes(options, subject()));
+	const local = (limits: Options): LogDriver =>
+		new JsonFileLog(file, { ...jsonFileOptions(limits), attributes, warn });
+	if (type === 'syslog') {
+		const copy = hasCopy(options) ? local(copyOptions(options)) : new NoLog();
+		const limit = bufferSize(options) ?? SYSLOG_BUFFER;
+		return new SyslogLog(copy, { ...syslogOptions(options), subject, limit, warn });
+	}
+	return local(options);
 }
 
-/** Those of docker's json-file driver. */
-const KNOWN_OPTIONS = ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'];
+/** True when what was logged can be read again. */
+export function isReadable({ type, options }: LogConfig): boolean {
+	return type === 'syslog' ? hasCopy(options) : type !== 'none';
+}
+
+type Options = Readonly<Record<string, string>>;
+
+/** Those of docker's drivers. */
+const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+	'json-file': ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'],
+	syslog: SYSLOG_OPTIONS,
+};
+
+/** What docker takes for any driver. */
+const COMMON_OPTIONS = [
+	...['mode', 'max-buffer-size'],
+	...['cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'],
+];
+
+/** Docker's defaults for the local copy of what another driver sends away. */
+function copyOptions(options: Options): Options {
+	return {
+		'max-size': options['cache-max-size'] ?? '20m',
+		'max-file': options['cache-max-file'] ?? '5',
+		compress: options['cache-compress'] ?? 'true',
+	};
+}
+
+function hasCopy(options: Options): boolean {
+	return !parseBoolean(options['cache-disabled'] ?? 'false');
+}
+
+/** Bytes of max-buffer-size. No driver of ours ever blocks a container, so the mode changes nothing else. */
+function bufferSize({ mode = '', 'max-buffer-size': size }: Options): number | undefined {
+	if (!['', 'blocking', 'non-blocking'].includes(mode)) {
+		throw new EngineError('invalid', `logger: logging mode not supported: ${mode}`);
+	}
+	if (size === undefined) {
+		return undefined;
+	}
+	if (mode !== 'non-blocking') {
+		const reason = "logger: max-buffer-size option is only supported with 'mode=non-blocking'";
+		throw new EngineError('invalid', reason);
+	}
+	const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(size) ?? [];
+	if (number === undefined) {
+		throw new EngineError('invalid', `error parsing option max-buffer-size: invalid size: '${size}'`);
+	}
+	return Math.floor(Number(number) * 1024 ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '));
+}
 
 function canonical(name: string): string {
 	return name === 'max_size' ? 'max-size' : name === 'max_files' ? 'max-file' : name;
 }
 
-function jsonFileOptions(options: Readonly<Record<string, string>>): {
+function jsonFileOptions(options: Options): {
 	maxSize: number;
 	maxFiles: number;
 	compress: boolean;
@@ -78,13 +143,18 @@ function isCompressed(
 	if (compress === undefined) {
 		return false;
 	}
-	const value = GO_BOOLEANS.get(compress);
-	if (value === undefined) {
-		throw new EngineError('invalid', `strconv.ParseBool: parsing ${JSON.stringify(compress)}: invalid syntax`);
-	}
+	const value = parseBoolean(compress);
 	const isLimited = others['max-size'] !== undefined && maxSize !== Infinity;
 	if (value && !(isLimited && others['max-file'] !== undefined && maxFiles > 1)) {
 		throw new EngineError('invalid', 'compress cannot be true when max-file is less than 2 or max-size is not set');
+	}
+	return value;
+}
+
+function parseBoolean(text: string): boolean {
+	const value = GO_BOOLEANS.get(text);
+	if (value === undefined) {
+		throw new EngineError('invalid', `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 	}
 	return value;
 }
@@ -122,8 +192,8 @@ class NoLog implements LogDriver {
 		return false;
 	}
 
-	take(_stream: Stream, data: Buffer): number {
-		return data.length;
+	take(_stream: Stream, data: Buffer, isFinal: boolean): number {
+		return wholeLines(data, isFinal);
 	}
 
 	pause(): void {

@@ -35,6 +35,8 @@ export interface LogCheckpoint {
 
 /** Takes a container's output and gives it back. One object serves all runs of a container. */
 export interface LogDriver {
+	/** Before a start by a person: reaches what the driver needs, or throws why the container cannot be started. */
+	connect?(): Promise<void>;
 	/** A run begins; a checkpoint takes back everything written after it. */
 	begin(checkpoint?: LogCheckpoint): void;
 	/** Gets ready for `take`; true when the checkpoint has changed by that and must be noted first. */
@@ -50,8 +52,8 @@ export interface LogDriver {
 	pause(): void;
 	/** The container has exited and will not be started right away: followers end behind the last line. */
 	finish(): void;
-	/** Finishes, and makes nothing any more: the container is removed, or the engine leaves. */
-	close(): void;
+	/** Finishes, and makes nothing any more: the container is removed, or the engine leaves and may wait a moment. */
+	close(): void | Promise<void>;
 	/** Throws EngineError "unsupported" for a driver that cannot read. */
 	read(query: LogQuery): AsyncIterable<LogEntry>;
 }
