@@ -187,7 +187,7 @@ describe('a new container', () => {
 		[
 			{ log_config: { type: 'gelf', options: {} } },
 			'unsupported',
-			'Cannot create container: log driver "gelf" is not supported yet',
+			"logger: no log driver named 'gelf' is registered",
 		],
 		[
 			{ log_config: { type: 'json-file', options: { compress: 'true' } } },
