@@ -38,6 +38,7 @@ const forTests = [
 		isThere: () => hasProgram('dockerd') && hasProgram('docker'),
 		services: ['docker.service', 'docker.socket', 'containerd.service'],
 	},
+	{ package: 'crun', isThere: () => hasProgram('crun') },
 	{ package: 'docker-compose', isThere: () => hasProgram('docker-compose') },
 	{ package: 'nftables', isThere: () => hasProgram('nft') },
 	{ package: 'conntrack', isThere: () => hasProgram('conntrack') },

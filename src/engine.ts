@@ -2,7 +2,7 @@
  * The engine process: owns one store, serves the Docker Engine API on `<root>/run/api.sock`, and leaves when nobody is
  * connected and no container runs. Clients start it on demand (api/connect):
  *
- *   node dist/engine.js --root DIR [--idle SECONDS] [--report DESCRIPTOR]
+ *   node dist/engine.js --root DIR [--idle SECONDS] [--runtime NAME] [--report DESCRIPTOR]
  *
  * Started by an ordinary user it makes or finds the namespaces of the store's holder and goes on inside (`--inside`).
  *
@@ -23,7 +23,8 @@ import { Containers } from './core/container/containers';
 import { currentBootId, identify, isAlive } from './core/container/process';
 import { isLive } from './core/container/record';
 import { mountedVolumes } from './core/container/volume-content';
-import { Runtime } from './core/container/runtime';
+import { parseRuntimeName, RUNTIME_NAMES, type RuntimeName } from './core/container/runtime';
+import { Runtimes } from './core/container/runtimes';
 import { readText } from './core/container/shim';
 import { EngineError, messageOf, systemCode } from './core/errors';
 import { Events } from './core/events';
@@ -63,6 +64,8 @@ interface Arguments {
 	readonly idle: number;
 	/** Open file descriptor, a pipe. */
 	readonly report: number | undefined;
+	/** The only runtime to use; by default the first that works. */
+	readonly runtime: RuntimeName | undefined;
 	/** Descriptors from the process that made the namespaces of an ordinary user; see api/enter-holder. */
 	readonly inside: InsideDescriptors | undefined;
 }
@@ -188,7 +191,10 @@ interface OpenCore {
 }
 
 /** Opens the store: makes its folders, reads its records, takes over the containers that run. */
-async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
+async function openCore(
+	{ root, runtime: wanted }: Pick<Arguments, 'root' | 'runtime'>,
+	log: EngineLog,
+): Promise<OpenCore> {
 	for (const folder of ['records', 'containers', 'run']) {
 		fs.mkdirSync(path.join(root, folder), { recursive: true, mode: 0o700 });
 	}
@@ -198,7 +204,7 @@ async function openCore(root: string, log: EngineLog): Promise<OpenCore> {
 	const store = new Store(path.join(root, 'records'), warn);
 	store.removeTemporary();
 	const events = new Events();
-	const runtime = new Runtime(path.join(root, 'run'));
+	const runtime = new Runtimes(path.join(root, 'run'), wanted);
 	const users = (imageId: string) =>
 		containers
 			.list()
@@ -312,7 +318,7 @@ async function serve(options: Arguments): Promise<void> {
 		return process.exit(0);
 	}
 	options.inside?.arrived();
-	const core = await openCore(options.root, log);
+	const core = await openCore(options, log);
 	writeRecord(options.root);
 	await new Engine(options, ownership, log, core).start();
 	ownership.ready();
@@ -341,6 +347,7 @@ function parseArguments(words: string[]): Arguments {
 			root: { type: 'string' },
 			idle: { type: 'string', default: '30' },
 			report: { type: 'string' },
+			runtime: { type: 'string', default: 'auto' },
 			inside: { type: 'boolean', default: false },
 		},
 	});
@@ -352,7 +359,20 @@ function parseArguments(words: string[]): Arguments {
 		throw new EngineError('invalid', `Cannot start engine: --idle "${values.idle}" is not a number of seconds`);
 	}
 	const report = values.report === undefined ? undefined : Number(values.report);
-	return { root: path.resolve(values.root), idle, report, inside: values.inside ? insideDescriptors : undefined };
+	return {
+		...{ root: path.resolve(values.root), idle, report },
+		runtime: wantedRuntime(values.runtime),
+		inside: values.inside ? insideDescriptors : undefined,
+	};
+}
+
+function wantedRuntime(text: string): RuntimeName | undefined {
+	try {
+		return text === '' || text === 'auto' ? undefined : parseRuntimeName(text);
+	} catch (error) {
+		const reason = `Cannot start engine: runtime "${text}" is none of auto, ${RUNTIME_NAMES.join(', ')}`;
+		throw new EngineError('invalid', reason, { cause: error });
+	}
 }
 
 /** Overlays, sockets and locks need a local disk. */

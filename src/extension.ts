@@ -100,6 +100,7 @@ function connector(context: ExtensionContext, log: LogOutputChannel): (signal?: 
 			root: context.globalStorageUri.fsPath,
 			engine: context.asAbsolutePath('dist/engine.js'),
 			idleTimeout: settings.idleTimeout,
+			runtime: settings.runtime,
 			log: (message) => {
 				log.info(message);
 			},

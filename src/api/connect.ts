@@ -14,6 +14,8 @@ export interface EngineOptions {
 	readonly engine: string;
 	/** Seconds without client and without running container until the engine leaves; 30 by default. */
 	readonly idleTimeout?: number;
+	/** The only runtime to use, "auto" for what MYDOCKER_RUNTIME says, or the first that works. */
+	readonly runtime?: string | undefined;
 	/** Told in one line when an engine is started, replaced or found dead. */
 	readonly log?: (message: string) => void;
 }
@@ -112,7 +114,16 @@ async function startEngine(options: EngineOptions, signal: AbortSignal | undefin
 		const child = spawn(
 			// VS Code's own program may have been replaced by an update while it runs.
 			fs.existsSync(process.execPath) ? process.execPath : 'node',
-			[options.engine, '--root', root, '--idle', String(options.idleTimeout ?? 30), '--report', '3'],
+			[
+				options.engine,
+				'--root',
+				root,
+				'--idle',
+				String(options.idleTimeout ?? 30),
+				...runtimeOf(options),
+				'--report',
+				'3',
+			],
 			{ detached: true, cwd: '/', env: environment(), stdio: ['ignore', 'ignore', log, 'pipe'] },
 		);
 		child.unref();
@@ -124,6 +135,11 @@ async function startEngine(options: EngineOptions, signal: AbortSignal | undefin
 	} finally {
 		fs.closeSync(log);
 	}
+}
+
+function runtimeOf({ runtime }: EngineOptions): readonly string[] {
+	const name = runtime === undefined || runtime === 'auto' ? process.env['MYDOCKER_RUNTIME'] : runtime;
+	return name === undefined || name === '' || name === 'auto' ? [] : ['--runtime', name];
 }
 
 function openStoreLog(root: string): number {

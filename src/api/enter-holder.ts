@@ -38,6 +38,7 @@ export async function continueInside(
 	options: {
 		readonly root: string;
 		readonly idle: number;
+		readonly runtime: string | undefined;
 		readonly report: number | undefined;
 		readonly log: EngineLog;
 	},
@@ -67,16 +68,18 @@ async function startInside(
 	options: {
 		readonly root: string;
 		readonly idle: number;
+		readonly runtime: string | undefined;
 		readonly report: number | undefined;
 		readonly ownership: Ownership;
 		readonly hold: number;
 	},
 ): Promise<string | undefined> {
-	const { root, idle, report, ownership, hold } = options;
+	const { root, idle, runtime, report, ownership, hold } = options;
 	const engine = process.argv[1] ?? '';
 	const [program = '', ...words] = [
 		...enter(holder),
 		...[process.execPath, engine, '--inside', '--root', root, '--idle', String(idle)],
+		...(runtime === undefined ? [] : ['--runtime', runtime]),
 		...(report === undefined ? [] : ['--report', '3']),
 	];
 	const child = spawn(program, words, {

@@ -1,4 +1,4 @@
-import { EngineError } from '../core/errors';
+import { parseRuntimeName } from '../core/container/runtime';
 import type { DeviceMapping, HealthConfig, IsolationConfig, ResourceConfig } from '../core/types';
 import type { Fields } from './fields';
 
@@ -32,9 +32,6 @@ export function warnOfKernelMemory(host: Fields, warnings: string[]): void {
 /** What HostConfig says about sharing and rights, if anything; core checks the values. */
 export function isolation(config: Fields, host: Fields): { readonly isolation?: IsolationConfig } {
 	const runtime = host.string('Runtime');
-	if (!['', 'runc', 'io.containerd.runc.v2'].includes(runtime)) {
-		throw new EngineError('invalid', `Unknown runtime specified ${runtime}`);
-	}
 	const [masked, readonly] = [host.words('MaskedPaths'), host.words('ReadonlyPaths')];
 	const ulimits = host.objects('Ulimits').map((fields) => ({
 		name: fields.string('Name'),
@@ -58,6 +55,7 @@ export function isolation(config: Fields, host: Fields): { readonly isolation?: 
 		...text('cgroupns', host.string('CgroupnsMode')),
 		...text('cgroup_parent', host.string('CgroupParent')),
 		...text('domainname', config.string('Domainname')),
+		...(runtime === '' ? {} : { runtime: parseRuntimeName(runtime) }),
 		...(host.flag('Init') ? { init: true } : {}),
 		// An empty list says that nothing is hidden, and is something else than no list.
 		...(masked === undefined ? {} : { masked_paths: masked }),

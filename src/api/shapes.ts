@@ -253,7 +253,7 @@ function hostConfig(container: Container, facts: Core['facts']): HostConfigJson 
 		...resourcesJson(config.resources),
 		...isolationJson(config.isolation ?? {}, facts.cgroupVersion),
 		ConsoleSize: [config.console_size?.rows ?? 0, config.console_size?.columns ?? 0],
-		Runtime: facts.runtime.name,
+		Runtime: config.isolation?.runtime ?? facts.runtime.name,
 		Binds: orNull(binds.map((mount) => `${mount.source}:${mount.destination}${mount.read_only ? ':ro' : ''}`)),
 		LogConfig: { Type: config.log_config.type, Config: { ...config.log_config.options } },
 		NetworkMode: config.network.mode,

@@ -1,3 +1,4 @@
+import type { RuntimeName } from './container/runtime';
 import type { EndpointConfig } from './network/network';
 import type { PortBinding } from './network/publish';
 import type { DnsConfig } from './network/resolvconf';
@@ -216,6 +217,8 @@ export interface IsolationConfig {
 	readonly readonly_paths?: readonly string[];
 	/** Containers whose volumes were taken over, as the user wrote them. */
 	readonly volumes_from?: readonly string[];
+	/** Runs the container in place of the engine's own. */
+	readonly runtime?: RuntimeName;
 }
 
 export interface DeviceMapping {

@@ -6,6 +6,10 @@ export const settings = {
 	get idleTimeout(): number {
 		return get('engine.idleTimeout', 30);
 	},
+	/** The only runtime to use, as the person wrote it; "auto" leaves it to MYDOCKER_RUNTIME and the engine. */
+	get runtime(): string {
+		return get('runtime', 'auto');
+	},
 	/** Lines that a log begins with. */
 	get logTail(): number {
 		return get('logs.tail', 1000);

@@ -16,7 +16,7 @@ interface Result {
 }
 
 /** Runs a program in a container to its end. */
-async function exec(subject: Subject, container: string, body: CreateExecBody, input?: string): Promise<Result> {
+export async function exec(subject: Subject, container: string, body: CreateExecBody, input?: string): Promise<Result> {
 	const { execs } = subject.client;
 	const id = await execs.create(container, { AttachStdout: true, AttachStderr: true, ...body });
 	const session = await execs.start(id, { tty: body.Tty ?? false });

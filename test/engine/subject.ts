@@ -165,6 +165,8 @@ export interface EmbeddedOptions {
 	readonly idleTimeout?: number;
 	/** The folder of the bundles. */
 	readonly bundles?: string;
+	/** The only runtime to use. */
+	readonly runtime?: string;
 }
 
 /** Our engine on a store of its own, started as every client starts it: when it is first needed. */
@@ -172,7 +174,7 @@ export function embeddedEngine(workspace: Workspace, options: EmbeddedOptions = 
 	const root = workspace.folder('store');
 	const engine = path.join(options.bundles ?? dist, 'engine.js');
 	const connect = (signal?: AbortSignal): Promise<string> =>
-		connectEngine({ root, engine, idleTimeout: options.idleTimeout ?? 300 }, signal);
+		connectEngine({ root, engine, idleTimeout: options.idleTimeout ?? 300, runtime: options.runtime }, signal);
 	workspace.defer('end the embedded engine', () => endEmbedded(root, connect));
 	return { client: createClient(connect), socket: path.join(root, 'run', 'api.sock'), root };
 }

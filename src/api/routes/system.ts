@@ -141,7 +141,7 @@ function info({ core }: ApiRequest): Info {
 		Labels: [],
 		ExperimentalBuild: false,
 		ServerVersion: build.version,
-		Runtimes: { [facts.runtime.name]: { path: facts.runtime.path } },
+		Runtimes: Object.fromEntries(facts.runtimes.map(({ name, path }) => [name, { path }])),
 		DefaultRuntime: facts.runtime.name,
 		Swarm: { NodeID: '', LocalNodeState: 'inactive', ControlAvailable: false, Error: '', RemoteManagers: null },
 		LiveRestoreEnabled: true,

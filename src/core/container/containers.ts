@@ -33,9 +33,10 @@ import { treeSize } from '../volume/tree';
 import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root';
 import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
-import { startFailure, type Runtime, type StartFailure } from './runtime';
+import type { Runtimes } from './runtimes';
 import { machine } from './spec';
 import { installShim, type Launch } from './shim';
+import { startFailure, type StartFailure } from './start-failure';
 import { signalNumber } from './signals';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
@@ -67,7 +68,7 @@ export interface ContainersOptions {
 	readonly store: Store;
 	readonly events: Events;
 	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories'>;
-	readonly runtime: Runtime;
+	readonly runtime: Runtimes;
 	readonly networks: Networks;
 	readonly volumes: Volumes;
 	/** What does not work on bridge networks; "" when all does. */
@@ -222,6 +223,7 @@ export class Containers {
 			this.checkFree(name);
 		}
 		const image = this.options.images.get(options.image);
+		this.options.runtime.checkInstalled(options.config.isolation?.runtime);
 		const { container, warnings } = newContainer(
 			withOthers(options, (other) => this.get(other)),
 			image,
@@ -625,7 +627,7 @@ export class Containers {
 			const run = await this.launch(entry, restartCount);
 			const begin = await this.awaitBegin(entry, run);
 			if (begin.kind !== 'running') {
-				throw new StartError(failureOf(begin));
+				throw new StartError(failureOf(begin, entry.record));
 			}
 			this.hasStarted(entry, run, begin.pid);
 		} catch (error) {
@@ -645,6 +647,7 @@ export class Containers {
 			bundle: folder.bundle,
 			shim: folder.shim,
 			keep: record.config.resources.memory > 0,
+			runtime: record.config.isolation?.runtime,
 		});
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
@@ -1196,7 +1199,7 @@ export class Containers {
 				this.hasStarted(entry, run, begin.pid);
 				this.alignPaused(entry);
 			} else {
-				const failed = new StartError(failureOf(begin));
+				const failed = new StartError(failureOf(begin, entry.record));
 				await (begin.kind === 'vanished' ? this.startLost(entry, failed) : this.startRefused(entry, failed));
 			}
 		});
@@ -1441,8 +1444,9 @@ class StartError extends Error {
 	}
 }
 
-function failureOf(begin: Exclude<Begin, { kind: 'running' }>): StartFailure {
-	return begin.kind === 'refused' ? startFailure(begin) : { message: begin.reason, exitCode: 125 };
+function failureOf(begin: Exclude<Begin, { kind: 'running' }>, { config }: Container): StartFailure {
+	const [program = ''] = [...config.entrypoint, ...config.command];
+	return begin.kind === 'refused' ? startFailure({ ...begin, program }) : { message: begin.reason, exitCode: 125 };
 }
 
 function isDiskFull(error: unknown): boolean {

@@ -10,7 +10,7 @@ import type { Attachment } from './attachment';
 import type { ExecOptions } from './exec-process';
 import type { Stream } from './json-lines';
 import { identify, signalProcess } from './process';
-import { execFailure } from './runtime';
+import { execFailure } from './start-failure';
 import { readText } from './shim';
 import { resizeTerminal, terminalCommand, type TerminalSize } from './terminal';
 
@@ -229,7 +229,10 @@ export class Exec {
 			const reason = isMissing ? `"${this.child?.spawnfile ?? ''}" is not installed` : code.message;
 			return new EngineError('runtime', `Cannot start exec: ${reason}`, { exitCode: CANNOT_RUN, cause: code });
 		}
-		const { message, exitCode } = execFailure(readText(path.join(this.folder ?? '', 'oci.log')) ?? '');
+		const { message, exitCode } = execFailure(
+			readText(path.join(this.folder ?? '', 'oci.log')) ?? '',
+			this.options.command[0] ?? '',
+		);
 		return new EngineError('runtime', message, { exitCode });
 	}
 }

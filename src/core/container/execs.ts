@@ -7,14 +7,14 @@ import type { Attachment } from './attachment';
 import { Exec } from './exec';
 import { execProcess, type ExecOptions } from './exec-process';
 import { identify, parentOf, processesNaming, signalProcess } from './process';
-import type { Runtime } from './runtime';
+import type { Runtimes } from './runtimes';
 import { readText } from './shim';
 import { checkTerminals, type TerminalSize } from './terminal';
 
 export interface ExecsOptions {
 	/** The store's run folder. */
 	readonly run: string;
-	readonly runtime: Runtime;
+	readonly runtime: Runtimes;
 	/** By name or id; "not-found" when there is none. */
 	readonly container: (nameOrId: string) => Container;
 	/** The container's upper folder and its image's, top first. */

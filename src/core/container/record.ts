@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Container, ContainerStatus } from '../types';
+import { RUNTIME_NAMES } from './runtime';
 
 const identity = v.object({ pid: v.number(), start_time: v.string(), boot_id: v.string() });
 const strings = v.array(v.string());
@@ -104,6 +105,7 @@ const schema = v.object({
 				...{ cgroup_parent: string, domainname: string, oom_score_adj: number },
 				...{ init: v.optional(v.boolean()), volumes_from: v.optional(strings) },
 				...{ masked_paths: v.optional(strings), readonly_paths: v.optional(strings) },
+				runtime: v.optional(v.picklist(RUNTIME_NAMES)),
 			}),
 		),
 		console_size: v.optional(v.object({ rows: v.number(), columns: v.number() })),

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { RuntimeInfo } from '../container/runtime';
+import type { Runtimes, Trial } from '../container/runtimes';
 import { LIMITS_PROBLEM } from '../container/cgroup';
 import { machine } from '../container/spec';
 import { EngineError } from '../errors';
@@ -30,7 +30,7 @@ export interface RootlessFacts {
 
 export interface Patient {
 	readonly root: string;
-	readonly runtime: { readonly info: () => Promise<RuntimeInfo> };
+	readonly runtime: Pick<Runtimes, 'info' | 'trials'>;
 	readonly network: NetworkFacts;
 	/** Undefined for root. */
 	readonly rootless: RootlessFacts | undefined;
@@ -50,9 +50,11 @@ export async function examine(patient: Patient): Promise<readonly Finding[]> {
 }
 
 async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
+	const trials = await runtime.trials();
 	try {
 		const { name, version, path: program } = await runtime.info();
-		return ok('runtime', `${name} ${version} (${program}) has run a test container.`);
+		const others = trials.filter((trial) => trial.name !== name).map(inWords);
+		return ok('runtime', [`${name} ${version} (${program}) has run a test container.`, ...others].join(' '));
 	} catch (error) {
 		if (error instanceof EngineError && error.code === 'unsupported') {
 			const remedy = findProgram('runc') === undefined ? install('runc') : '';
@@ -60,6 +62,13 @@ async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
 		}
 		throw error;
 	}
+}
+
+function inWords({ name, path: program, version, problem }: Trial): string {
+	if (program === undefined) {
+		return `${name} is not installed.`;
+	}
+	return problem === '' ? `${name} ${version} (${program}) works, too.` : `${name} does not work: ${problem}.`;
 }
 
 function userFinding({ rootless }: Patient): Finding {

@@ -3,7 +3,8 @@ import * as os from 'node:os';
 import { EngineError } from '../errors';
 import type { NetworkFacts } from '../network/firewall';
 import { LIMITS_PROBLEM } from '../container/cgroup';
-import type { Runtime, RuntimeInfo } from '../container/runtime';
+import type { RuntimeInfo } from '../container/runtime';
+import type { Runtimes } from '../container/runtimes';
 import { machine } from '../container/spec';
 import type { RootlessFacts } from './doctor';
 
@@ -27,6 +28,8 @@ export interface EngineFacts {
 	readonly hasLimits: boolean;
 	/** Empty strings when there is none that works; a warning says why. */
 	readonly runtime: { readonly name: string; readonly path: string; readonly version: string };
+	/** All that are installed, tried or not. */
+	readonly runtimes: readonly { readonly name: string; readonly path: string }[];
 	/** Docker's form: "name=seccomp,profile=builtin". */
 	readonly securityOptions: readonly string[];
 	/** Drivers that work here. */
@@ -47,7 +50,7 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
 
 /** Gathers the facts from the system's files; the runtime is probed at its first use on a machine. */
 export async function engineFacts(
-	runtime: Pick<Runtime, 'info'>,
+	runtime: Pick<Runtimes, 'info' | 'installed'>,
 	network: Pick<NetworkFacts, 'hasBridge' | 'problems'>,
 	rootless?: RootlessFacts,
 ): Promise<EngineFacts> {
@@ -70,6 +73,7 @@ export async function engineFacts(
 		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
 		storageDriver: 'overlay',
 		runtime: await runtimeFacts(runtime, warnings),
+		runtimes: runtime.installed(),
 		securityOptions: [
 			...(fs.existsSync('/proc/sys/kernel/seccomp') ? ['name=seccomp,profile=builtin'] : []),
 			...(rootless === undefined ? [] : ['name=rootless']),
@@ -80,7 +84,7 @@ export async function engineFacts(
 	};
 }
 
-async function runtimeFacts(runtime: Pick<Runtime, 'info'>, warnings: string[]): Promise<EngineFacts['runtime']> {
+async function runtimeFacts(runtime: Pick<Runtimes, 'info'>, warnings: string[]): Promise<EngineFacts['runtime']> {
 	try {
 		const { name, path, version }: RuntimeInfo = await runtime.info();
 		return { name, path, version };

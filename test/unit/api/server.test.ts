@@ -336,7 +336,7 @@ class StandIn {
 		const core: { [name in keyof Core]: unknown } = {
 			root: this.root,
 			events: this.events,
-			facts: { runtime: { name: 'runc', path: '', version: '' } },
+			facts: { runtime: { name: 'runc', path: '', version: '' }, runtimes: [] },
 			examine: () => Promise.resolve([]),
 			shutdown: () => undefined,
 			images: this.images(),

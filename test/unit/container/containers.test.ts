@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { Containers } from '../../../src/core/container/containers';
-import { Runtime } from '../../../src/core/container/runtime';
+import { Runtimes } from '../../../src/core/container/runtimes';
 import { EngineError } from '../../../src/core/errors';
 import { Events } from '../../../src/core/events';
 import { Store } from '../../../src/core/store';
@@ -64,7 +64,7 @@ describe('containers', () => {
 			unpack: () => Promise.resolve(),
 			lowerDirectories: () => [],
 		};
-		const runtime = new Runtime(path.join(root, 'run'));
+		const runtime = new Runtimes(path.join(root, 'run'));
 		const common = { root, store, events: announced, warn: () => undefined };
 		const facts = {
 			hasBridge: false,

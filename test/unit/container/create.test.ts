@@ -4,7 +4,7 @@ import { containerCapabilities } from '../../../src/core/container/capabilities'
 import { newContainer, type CreateOptions } from '../../../src/core/container/create';
 import { generateName, checkName } from '../../../src/core/container/names';
 import { isContainer } from '../../../src/core/container/record';
-import { startFailure } from '../../../src/core/container/runtime';
+import { startFailure } from '../../../src/core/container/start-failure';
 import { signalNumber } from '../../../src/core/container/signals';
 import type { Image, ImageConfig } from '../../../src/core/types';
 
@@ -308,21 +308,49 @@ describe('a start that failed', () => {
 	];
 	for (const [message, exitCode] of cases) {
 		it(`${message}: gives ${exitCode}`, () => {
-			assert.deepEqual(startFailure({ ociLog: log(message), mountError: '', networkError: '' }), {
+			assert.deepEqual(startFailure({ program: 'x', ociLog: log(message), mountError: '', networkError: '' }), {
 				message: `failed to create task for container: failed to create shim task: OCI runtime create failed: runc run failed: ${message}: unknown`,
 				exitCode,
 			});
 		});
 	}
 
-	it('a mount that failed: says so', () => {
-		assert.deepEqual(startFailure({ ociLog: '', mountError: 'mount: /m: wrong fs type\n', networkError: '' }), {
-			message: 'error creating overlay mount: mount: /m: wrong fs type',
-			exitCode: 125,
+	// Words of crun 1.8.1 and youki 0.3, which docker's users do not know.
+	const others: readonly (readonly [object, string, number])[] = [
+		[
+			{ level: 'error', msg: 'executable file `nosuch` not found in $PATH: No such file or directory' },
+			'exec: "nosuch": executable file not found in $PATH',
+			127,
+		],
+		[
+			{ level: 'error', msg: 'executable file `/no/such` not found in $PATH: No such file or directory' },
+			'exec: "/no/such": stat /no/such: no such file or directory',
+			127,
+		],
+		[{ level: 'error', msg: 'open executable: Operation not permitted' }, 'exec: "x": permission denied', 126],
+		[{ level: 'ERROR', fields: { message: 'no room' } }, 'no room', 125],
+	];
+	for (const [line, reason, exitCode] of others) {
+		it(`of another runtime, ${reason}: gives ${exitCode}`, () => {
+			const ociLog = `${JSON.stringify(line)}\n`;
+			assert.deepEqual(startFailure({ program: 'x', ociLog, mountError: '', networkError: '' }), {
+				message: `failed to create task for container: failed to create shim task: OCI runtime create failed: ${reason}: unknown`,
+				exitCode,
+			});
 		});
+	}
+
+	it('a mount that failed: says so', () => {
+		assert.deepEqual(
+			startFailure({ program: 'x', ociLog: '', mountError: 'mount: /m: wrong fs type\n', networkError: '' }),
+			{
+				message: 'error creating overlay mount: mount: /m: wrong fs type',
+				exitCode: 125,
+			},
+		);
 	});
 
 	it('a runtime that said nothing: gives 125', () => {
-		assert.equal(startFailure({ ociLog: 'rubbish', mountError: '', networkError: '' }).exitCode, 125);
+		assert.equal(startFailure({ program: 'x', ociLog: 'rubbish', mountError: '', networkError: '' }).exitCode, 125);
 	});
 });

@@ -114,9 +114,9 @@ describe('package.json', () => {
 	it('settings: are those that settings.ts reads, with the same defaults, described and scoped', () => {
 		const source = fs.readFileSync('src/ui/settings.ts', 'utf8');
 		const read = Object.fromEntries(
-			[...source.matchAll(/get\('([\w.]+)', (\w+|\{\})\)/g)].map((match) => [
+			[...source.matchAll(/get\('([\w.]+)', ('\w*'|\w+|\{\})\)/g)].map((match) => [
 				`mydocker.${match[1] ?? ''}`,
-				JSON.parse(match[2] ?? '') as unknown,
+				JSON.parse((match[2] ?? '').replaceAll("'", '"')) as unknown,
 			]),
 		);
 		const declared = Object.entries(configuration.properties);

@@ -1,0 +1,227 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import * as v from 'valibot';
+import { EngineError } from '../errors';
+import { jsonIn } from '../json';
+import { writeAtomically } from '../store';
+import { OciRuntime } from './oci-runtime';
+import { currentBootId } from './process';
+import { RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
+import { readText } from './shim';
+
+/** What trying a runtime on this machine came to. */
+export interface Trial {
+	readonly name: RuntimeName;
+	/** Undefined when it is not installed. */
+	readonly path: string | undefined;
+	readonly version: string;
+	/** Why it cannot run containers here; "" when it has run one. */
+	readonly problem: string;
+}
+
+const answer = v.object({ key: v.string(), version: v.string(), problem: v.string() });
+const answers = v.record(v.string(), answer);
+type Answer = v.InferOutput<typeof answer>;
+
+/** Whether an answer of earlier will do. */
+type How = 'anew' | 'as before';
+
+/**
+ * The runtimes of a machine behind one interface: which of them runs the next container, and which runs one already.
+ * Found is not enough, each is tried at first use with a throw-away container, so that an engine without any still pulls
+ * images and shows what it has. The answers are kept in `<run>/runtimes.json` until the program, the kernel or the boot changes.
+ */
+export class Runtimes {
+	private chosen: Promise<RuntimeInfo> | undefined;
+	private readonly all: readonly ContainerRuntime[];
+
+	/** @param run the store's run folder. @param wanted the only one to use; by default the first that works. */
+	constructor(
+		private readonly run: string,
+		private readonly wanted?: RuntimeName,
+	) {
+		this.all = RUNTIME_NAMES.map((name) => new OciRuntime(name, run));
+	}
+
+	/** The one that runs what asks for none; EngineError "unsupported" that says why there is none. */
+	async info(): Promise<RuntimeInfo> {
+		this.chosen ??= this.choose().catch((error: unknown) => {
+			// A person may install one meanwhile: the next call looks again.
+			this.chosen = undefined;
+			throw error;
+		});
+		return this.chosen;
+	}
+
+	/** Those that are installed, without trying them. */
+	installed(): readonly { readonly name: RuntimeName; readonly path: string }[] {
+		return this.all.flatMap((runtime) => {
+			const program = runtime.find();
+			return program === undefined ? [] : [{ name: runtime.name, path: program }];
+		});
+	}
+
+	/** Tries them all anew. */
+	async trials(): Promise<readonly Trial[]> {
+		const trials: Trial[] = [];
+		for (const runtime of this.all) {
+			trials.push(await this.tryOut(runtime, 'anew'));
+		}
+		return trials;
+	}
+
+	/** Refuses a container that asks for one which is not there, as docker does. */
+	checkInstalled(name: RuntimeName | undefined): void {
+		if (name !== undefined && this.named(name).find() === undefined) {
+			throw new EngineError(
+				'invalid',
+				`Unknown runtime specified ${name}: it is not installed; install the package "${name}"`,
+			);
+		}
+	}
+
+	/** See ContainerRuntime; by the container's own runtime, or the default one. */
+	async command(
+		id: string,
+		options: Parameters<ContainerRuntime['command']>[1] & { readonly runtime: RuntimeName | undefined },
+	): Promise<readonly string[]> {
+		const { name } = options.runtime === undefined ? await this.info() : await this.use(options.runtime);
+		return this.named(name).command(id, options);
+	}
+
+	async execCommand(id: string, folder: string): Promise<readonly string[]> {
+		return (await this.of(id)).execCommand(id, folder);
+	}
+
+	async setPaused(id: string, isPaused: boolean): Promise<void> {
+		await (await this.of(id)).setPaused(id, isPaused);
+	}
+
+	async update(id: string, resources: object): Promise<void> {
+		await (await this.of(id)).update(id, resources);
+	}
+
+	hasState(id: string): boolean {
+		return this.all.some((runtime) => runtime.hasState(id));
+	}
+
+	async delete(id: string): Promise<void> {
+		for (const runtime of this.all.filter((one) => one.hasState(id))) {
+			await runtime.delete(id);
+		}
+	}
+
+	forget(id: string): void {
+		for (const runtime of this.all) {
+			runtime.forget(id);
+		}
+	}
+
+	/** The one that runs a container: the default may have changed since it was started. */
+	private async of(id: string): Promise<ContainerRuntime> {
+		return this.all.find((runtime) => runtime.hasState(id)) ?? this.named((await this.info()).name);
+	}
+
+	private named(name: RuntimeName): ContainerRuntime {
+		const runtime = this.all.find((one) => one.name === name);
+		if (runtime === undefined) {
+			throw new EngineError('internal', `Cannot find runtime "${name}"`);
+		}
+		return runtime;
+	}
+
+	private async choose(): Promise<RuntimeInfo> {
+		if (this.wanted !== undefined) {
+			return this.use(this.wanted);
+		}
+		const found = (await this.firstThatWorks('as before')) ?? (await this.firstThatWorks('anew'));
+		if (found !== undefined) {
+			return found;
+		}
+		const problems = this.all
+			.filter((runtime) => runtime.find() !== undefined)
+			.map(({ name }) => this.readAnswers()[name]?.problem ?? '');
+		const reason = problems.join('; ') || 'no OCI runtime is installed; install the package "runc"';
+		throw new EngineError('unsupported', `Cannot run containers: ${reason}`);
+	}
+
+	private async firstThatWorks(how: How): Promise<RuntimeInfo | undefined> {
+		for (const runtime of this.all) {
+			const info = works(await this.tryOut(runtime, how));
+			if (info !== undefined) {
+				return info;
+			}
+		}
+		return undefined;
+	}
+
+	private async use(name: RuntimeName): Promise<RuntimeInfo> {
+		const runtime = this.named(name);
+		const before = works(await this.tryOut(runtime, 'as before'));
+		if (before !== undefined) {
+			return before;
+		}
+		// What was bad may have been mended meanwhile.
+		const trial = await this.tryOut(runtime, 'anew');
+		const info = works(trial);
+		if (info === undefined) {
+			throw new EngineError('unsupported', `Cannot run containers with "${name}": ${trial.problem}`);
+		}
+		return info;
+	}
+
+	/** "as before" takes an answer of earlier. */
+	private async tryOut(runtime: ContainerRuntime, how: How): Promise<Trial> {
+		const { name } = runtime;
+		const program = runtime.find();
+		if (program === undefined) {
+			const problem = `it is not installed; install the package "${name}"`;
+			return { name, path: undefined, version: '', problem };
+		}
+		const key = keyOf(program);
+		const known = this.readAnswers()[name];
+		if (how === 'as before' && known?.key === key) {
+			return { name, path: program, version: known.version, problem: known.problem };
+		}
+		const found = { key, version: await runtime.version(program), problem: await problemOf(runtime, program) };
+		this.writeAnswer(name, found);
+		return { name, path: program, version: found.version, problem: found.problem };
+	}
+
+	private readAnswers(): Readonly<Record<string, Answer>> {
+		const parsed = v.safeParse(answers, jsonIn(readText(this.file) ?? ''));
+		return parsed.success ? parsed.output : {};
+	}
+
+	private writeAnswer(name: RuntimeName, found: Answer): void {
+		fs.mkdirSync(this.run, { recursive: true, mode: 0o700 });
+		writeAtomically(this.file, JSON.stringify({ ...this.readAnswers(), [name]: found }));
+	}
+
+	private get file(): string {
+		return path.join(this.run, 'runtimes.json');
+	}
+}
+
+function works({ name, path: program, version, problem }: Trial): RuntimeInfo | undefined {
+	return program === undefined || problem !== '' ? undefined : { name, path: program, version };
+}
+
+async function problemOf(runtime: ContainerRuntime, program: string): Promise<string> {
+	try {
+		await runtime.probe(program);
+		return '';
+	} catch (error) {
+		if (error instanceof EngineError) {
+			return error.message;
+		}
+		throw error;
+	}
+}
+
+/** Changes whenever the answer of a program may be another. */
+function keyOf(program: string): string {
+	const { size, mtimeMs } = fs.statSync(program);
+	return [program, size, mtimeMs, currentBootId(), os.release()].join(' ');
+}

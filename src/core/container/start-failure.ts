@@ -1,0 +1,86 @@
+import { jsonIn } from '../json';
+
+/** Why a container could not be started, as `docker run` tells it. */
+export interface StartFailure {
+	readonly message: string;
+	/** 127: no such program; 126: it cannot be executed; 125: anything else. */
+	readonly exitCode: number;
+}
+
+/** What the programs that start a container said; "" is nothing. */
+export interface StartErrors {
+	/** The container's own, which not every runtime names. */
+	readonly program: string;
+	readonly ociLog: string;
+	/** Of mount(8) and ip(8). */
+	readonly mountError: string;
+	readonly networkError: string;
+}
+
+/**
+ * Reads why a start failed out of the runtime's log and of mount(8)'s words. This is the one place that must read
+ * another program's text: runtimes give the same exit status for everything.
+ */
+export function startFailure({ program, ociLog, mountError, networkError }: StartErrors): StartFailure {
+	if (networkError.trim() !== '') {
+		return { message: `Cannot set up the network: ${networkError.trim()}`, exitCode: 125 };
+	}
+	if (mountError.trim() !== '') {
+		return { message: `error creating overlay mount: ${mountError.trim()}`, exitCode: 125 };
+	}
+	const reason = lastError(ociLog, program) ?? 'the OCI runtime gave no reason';
+	return {
+		message: `failed to create task for container: failed to create shim task: OCI runtime create failed: ${reason}: unknown`,
+		exitCode: startExitCode(reason),
+	};
+}
+
+/** Why a process in a running container could not be started; docker's words and exit codes. */
+export function execFailure(ociLog: string, program: string): StartFailure {
+	const reason = lastError(ociLog, program) ?? 'the OCI runtime gave no reason';
+	const exitCode = startExitCode(reason);
+	return { message: `OCI runtime exec failed: ${reason}: unknown`, exitCode: exitCode === 125 ? 126 : exitCode };
+}
+
+function startExitCode(reason: string): number {
+	// Only a failed exec of the program itself counts, not one of a mount source or a working directory.
+	if (!/\bexec: /.test(reason)) {
+		return 125;
+	}
+	if (/executable file not found|no such file or directory/.test(reason)) {
+		return 127;
+	}
+	return /permission denied|is a directory/.test(reason) ? 126 : 125;
+}
+
+/** The last error of a log of JSON lines: runc's and crun's {level, msg}, youki's {level, fields: {message}}. */
+function lastError(log: string, program: string): string | undefined {
+	for (const line of log.trimEnd().split('\n').reverse()) {
+		const entry = jsonIn(line);
+		if (typeof entry === 'object' && entry !== null && 'level' in entry && /^error$/i.test(String(entry.level))) {
+			const message = 'msg' in entry ? entry.msg : messageOfFields(entry);
+			if (typeof message === 'string') {
+				return inWordsOfRunc(message, program);
+			}
+		}
+	}
+	return undefined;
+}
+
+function messageOfFields(entry: object): unknown {
+	const fields = 'fields' in entry ? entry.fields : undefined;
+	return typeof fields === 'object' && fields !== null && 'message' in fields ? fields.message : undefined;
+}
+
+/** Docker's users, and the command line, know runc's sentences for a program that cannot be run; crun has its own. */
+function inWordsOfRunc(message: string, program: string): string {
+	const [, missing] = /^executable file `(.*)` not found(?: in \$PATH)?: /s.exec(message) ?? [];
+	if (missing !== undefined) {
+		return missing.includes('/')
+			? `exec: ${JSON.stringify(missing)}: stat ${missing}: no such file or directory`
+			: `exec: ${JSON.stringify(missing)}: executable file not found in $PATH`;
+	}
+	return /^(?:open executable|exec .*): (?:Operation not permitted|Permission denied)/.test(message)
+		? `exec: ${JSON.stringify(program)}: permission denied`
+		: message;
+}
