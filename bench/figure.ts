@@ -88,7 +88,7 @@ function targetOf({ target, isRate, unit }: Figure): string {
 		return '';
 	}
 	const bound = isRate === true ? '>=' : '<=';
-	return target.of === 'ratio' ? `${bound} ${target.value}x` : `${bound} ${target.value} ${unit}`;
+	return target.of === 'ratio' ? `${bound} ${Number(target.value.toFixed(2))}x` : `${bound} ${target.value} ${unit}`;
 }
 
 function verdictOf({ target, ours, isRate }: Figure, ratio: number | undefined): string {

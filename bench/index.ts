@@ -3,6 +3,9 @@
  *
  *   npm run bench [-- NAME…]      run, memory, size, activate, logs, net, pull; all by default
  *
+ * MYDOCKER_BENCH_PULL=typical,huge measures these images only (tiny, typical, many, huge, zstd), MYDOCKER_BENCH_ROUNDS=1
+ * fewer rounds, and MYDOCKER_BENCH_DISK=/dev/shm puts the disks that are pulled to in memory.
+ *
  * A figure over its target is shown as such and fails nothing.
  */
 import { Workspace } from '../test/engine/workspace';
@@ -32,7 +35,7 @@ const benches: Readonly<Record<string, (bench: Bench) => Figure[] | Promise<Figu
 	memory: async ({ rivals }) => measureMemory(await rivals()),
 	logs: async ({ rivals }) => measureLogs(await rivals()),
 	net: ({ workspace }) => measureNet(workspace),
-	pull: async ({ workspace, rivals }) => measurePull(workspace, await rivals()),
+	pull: ({ workspace, product }) => measurePull(workspace, product()),
 };
 
 async function main(names: readonly string[]): Promise<void> {

@@ -1,104 +1,277 @@
 import { spawnSync } from 'node:child_process';
-import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
-import { digestOf, gzip } from '../test/engine/archive';
-import { busyboxLayer, imageOf, type ImageFixture, type Layer } from '../test/engine/fixture';
-import type { EngineProcess } from '../test/engine/subject';
-import { hasProgram, type Workspace } from '../test/engine/workspace';
-import { against, interleaved, timed, type Figure } from './figure';
-import { execute, pull, type Rivals } from './rivals';
+import { dockerEngine, embeddedEngine, enginePid } from '../test/engine/subject';
+import { hasProgram, processesOf, readOr, type Workspace } from '../test/engine/workspace';
+import { freshDisk, settle } from './disk';
+import { against, median, timed, type Figure } from './figure';
+import type { Product } from './product';
+import { imageNames, startImages, type BenchImage, type ImageName } from './pull-images';
+import { clientEnvironment, execute, pull } from './rivals';
 
-const ROUNDS = 7;
+const ROUNDS = 5;
+const ROUNDS_OF_TINY = 9;
+/** What we want to reach: so many times as fast as docker and podman (issue 6). */
+const GOALS: Readonly<Record<string, { readonly docker: number; readonly podman: number }>> = {
+	'tiny, warm engine': { docker: 5, podman: 5 },
+	'tiny, cold command line': { docker: 1.4, podman: 1.4 },
+	typical: { docker: 4, podman: 3.5 },
+	many: { docker: 3.7, podman: 3.7 },
+	huge: { docker: 4.5, podman: 3 },
+	zstd: { docker: 4, podman: 3.5 },
+};
+/** MiB. */
+const MOST_MEMORY = 150;
+/** Of /proc/<pid>/stat, on every Linux that Node runs on. */
+const TICKS = 100;
 
-/** Folders of this machine that make layers like those of ordinary images: programs, libraries, many small files. */
-const PARTS = [
-	['usr/bin', 'usr/sbin'],
-	['usr/share/perl', 'usr/lib/x86_64-linux-gnu/perl-base', 'usr/share/zoneinfo', 'usr/share/doc'],
-	['usr/lib/python3', 'usr/lib/git-core', 'usr/share/mime'],
-	['etc', 'usr/share/locale'],
-];
-/** Bytes of a layer at most, before compression. */
-const LARGEST = 40_000_000;
+/** One pull on a disk of its own. */
+interface Sample {
+	readonly milliseconds: number;
+	/** Seconds of user and system time of the engine and what it started. */
+	readonly cpu: number;
+	/** MiB; of our engine. */
+	readonly peak?: number;
+}
 
-/** Pulls an image that the engine has nothing of, until it could be run. */
-export async function measurePull(workspace: Workspace, { registries, ours, docker }: Rivals): Promise<Figure[]> {
+type Contender = (image: BenchImage, disk: Workspace) => Promise<Sample>;
+
+/**
+ * Pulls images that the engine has nothing of, until they could be run: each time on a file system of its own with an
+ * engine of its own that runs already, in turn with docker and podman, whose process is always a new one.
+ * MYDOCKER_BENCH_PULL names images ("typical,huge"); all by default.
+ */
+export async function measurePull(workspace: Workspace, product: Product): Promise<Figure[]> {
+	if (process.getuid?.() !== 0) {
+		process.stderr.write('Pulls are measured on file systems of their own, which needs root.\n');
+		return [];
+	}
+	const image = await startImages(workspace);
 	const figures: Figure[] = [];
-	const images: [string, ImageFixture][] = [
-		['busybox', imageOf([busyboxLayer()])],
-		['typical', imageOf(PARTS.map(layerOfFolders).filter((layer) => layer !== undefined))],
-	];
-	for (const [name, image] of images) {
-		await registries.open.push(`bench/pull-${name}`, '1', image);
-		const reference = `${registries.open.host}/bench/pull-${name}:1`;
-		const cold = async (engine: EngineProcess): Promise<number> => {
-			const milliseconds = await timed(() => pull(engine, reference));
-			await engine.client.images.remove(reference, { force: true });
-			return milliseconds;
-		};
-		const times = await interleaved(ROUNDS, {
-			ours: () => cold(ours),
-			docker: docker && (() => cold(docker)),
-			skopeo: hasProgram('skopeo') ? () => copy(workspace, reference) : undefined,
-		});
-		const bytes = image.layers.reduce((sum, layer) => sum + layer.blob.length, 0);
-		const common = { name: `pull ${name}`, unit: 'ms', ours: times.ours ?? NaN };
-		figures.push({
-			...common,
-			...against(times.docker),
-			target: { value: 1, of: 'ratio' },
-			note: `${image.layers.length} layers, ${(bytes / 1e6).toFixed(1)} MB compressed, loopback registry, warm engines, one file system`,
-		});
-		if (times.skopeo !== undefined) {
-			figures.push({ ...common, theirs: times.skopeo, rival: 'skopeo copy, not unpacked' });
-		}
+	for (const name of wantedImages()) {
+		figures.push(...(await measureImage(name, await image(name), product)));
 	}
 	return figures;
 }
 
-/** `skopeo copy` to a folder: the download and its check, without unpacking. */
-async function copy(workspace: Workspace, reference: string): Promise<number> {
-	const target = workspace.folder('skopeo');
+function wantedImages(): ImageName[] {
+	const wanted = process.env['MYDOCKER_BENCH_PULL']?.split(',');
+	return imageNames.filter((name) => wanted === undefined || wanted.includes(name));
+}
+
+async function measureImage(name: ImageName, image: BenchImage, product: Product): Promise<Figure[]> {
+	const podman = hasProgram('podman') ? podmanPull : undefined;
+	const skopeo = hasProgram('skopeo') ? skopeoCopy : undefined;
+	const hasDocker = hasProgram('dockerd') && hasProgram('docker');
+	if (name !== 'tiny') {
+		const docker = hasDocker ? warmDocker : undefined;
+		return compare(name, image, { ours: warmOurs(product), docker, podman, skopeo });
+	}
+	return [
+		...(await compare('tiny, warm engine', image, {
+			ours: warmOurs(product),
+			docker: hasDocker ? warmDocker : undefined,
+			podman,
+			skopeo,
+		})),
+		...(await compare('tiny, cold command line', image, {
+			ours: coldOurs(product),
+			docker: hasDocker ? dockerCommand : undefined,
+			podman,
+		})),
+	];
+}
+
+async function compare(
+	name: string,
+	image: BenchImage,
+	contenders: Readonly<Record<string, Contender | undefined>>,
+): Promise<Figure[]> {
+	const { samples, failures } = await interleaved(name, image, contenders);
+	const wall = (who: string): number | undefined => medianOf(samples.get(who), (sample) => sample.milliseconds);
+	const goal = GOALS[name];
+	const pulled = { name: `pull ${name}`, unit: 'ms', ours: wall('ours') ?? NaN };
+	const rivals = (['docker', 'podman'] as const).filter((rival) => wall(rival) !== undefined);
+	const note = noteOf(image, samples, failures);
+	const peak = medianOf(samples.get('ours'), (sample) => sample.peak ?? NaN) ?? NaN;
+	const times: Figure[] = rivals.map((rival, index) => ({
+		...pulled,
+		...against(wall(rival)),
+		rival,
+		...(goal === undefined ? {} : { target: { value: 1 / goal[rival], of: 'ratio' as const } }),
+		...(index === 0 ? { note } : {}),
+	}));
+	return [
+		...(times.length > 0 ? times : [{ ...pulled, note }]),
+		...(Number.isNaN(peak)
+			? []
+			: [
+					{
+						name: `pull ${name}, peak of the engine`,
+						unit: 'MiB',
+						ours: peak,
+						target: { value: MOST_MEMORY, of: 'ours' as const },
+					},
+				]),
+	];
+}
+
+/** Runs the contenders in turn; one that fails is not tried again. */
+async function interleaved(
+	name: string,
+	image: BenchImage,
+	contenders: Readonly<Record<string, Contender | undefined>>,
+): Promise<{ samples: Map<string, Sample[]>; failures: string[] }> {
+	const samples = new Map<string, Sample[]>();
+	const failures: string[] = [];
+	const there = new Map(Object.entries(contenders));
+	const rounds = Number(process.env['MYDOCKER_BENCH_ROUNDS'] ?? (name.startsWith('tiny') ? ROUNDS_OF_TINY : ROUNDS));
+	// The first round brings the registry's files into memory, and counts for nobody.
+	for (let round = -1; round < rounds; round++) {
+		for (const [who, contender] of there) {
+			if (contender === undefined || (round < 0 && who !== 'ours')) {
+				continue;
+			}
+			try {
+				const sample = await onFreshDisk(image, contender);
+				process.stderr.write(`${name}: ${who} ${sample.milliseconds.toFixed(0)} ms, CPU ${sample.cpu} s\n`);
+				if (round >= 0) {
+					samples.set(who, [...(samples.get(who) ?? []), sample]);
+				}
+			} catch (error) {
+				if (who === 'ours' || !(error instanceof Error)) {
+					throw error;
+				}
+				there.delete(who);
+				failures.push(`${who} fails: ${error.message.trim().split('\n').at(-1) ?? ''}`);
+			}
+		}
+	}
+	return { samples, failures };
+}
+
+async function onFreshDisk(image: BenchImage, contender: Contender): Promise<Sample> {
+	const disk = freshDisk(process.env['MYDOCKER_BENCH_DISK'] ?? os.tmpdir());
 	try {
-		return await timed(() =>
-			execute(
-				'skopeo',
-				['copy', '--src-tls-verify=false', `docker://${reference}`, `oci:${target}:1`],
-				process.env,
-			),
-		);
+		return await contender(image, disk);
 	} finally {
-		fs.rmSync(target, { recursive: true });
+		await disk.dispose();
 	}
 }
 
-/** A layer of what this machine has of these folders; undefined when it has none. */
-function layerOfFolders(names: readonly string[]): Layer | undefined {
-	const there = names.filter((name) => fs.existsSync(path.join('/', name)));
-	if (there.length === 0) {
-		return undefined;
-	}
-	const script = `tar -C / --sort=name --exclude=*.sock -cf - "$@" 2>/dev/null | head -c ${LARGEST}`;
-	const { stdout } = spawnSync('sh', ['-c', script, 'sh', ...there], { maxBuffer: LARGEST + 1_000_000 });
-	const archive = wholeMembersOf(stdout);
-	const blob = gzip(archive);
-	return { entries: [], diffId: digestOf(archive), digest: digestOf(blob), blob, size: archive.length };
+function medianOf(samples: readonly Sample[] | undefined, of: (sample: Sample) => number): number | undefined {
+	return samples === undefined || samples.length === 0 ? undefined : median(samples.map(of));
 }
 
-/** Cuts a broken-off archive behind its last whole member and ends it properly. */
-function wholeMembersOf(archive: Buffer): Buffer {
-	let end = 0;
-	for (let offset = 0; offset + 512 <= archive.length;) {
-		const header = archive.subarray(offset, offset + 512);
-		const size = parseInt(header.toString('latin1', 124, 136), 8);
-		if (Number.isNaN(size)) {
-			break;
-		}
-		offset += 512 + Math.ceil(size / 512) * 512;
-		// A name that is too long for its header stands in a member of its own, which belongs to the next.
-		const belongsToNext = 'LKx'.includes(String.fromCharCode(header[156] ?? 0));
-		if (offset <= archive.length && !belongsToNext) {
-			end = offset;
-		}
+function noteOf(
+	{ layers, files, compressed, unpacked }: BenchImage,
+	samples: ReadonlyMap<string, readonly Sample[]>,
+	failures: readonly string[],
+): string {
+	const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+	const cpu = [...samples].map(
+		([who, list]) => `${who} ${(medianOf(list, (sample) => sample.cpu) ?? NaN).toFixed(1)}`,
+	);
+	const copied = medianOf(samples.get('skopeo'), (sample) => sample.milliseconds);
+	return [
+		`${layers} layers, ${files} files, ${megabytes(compressed)} → ${megabytes(unpacked)}, loopback registry, fresh ext4 each`,
+		`CPU seconds: ${cpu.join(', ')}`,
+		...(copied === undefined ? [] : [`skopeo copy, not unpacked: ${copied.toFixed(0)} ms`]),
+		...failures,
+	].join('; ');
+}
+
+function warmOurs({ bundles }: Product): Contender {
+	return async ({ reference }, disk) => {
+		const engine = embeddedEngine(disk, { bundles });
+		await engine.client.version();
+		const pid = enginePid(engine.root) ?? NaN;
+		return {
+			...(await measured(() => pull(engine, reference), [pid])),
+			peak: peakOf(pid),
+		};
+	};
+}
+
+/** No engine runs: the command starts it. */
+function coldOurs({ bundles }: Product): Contender {
+	return ({ reference }, disk) => {
+		const { root } = embeddedEngine(disk, { bundles });
+		const environment = { ...clientEnvironment(disk), DOCKER_HOST: undefined, MYDOCKER_ROOT: root };
+		const command = [process.execPath, path.join(bundles, 'cli.js'), 'pull', reference];
+		const sample = measuredCommand(command, environment);
+		const pid = enginePid(root) ?? NaN;
+		return Promise.resolve({ ...sample, cpu: sample.cpu + cpuOf([pid]), peak: peakOf(pid) });
+	};
+}
+
+const warmDocker: Contender = async ({ reference }, disk) => {
+	const engine = await dockerEngine(disk);
+	return measured(() => pull(engine, reference), daemonsOf(engine.root));
+};
+
+/** A new process of docker's program; its daemon runs, as it always does. */
+const dockerCommand: Contender = async ({ reference }, disk) => {
+	const engine = await dockerEngine(disk);
+	const environment = { ...clientEnvironment(disk), DOCKER_HOST: `unix://${engine.socket}` };
+	return measured(() => execute('docker', ['pull', reference], environment), daemonsOf(engine.root));
+};
+
+const podmanPull: Contender = ({ reference }, disk) => {
+	const folder = disk.folder('podman');
+	const store = ['--root', path.join(folder, 'root'), '--runroot', path.join(folder, 'run')];
+	const command = ['podman', ...store, '--storage-driver', 'overlay', 'pull', '-q', '--tls-verify=false', reference];
+	return Promise.resolve(measuredCommand(command, process.env));
+};
+
+/** The download and its check, without unpacking. */
+const skopeoCopy: Contender = ({ reference }, disk) => {
+	const target = `oci:${disk.folder('skopeo')}:1`;
+	const command = ['skopeo', 'copy', '-q', '--src-tls-verify=false', `docker://${reference}`, target];
+	return Promise.resolve(measuredCommand(command, process.env));
+};
+
+async function measured(work: () => Promise<void>, pids: readonly number[]): Promise<Sample> {
+	settle();
+	const before = cpuOf(pids);
+	const milliseconds = await timed(work);
+	return { milliseconds, cpu: cpuOf(pids) - before };
+}
+
+/** A command from its start to its end, with the shell's account of what it used. */
+function measuredCommand(command: readonly string[], env: NodeJS.ProcessEnv): Sample {
+	settle();
+	const script = '"$@" > /dev/null; code=$?; times; exit $code';
+	const start = process.hrtime.bigint();
+	const { status, stdout, stderr } = spawnSync('sh', ['-c', script, 'sh', ...command], { env, encoding: 'utf8' });
+	const milliseconds = Number(process.hrtime.bigint() - start) / 1e6;
+	if (status !== 0) {
+		throw new Error(`${command.join(' ')}: ${stderr}`);
 	}
-	return Buffer.concat([archive.subarray(0, end), Buffer.alloc(1024)]);
+	const times = [...(stdout.split('\n')[1] ?? '').matchAll(/(\d+)m([\d.]+)s/g)];
+	return {
+		milliseconds,
+		cpu: times.reduce((sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds), 0),
+	};
+}
+
+function daemonsOf(root: string): number[] {
+	return processesOf(root)
+		.filter(({ command }) => /(^|\/)(dockerd|containerd)( |$)/.test(command.split(' ')[0] ?? ''))
+		.map(({ pid }) => pid);
+}
+
+/** Seconds of user and system time of the processes and of those that they have waited for. */
+function cpuOf(pids: readonly number[]): number {
+	const ticks = pids.map((pid) => {
+		const stat = readOr(`/proc/${pid}/stat`, '');
+		const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+		return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+	});
+	return ticks.reduce((sum, count) => sum + count, 0) / TICKS;
+}
+
+/** The most memory that the process ever had, in MiB. */
+function peakOf(pid: number): number {
+	return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readOr(`/proc/${pid}/status`, ''))?.[1] ?? NaN) / 1024;
 }

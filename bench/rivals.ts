@@ -28,8 +28,7 @@ export async function startRivals(workspace: Workspace, product: Product): Promi
 	const ours = embeddedEngine(workspace, { bundles: product.bundles });
 	const isRoot = process.getuid?.() === 0;
 	const docker = isRoot && hasProgram('dockerd') && hasProgram('docker') ? await dockerEngine(workspace) : undefined;
-	const config = workspace.folder('config');
-	const environment = { ...process.env, DOCKER_CONFIG: config, DOCKER_CONTEXT: undefined };
+	const environment = clientEnvironment(workspace);
 	return {
 		registries,
 		ours,
@@ -45,6 +44,11 @@ export async function startRivals(workspace: Workspace, product: Product): Promi
 		dockerOn: (engine, ...args) =>
 			timed(() => execute('docker', args, { ...environment, DOCKER_HOST: `unix://${engine.socket}` })),
 	};
+}
+
+/** For command lines: with no configuration of the person who measures. */
+export function clientEnvironment(workspace: Workspace): NodeJS.ProcessEnv {
+	return { ...process.env, DOCKER_CONFIG: workspace.folder('config'), DOCKER_CONTEXT: undefined };
 }
 
 /** Runs a program to its end, silently; throws with its complaint when it fails. */

@@ -21,7 +21,11 @@ export interface Registry {
 
 export async function startRegistry(
 	workspace: Workspace,
-	options: { readonly basic?: boolean } = {},
+	options: {
+		readonly basic?: boolean;
+		/** Where it keeps its blobs, for longer than the workspace lasts. */
+		readonly data?: string;
+	} = {},
 ): Promise<Registry> {
 	const folder = workspace.folder('registry');
 	const port = await freePort();
@@ -29,7 +33,10 @@ export async function startRegistry(
 	const configuration = {
 		version: '0.1',
 		log: { level: 'warn', accesslog: { disabled: true } },
-		storage: { filesystem: { rootdirectory: path.join(folder, 'data') }, delete: { enabled: true } },
+		storage: {
+			filesystem: { rootdirectory: options.data ?? path.join(folder, 'data') },
+			delete: { enabled: true },
+		},
 		http: { addr: `127.0.0.1:${port}` },
 		...(options.basic === true
 			? { auth: { htpasswd: { realm: 'basic-realm', path: path.join(folder, 'htpasswd') } } }

@@ -2,7 +2,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { promisify } from 'node:util';
 import { EngineError, systemCode } from '../errors';
 import { syncFolder, writeAtomically } from '../store';
 import { digestOf } from './manifest';
@@ -16,6 +15,8 @@ export interface IndexEntry {
 }
 
 const HEX = /^[a-f0-9]{64}$/;
+/** Bytes of a download after which they are sent to the disk. */
+const SYNC_EVERY = 32 * 1024 * 1024;
 /** Milliseconds after which nobody will go on with a download. */
 const PART_LIFETIME = 7 * 24 * 3600 * 1000;
 
@@ -145,6 +146,20 @@ export function partFile(root: string, digest: string, isShared: boolean): strin
 }
 
 /**
+ * Gives a whole and checked blob its name in the store at `root`, once its bytes are on the disk; see Blobs.sync for the
+ * name.
+ */
+export async function commitBlob(root: string, digest: string, file: string): Promise<void> {
+	const handle = await fs.promises.open(file, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
+	try {
+		await handle.sync();
+	} finally {
+		await handle.close();
+	}
+	fs.renameSync(file, blobPath(root, digest));
+}
+
+/**
  * One blob on its way into the store at `root`. The file may hold its beginning from an earlier download: that is read
  * again first, so that the digest is one of the whole.
  */
@@ -152,11 +167,12 @@ export class Ingest {
 	private readonly hash = createHash('sha256');
 	private openFile: number | undefined;
 	private syncing: Promise<void> | undefined;
+	/** Of a write that the system had put off: it tells only once. */
+	private failure: Error | undefined;
 	/** Bytes that were there already. */
 	readonly start: number;
 
 	constructor(
-		private readonly root: string,
 		private readonly descriptor: Descriptor,
 		private readonly file: string,
 	) {
@@ -177,6 +193,7 @@ export class Ingest {
 			throw new TypeError('The file is closed');
 		}
 		let size = 0;
+		let synced = 0;
 		for await (const chunk of this.both(source)) {
 			this.hash.update(chunk);
 			if (size >= this.start) {
@@ -185,28 +202,42 @@ export class Ingest {
 				}
 			}
 			size += chunk.length;
+			// Not near the end, where it would only be waited for.
+			const isDue = size - synced >= SYNC_EVERY && this.descriptor.size - size >= SYNC_EVERY;
+			if (isDue && this.syncing === undefined) {
+				synced = size;
+				this.startSync(file);
+			}
 			yield chunk;
 		}
 		const digest = `sha256:${this.hash.digest('hex')}`;
 		if (size !== this.descriptor.size || digest !== this.descriptor.digest) {
 			throw new EngineError('corrupt', `its content has ${size} bytes and digest ${digest}`);
 		}
-		this.syncing = promisify(fs.fsync)(file);
-	}
-
-	/** Gives the whole blob its name, once its bytes are on the disk; see Blobs.sync for the name. */
-	async commit(): Promise<void> {
 		await this.syncing;
-		fs.renameSync(this.file, blobPath(this.root, this.descriptor.digest));
+		if (this.failure !== undefined) {
+			throw this.failure;
+		}
 	}
 
-	/** Closes the file; a part stays, for whoever comes next. */
+	/** Closes the file; it stays, for commitBlob or for whoever comes next. */
 	async close(): Promise<void> {
 		await this.syncing;
 		if (this.openFile !== undefined) {
 			fs.closeSync(this.openFile);
 			this.openFile = undefined;
 		}
+	}
+
+	/** Lets the disk work while the rest comes in, so that commitBlob has little to wait for. */
+	private startSync(file: number): void {
+		this.syncing = new Promise((resolve) => {
+			fs.fdatasync(file, (error) => {
+				this.failure ??= error ?? undefined;
+				this.syncing = undefined;
+				resolve();
+			});
+		});
 	}
 
 	private async *both(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

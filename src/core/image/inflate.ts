@@ -9,6 +9,11 @@ const MAGIC_LENGTH = 6;
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
 
+export interface InflateOptions {
+	/** The chunks of the source are nobody else's, and nobody looks at one again after the next was asked for. */
+	readonly isOwned?: boolean;
+}
+
 /** The compression that content with these first bytes has. */
 export function compressionOf(start: Uint8Array): Compression {
 	const hex = Buffer.from(start.subarray(0, MAGIC_LENGTH)).toString('hex');
@@ -30,7 +35,7 @@ export function compressionOf(start: Uint8Array): Compression {
  * as docker does not: a wrong one shows in the digest of the content. Throws EngineError "corrupt" or "unsupported"
  * with the bare reason.
  */
-export async function* inflate(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+export async function* inflate(source: AsyncIterable<Buffer>, options: InflateOptions = {}): AsyncGenerator<Buffer> {
 	const chunks = source[Symbol.asyncIterator]();
 	try {
 		const start = await readStart(chunks);
@@ -39,7 +44,7 @@ export async function* inflate(source: AsyncIterable<Buffer>): AsyncGenerator<Bu
 		if (compression === 'none') {
 			yield* rest;
 		} else {
-			yield* decompressed(rest, newDecompressor(compression));
+			yield* decompressed(rest, newDecompressor(compression), options);
 		}
 	} finally {
 		await chunks.return?.();
@@ -92,9 +97,15 @@ function newZstd(): zlib.Gunzip {
 	return create({ chunkSize: CHUNK });
 }
 
-function decompressed(source: AsyncIterable<Buffer>, stream: zlib.Gunzip): AsyncGenerator<Buffer> {
+function decompressed(
+	source: AsyncIterable<Buffer>,
+	stream: zlib.Gunzip,
+	options: InflateOptions,
+): AsyncGenerator<Buffer> {
 	const handle = handleOf(stream);
-	return handle && isHandleAsExpected() ? throughHandle(source, stream, handle) : throughStream(source, stream);
+	return handle && isHandleAsExpected()
+		? throughHandle(source, stream, { ...options, driven: handle })
+		: throughStream(source, stream);
 }
 
 /**
@@ -132,17 +143,37 @@ function isHandle(value: unknown): value is Handle {
 async function* throughHandle(
 	source: AsyncIterable<Buffer>,
 	stream: zlib.Gunzip,
-	driven: DrivenHandle,
+	{ driven, isOwned }: InflateOptions & { readonly driven: DrivenHandle },
 ): AsyncGenerator<Buffer> {
 	const output = Buffer.allocUnsafeSlow(CHUNK);
 	try {
 		const decoder = new HandleDecoder(driven, output);
 		for await (const input of source) {
 			yield* decoder.decode(input);
+			if (isOwned) {
+				release(input);
+			}
 		}
 		yield* decoder.rest();
 	} finally {
 		stream.close();
+	}
+}
+
+/** The part of ECMAScript 2024 that is there from Node 21 on; the types we build with are older. */
+interface WithTransfer {
+	transfer?: (length: number) => ArrayBuffer;
+}
+
+/**
+ * Gives the chunk's memory back now. Left to the garbage collector, which counts it as its own, chunks of a large layer
+ * cost a tenth of the processor time and tens of megabytes.
+ */
+function release(chunk: Buffer): void {
+	const memory = chunk.buffer as ArrayBuffer & WithTransfer;
+	// A small chunk may be a part of Node's pool.
+	if (chunk.byteLength === memory.byteLength) {
+		memory.transfer?.(0);
 	}
 }
 

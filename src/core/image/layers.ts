@@ -9,7 +9,7 @@ import { hexOf, partFile } from './blobs';
 import type { AppliedLayer } from './layer';
 import { LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
-import { treeOf } from './unpack';
+import { commitLayer, treeOf } from './unpack';
 import type { JobProgress, LayerJob } from './unpack';
 
 /** What is known of an unpacked layer, layers/<DiffID>.json. */
@@ -176,6 +176,8 @@ export class Layers {
 			for (const warning of layer.warnings) {
 				this.warn(`Layer ${request.descriptor.digest}: ${warning}`);
 			}
+			// The threads go on with the next layer while the disk takes this one's blob.
+			await commitLayer(job);
 			this.settle(request.diffId, temporary, layer);
 		} finally {
 			// Nobody waits for that: a cancelled pull is over at once.

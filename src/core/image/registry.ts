@@ -6,7 +6,7 @@ import { digestOf, MANIFEST_ACCEPT, MAX_DOCUMENT_SIZE } from './manifest';
 import type { Descriptor } from './manifest';
 import { familiarName, formatReference, normalizedName } from './reference';
 import type { Reference } from './reference';
-import { connectionReason } from './transport';
+import { bodyOf, connectionReason } from './transport';
 
 export type { RegistryAccess } from './connection';
 
@@ -173,10 +173,10 @@ export class Registry {
 		const pace = new Pace(source.transport.idle);
 		let skip = isPart ? 0 : start; // a server that knows no ranges sends all of it again
 		let left = descriptor.size - start;
-		for await (const data of response) {
-			pace.count((data as Buffer).length);
-			const chunk = (data as Buffer).subarray(skip);
-			skip = Math.max(0, skip - (data as Buffer).length);
+		for await (const data of bodyOf(response)) {
+			pace.count(data.length);
+			const chunk = data.subarray(skip);
+			skip = Math.max(0, skip - data.length);
 			left -= chunk.length;
 			if (left < 0) {
 				throw corrupt(reference, `blob ${descriptor.digest} is larger than ${descriptor.size} bytes`);

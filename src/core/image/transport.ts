@@ -37,6 +37,8 @@ export interface TransportOptions {
 }
 
 const IDLE_MILLISECONDS = 60_000;
+/** Bytes of a body that may wait in memory. */
+const MOST_WAITING = 512 * 1024;
 /** Where Linux distributions keep what their users trust; Node only knows Mozilla's list. */
 const SYSTEM_AUTHORITIES = [
 	'/etc/ssl/certs/ca-certificates.crt',
@@ -218,6 +220,52 @@ export async function readBody(
 		return Buffer.concat(chunks);
 	} finally {
 		clearTimeout(timer);
+	}
+}
+
+/**
+ * The body, chunk by chunk as it comes: the iterator that Node gives copies several chunks into one and stops the socket
+ * after each. The response is destroyed when nobody wants the rest.
+ */
+export async function* bodyOf(response: http.IncomingMessage): AsyncGenerator<Buffer> {
+	const waiting: Buffer[] = [];
+	let bytes = 0;
+	let hasEnded = false;
+	let failure: Error | undefined;
+	let wake: () => void = () => undefined;
+	response.on('data', (chunk: Buffer) => {
+		waiting.push(chunk);
+		bytes += chunk.length;
+		if (bytes >= MOST_WAITING) {
+			response.pause();
+		}
+		wake();
+	});
+	const end = (error?: Error): void => {
+		failure ??= error;
+		hasEnded = true;
+		wake();
+	};
+	response.once('end', end).on('error', end).once('close', end);
+	try {
+		for (;;) {
+			for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
+				bytes -= chunk.length;
+				yield chunk;
+			}
+			if (failure !== undefined) {
+				throw failure;
+			}
+			if (hasEnded) {
+				return;
+			}
+			response.resume();
+			await new Promise<void>((resolve) => {
+				wake = resolve;
+			});
+		}
+	} finally {
+		response.destroy();
 	}
 }
 

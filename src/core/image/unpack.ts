@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
-import { blobPath, Ingest } from './blobs';
+import { blobPath, commitBlob, Ingest } from './blobs';
 import { shortened } from './connection';
 import { inflate } from './inflate';
 import { applyLayerStream } from './layer';
@@ -59,15 +59,15 @@ export function treeOf(temporary: string): string {
 }
 
 /**
- * Downloads and unpacks a layer and checks both of its digests; then the blob has its name in blobs/, the layer waits
- * in the temporary folder. That folder is the caller's to remove, whatever happens.
+ * Downloads and unpacks a layer and checks both of its digests; then the whole blob is in the job's part, for commitLayer,
+ * and the layer waits in the temporary folder. That folder is the caller's to remove, whatever happens.
  */
 export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<AppliedLayer> {
 	const { descriptor, root, temporary } = job;
 	fs.mkdirSync(temporary, { mode: 0o700 });
 	fs.mkdirSync(treeOf(temporary));
 	fs.chmodSync(treeOf(temporary), 0o755); // the root's mode where no entry names it, whatever the umask
-	const ingest = job.download && new Ingest(root, descriptor, job.part);
+	const ingest = job.download && new Ingest(descriptor, job.part);
 	const source = new Source(
 		job.download && ingest
 			? download(job.download, descriptor, { start: ingest.start, signal: options.signal })
@@ -76,7 +76,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 	try {
 		const bytes = source.read();
 		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
-		const layer = await applyLayerStream(inflate(all), {
+		const layer = await applyLayerStream(inflate(all, { isOwned: true }), {
 			directory: treeOf(temporary),
 			sideArchive: path.join(temporary, 'side.tar'),
 			maxBytes: Math.max(ALWAYS_ALLOWED, MAX_RATIO * descriptor.size),
@@ -86,13 +86,24 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 		if (layer.diffId !== job.diffId) {
 			throw new EngineError('corrupt', `it unpacks to ${layer.diffId} and should to ${job.diffId}`);
 		}
-		await ingest?.commit();
 		return layer;
 	} catch (error) {
 		options.signal.throwIfAborted();
 		throw error === source.failure ? error : failureOf(job, error);
 	} finally {
 		await ingest?.close();
+	}
+}
+
+/** Gives the blob that a job has downloaded its name, once it is on the disk. */
+export async function commitLayer(job: LayerJob): Promise<void> {
+	if (job.download === null) {
+		return;
+	}
+	try {
+		await commitBlob(job.root, job.descriptor.digest, job.part);
+	} catch (error) {
+		throw failureOf(job, error);
 	}
 }
 
@@ -142,8 +153,8 @@ async function* withProgress(
 	let last = 0;
 	onProgress({ phase: 'downloading', current, total });
 	for await (const chunk of source) {
-		yield chunk;
 		current += chunk.length;
+		yield chunk;
 		const now = Date.now();
 		if (now - last >= PROGRESS_MILLISECONDS && current < total) {
 			last = now;
