@@ -228,44 +228,63 @@ export async function readBody(
  * after each. The response is destroyed when nobody wants the rest.
  */
 export async function* bodyOf(response: http.IncomingMessage): AsyncGenerator<Buffer> {
-	const waiting: Buffer[] = [];
-	let bytes = 0;
-	let hasEnded = false;
-	let failure: Error | undefined;
-	let wake: () => void = () => undefined;
-	response.on('data', (chunk: Buffer) => {
-		waiting.push(chunk);
-		bytes += chunk.length;
-		if (bytes >= MOST_WAITING) {
-			response.pause();
-		}
-		wake();
-	});
-	const end = (error?: Error): void => {
-		failure ??= error;
-		hasEnded = true;
-		wake();
-	};
-	response.once('end', end).on('error', end).once('close', end);
+	const body = new Body(response);
 	try {
-		for (;;) {
-			for (let chunk = waiting.shift(); chunk !== undefined; chunk = waiting.shift()) {
-				bytes -= chunk.length;
-				yield chunk;
-			}
-			if (failure !== undefined) {
-				throw failure;
-			}
-			if (hasEnded) {
-				return;
-			}
-			response.resume();
-			await new Promise<void>((resolve) => {
-				wake = resolve;
-			});
+		for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next()) {
+			yield chunk;
 		}
 	} finally {
 		response.destroy();
+	}
+}
+
+class Body {
+	private readonly waiting: Buffer[] = [];
+	private bytes = 0;
+	private hasEnded = false;
+	private failure: Error | undefined;
+	private wake: () => void = () => undefined;
+
+	constructor(private readonly response: http.IncomingMessage) {
+		response.on('data', (chunk: Buffer) => {
+			this.take(chunk);
+		});
+		for (const event of ['end', 'error', 'close']) {
+			response.on(event, (error?: Error) => {
+				this.end(error);
+			});
+		}
+	}
+
+	/** Undefined at the end, which need not be that of the whole body. */
+	async next(): Promise<Buffer | undefined> {
+		while (this.waiting.length === 0 && !this.hasEnded) {
+			this.response.resume();
+			await new Promise<void>((resolve) => {
+				this.wake = resolve;
+			});
+		}
+		const chunk = this.waiting.shift();
+		this.bytes -= chunk?.length ?? 0;
+		if (chunk === undefined && this.failure !== undefined) {
+			throw this.failure;
+		}
+		return chunk;
+	}
+
+	private take(chunk: Buffer): void {
+		this.waiting.push(chunk);
+		this.bytes += chunk.length;
+		if (this.bytes >= MOST_WAITING) {
+			this.response.pause();
+		}
+		this.wake();
+	}
+
+	private end(error: Error | undefined): void {
+		this.failure ??= error;
+		this.hasEnded = true;
+		this.wake();
 	}
 }
 
