@@ -3,34 +3,72 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Client } from '../src/api/client';
 import { holdNamespace, inNamespace, isolatedEngine } from '../test/engine/namespace';
-import { dockerEngine, pushImages, startRegistries, type EngineProcess } from '../test/engine/subject';
+import {
+	dockerEngine,
+	pushImages,
+	startRegistries,
+	type EngineProcess,
+	type Images,
+	type Registries,
+} from '../test/engine/subject';
+import { runPodman } from '../test/rootless/podman';
+import { inside, rootlessEngine, rootlessProblem } from '../test/rootless/user';
 import { hasProgram, until, type Workspace } from '../test/engine/workspace';
 import { against, interleaved, type Figure } from './figure';
-import { execute } from './rivals';
+import { execute, pull } from './rivals';
 
 const ROUNDS = 11;
 const MILLISECONDS = 400;
 const BYTES = 150_000_000;
 const PORT = 8080;
+const SERVER = ['/node', '/bench/net-server.js'];
 /** The client's end of the wire to each rival is .1 of the third number, the rival's .2. */
 const WIRE = '10.250';
 
 /** An engine in a network namespace, with the server of the bench published at PORT. */
 interface Contender {
-	readonly name: 'ours' | 'docker';
+	readonly name: 'ours' | 'theirs';
 	/** Keeps the namespace. */
 	readonly holder: number;
 	/** As the client's namespace reaches it. */
 	readonly address: string;
 }
 
-/** Requests and bytes through a published port. Another rival is one more contender. */
+/** Ours and the one it is measured against, with the same rights. */
+interface Contest {
+	readonly rival: 'docker' | 'podman';
+	/** Behind each figure's name. */
+	readonly as: string;
+	readonly ours: Contender;
+	readonly theirs: Contender | undefined;
+	/** What we want to reach, as a multiple of theirs. */
+	readonly target: number;
+	/** Why there is nobody to measure against. */
+	readonly note?: string | undefined;
+}
+
+/** Requests and bytes through a published port, as root beside docker and as an ordinary user beside podman. */
 export async function measureNet(workspace: Workspace): Promise<Figure[]> {
 	if (process.getuid?.() !== 0) {
 		return [];
 	}
 	const client = await holdNamespace(workspace);
-	const contenders = await startContenders(workspace, client);
+	const registries = await startRegistries(workspace);
+	const given = { client, registries, images: await pushImages(registries) };
+	const figures = await contend(await rootContest(workspace, given), client);
+	const contest = await rootlessContest(workspace, given);
+	return contest === undefined ? figures : [...figures, ...(await contend(contest, client))];
+}
+
+async function contend(contest: Contest, client: number): Promise<Figure[]> {
+	const { ours, theirs } = contest;
+	const contenders = [ours, ...(theirs === undefined ? [] : [theirs])];
+	for (const { name, holder: there } of contenders) {
+		await until(`the server of ${name} answers`, () => {
+			const probe = ['127.0.0.1', String(PORT), 'new', '100'];
+			return inNamespace(there, [process.execPath, clientScript(), ...probe]) !== '';
+		});
+	}
 	const figures: Figure[] = [];
 	for (const place of ['from another machine', 'from the host by 127.0.0.1'] as const) {
 		for (const [name, kind, amount, unit] of [
@@ -38,45 +76,71 @@ export async function measureNet(workspace: Workspace): Promise<Figure[]> {
 			['keep-alive', 'keep-alive', MILLISECONDS, 'requests/s'],
 			['download', 'bytes', BYTES, 'MB/s'],
 		] as const) {
-			const rate = (rival: Contender['name']): (() => Promise<number>) | undefined => {
-				const contender = contenders.find((one) => one.name === rival);
-				return contender && (() => Promise.resolve(load(contender, { client, place, kind, amount })));
-			};
-			const rates = await interleaved(ROUNDS, { ours: rate('ours'), docker: rate('docker') });
+			const rate = (contender: Contender) => () =>
+				Promise.resolve(load(contender, { client, place, kind, amount }));
+			const rates = await interleaved(ROUNDS, { ours: rate(ours), theirs: theirs && rate(theirs) });
 			figures.push({
-				name: `published port, ${name}, ${place}`,
+				name: `published port, ${name}, ${place}${contest.as}`,
 				unit,
 				isRate: true,
 				ours: rates.ours ?? NaN,
-				...against(rates.docker),
-				target: { value: 0.9, of: 'ratio' },
+				...against(rates.theirs),
+				rival: contest.rival,
+				target: { value: contest.target, of: 'ratio' },
+				...(contest.note === undefined ? {} : { note: contest.note }),
 			});
 		}
 	}
 	return figures;
 }
 
-async function startContenders(workspace: Workspace, client: number): Promise<Contender[]> {
-	const registries = await startRegistries(workspace);
-	const images = await pushImages(registries);
-	const image = images.busybox.reference;
-	const { subject, holder } = await isolatedEngine(workspace, { images, registries });
-	await serve(subject.client, image);
-	const contenders: Contender[] = [{ name: 'ours', holder, address: connect(client, holder, 1) }];
-	if (hasProgram('dockerd') && hasProgram('docker') && hasProgram('skopeo')) {
-		const namespace = await holdNamespace(workspace);
-		const docker = await dockerEngine(workspace, namespace);
-		await loadImage(workspace, docker, image);
-		await serve(docker.client, image);
-		contenders.push({ name: 'docker', holder: namespace, address: connect(client, namespace, 2) });
+interface Given {
+	/** The namespace of the other machine. */
+	readonly client: number;
+	readonly registries: Registries;
+	readonly images: Images;
+}
+
+async function rootContest(workspace: Workspace, { client, ...given }: Given): Promise<Contest> {
+	const image = given.images.busybox.reference;
+	const { subject, holder } = await isolatedEngine(workspace, given);
+	await serve(subject.client, image, serverFiles());
+	const contest = { rival: 'docker', as: '', target: 0.9 } as const;
+	const ours: Contender = { name: 'ours', holder, address: connect(client, holder, 1) };
+	if (!hasProgram('dockerd') || !hasProgram('docker') || !hasProgram('skopeo')) {
+		return { ...contest, ours, theirs: undefined, note: 'docker (with skopeo) is not installed' };
 	}
-	for (const { name, holder: there } of contenders) {
-		await until(`the server of ${name} answers`, () => {
-			const probe = ['127.0.0.1', String(PORT), 'new', '100'];
-			return inNamespace(there, [process.execPath, clientScript(), ...probe]) !== '';
-		});
+	const namespace = await holdNamespace(workspace);
+	const docker = await dockerEngine(workspace, namespace);
+	await loadImage(workspace, docker, image);
+	await serve(docker.client, image, serverFiles());
+	return { ...contest, ours, theirs: { name: 'theirs', holder: namespace, address: connect(client, namespace, 2) } };
+}
+
+/** Undefined where nobody can be an ordinary user. */
+async function rootlessContest(workspace: Workspace, { client, ...given }: Given): Promise<Contest | undefined> {
+	if (rootlessProblem() !== undefined) {
+		return undefined;
 	}
-	return contenders;
+	const image = given.images.busybox.reference;
+	const engine = await rootlessEngine(workspace);
+	// The registry is on the machine's loopback, so the image comes before the engine moves away from there.
+	await pull(engine, image);
+	const holder = await holdNamespace(workspace);
+	await engine.moveTo(inside(workspace, holder));
+	const files = serverFiles(engine.node, copyOfScripts(workspace));
+	await serve(engine.client, image, files);
+	const contest = { rival: 'podman', as: ', ordinary user', target: 1 } as const;
+	const ours: Contender = { name: 'ours', holder, address: connect(client, holder, 3) };
+	if (!hasProgram('podman') || !hasProgram('slirp4netns')) {
+		return { ...contest, ours, theirs: undefined, note: 'podman (with slirp4netns) is not installed' };
+	}
+	const namespace = await holdNamespace(workspace);
+	runPodman(workspace, {
+		...{ owner: engine.owner, holder: namespace, mounts: files },
+		...{ command: SERVER, publish: `${PORT}:80` },
+	});
+	return { ...contest, ours, theirs: { name: 'theirs', holder: namespace, address: connect(client, namespace, 4) } };
 }
 
 /** Debian's docker has no way to our registry from its namespace. */
@@ -87,18 +151,31 @@ async function loadImage(workspace: Workspace, docker: EngineProcess, image: str
 	await execute('docker', ['load', '-i', archive], { ...process.env, DOCKER_HOST: `unix://${docker.socket}` });
 }
 
-/** The server is a script for Node, which the container has from this machine. */
-async function serve(client: Client, image: string): Promise<void> {
-	const node = fs.realpathSync(process.execPath);
+/**
+ * Bind mounts for the server, a script for Node, which the container has from this machine. An ordinary user may need
+ * them from elsewhere.
+ */
+function serverFiles(node = fs.realpathSync(process.execPath), scripts = __dirname): string[] {
 	const libraries = ['/usr', '/lib', '/lib64'].filter((folder) => fs.existsSync(folder));
+	return [`${node}:/node:ro`, `${scripts}:/bench:ro`, ...libraries.map((name) => `${name}:${name}:ro`)];
+}
+
+function copyOfScripts(workspace: Workspace): string {
+	const folder = workspace.folder('scripts');
+	fs.cpSync(__dirname, folder, { recursive: true });
+	fs.chmodSync(folder, 0o755);
+	return folder;
+}
+
+async function serve(client: Client, image: string, binds: readonly string[]): Promise<void> {
 	const { Id } = await client.containers.create({
 		Image: image,
-		Cmd: ['/node', '/bench/net-server.js'],
+		Cmd: SERVER,
 		// dockerd publishes only what is exposed as well.
 		ExposedPorts: { '80/tcp': {} },
 		HostConfig: {
 			NetworkMode: 'bridge',
-			Binds: [`${node}:/node:ro`, `${__dirname}:/bench:ro`, ...libraries.map((name) => `${name}:${name}:ro`)],
+			Binds: [...binds],
 			PortBindings: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: String(PORT) }] },
 		},
 	});

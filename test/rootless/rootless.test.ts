@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import * as path from 'node:path';
 import { launch, pull, remove, shell } from '../engine/run';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
@@ -69,6 +70,21 @@ describe('an ordinary user', function () {
 		await subject.client.networks.remove('app');
 	});
 
+	it('published port: the end of input passes before the answer, and a relay that was killed comes back', async () => {
+		const port = await freePort();
+		const id = await web('bridge', port);
+		assert.match(await converse(port, 'GET /index.html HTTP/1.0\r\n\r\n'), /hello from web/);
+		const agent = processesOf(workspace.root).find(({ command }) => command.includes('socket-agent.js'));
+		await endProcess(agent?.pid ?? 0, 'SIGKILL');
+		await until('the port answers again', async () =>
+			fetchPage('127.0.0.1', port).then(
+				(text) => text.includes('hello from web'),
+				() => false,
+			),
+		);
+		await remove(subject, id);
+	});
+
 	it('engine killed while a container ends: the next one has its exit code', async function () {
 		this.timeout(60_000);
 		const id = await launch(subject, {
@@ -112,6 +128,17 @@ describe('an ordinary user', function () {
 		assert.match(findings.find(({ Subject: name }) => name === 'user')?.Message ?? '', /subordinate user ids/);
 	});
 });
+
+/** Sends `text` and the end of input, and gives the answer. */
+async function converse(port: number, text: string): Promise<string> {
+	const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+	socket.end(text);
+	let answer = '';
+	for await (const piece of socket) {
+		answer += String(piece);
+	}
+	return answer;
+}
 
 async function fetchPage(host: string, port: number): Promise<string> {
 	return (await fetch(`http://${host}:${port}/index.html`)).text();

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createClient } from '../../src/api/client';
 import { answers, enginePid, removeContainers, type EngineProcess } from '../engine/subject';
-import { dist, endProcess, hasProgram, until, type Workspace } from '../engine/workspace';
+import { dist, endProcess, hasProgram, processesOf, until, type Workspace } from '../engine/workspace';
 
 /** An ordinary user. */
 export interface Owner {
@@ -43,10 +43,28 @@ export function asUser({ uid, gid, name }: Owner, home: string, command: readonl
 	];
 }
 
+const BIND = 'mount --bind "$0" /dev/net/tun && exec "$@"';
+
+/**
+ * Put before a command of root's: it runs in the network namespace that the process `holder` keeps, where every user may
+ * use /dev/net/tun, whatever the machine allows.
+ */
+export function inside(workspace: Workspace, holder: number): string[] {
+	const device = path.join(workspace.root, 'tun');
+	if (!fs.existsSync(device)) {
+		execFileSync('mknod', ['-m', '666', device, 'c', '10', '200']);
+	}
+	return ['nsenter', '-t', String(holder), '-n', '--', 'unshare', '--mount', 'sh', '-c', BIND, device];
+}
+
 export interface RootlessEngine extends EngineProcess {
 	readonly owner: Owner;
+	/** A Node.js that the user may run. */
+	readonly node: string;
 	/** Runs or finds the engine. */
 	readonly start: () => Promise<void>;
+	/** Ends it, with no container in it, and lets it start behind this command from now on; see `inside`. */
+	readonly moveTo: (place: readonly string[]) => Promise<void>;
 }
 
 /** Our engine on a store of an ordinary user, run by that user. */
@@ -62,9 +80,11 @@ export async function rootlessEngine(workspace: Workspace): Promise<RootlessEngi
 	const root = path.join(home, 'store');
 	const socket = path.join(root, 'run', 'api.sock');
 	const client = createClient(() => Promise.resolve(socket));
+	let place: readonly string[] = [];
 	const start = async (): Promise<void> => {
 		if (enginePid(root) === undefined) {
-			const [program = '', ...args] = asUser(owner, home, [node, engine, '--root', root, '--idle', '300']);
+			const command = asUser(owner, home, [node, engine, '--root', root, '--idle', '300']);
+			const [program = '', ...args] = [...place, ...command];
 			// A file and no pipe: the engine goes on with it after this program has ended.
 			const log = fs.openSync(path.join(workspace.root, 'engine.log'), 'a');
 			const { status } = spawnSync(program, args, { stdio: ['ignore', 'ignore', log] });
@@ -75,13 +95,19 @@ export async function rootlessEngine(workspace: Workspace): Promise<RootlessEngi
 		}
 		await until('the engine of an ordinary user answers', () => answers(socket));
 	};
+	const moveTo = async (elsewhere: readonly string[]): Promise<void> => {
+		await endProcess(enginePid(root) ?? 0);
+		await until('the namespaces of the engine are gone', () => processesOf(root).length === 0);
+		place = elsewhere;
+		await start();
+	};
 	await start();
 	workspace.defer('end the engine of an ordinary user', async () => {
 		await start();
 		await removeContainers(client);
 		await endProcess(enginePid(root) ?? 0);
 	});
-	return { client, socket, root, owner, start };
+	return { client, socket, root, owner, node, start, moveTo };
 }
 
 /** Where the user can run them: the bundles, and a Node.js, which may lie in a folder of root's. */

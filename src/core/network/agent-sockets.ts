@@ -2,13 +2,19 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import * as dgram from 'node:dgram';
 import * as net from 'node:net';
 import { toolEnvironment } from '../exec';
+import type { RelayTarget } from './connections';
 import type { AgentAnswer, AgentRequest } from './socket-agent';
 import type { PlaceSockets } from './sockets';
 
-type Handle = net.Socket | net.Server | dgram.Socket;
+type Handle = net.Server | dgram.Socket;
+type Question = AgentRequest extends infer Request
+	? Request extends AgentRequest
+		? Omit<Request, 'id'>
+		: never
+	: never;
 
 interface Waiting {
-	readonly resolve: (handle: Handle) => void;
+	readonly resolve: (handle: Handle | undefined) => void;
 	readonly reject: (error: Error) => void;
 }
 
@@ -16,6 +22,7 @@ interface Waiting {
 export class AgentSockets implements PlaceSockets {
 	private agent: ChildProcess | undefined;
 	private readonly waiting = new Map<number, Waiting>();
+	private readonly relays = new Map<number, () => void>();
 	private last = 0;
 
 	/** `command` enters the namespace, `bundle` is that of socket-agent.ts. */
@@ -24,10 +31,26 @@ export class AgentSockets implements PlaceSockets {
 		private readonly bundle: string,
 	) {}
 
-	async connect(host: string, port: number): Promise<net.Socket> {
-		const socket = (await this.ask('connect', host, port)) as net.Socket;
-		socket.allowHalfOpen = true;
-		return socket;
+	async relay(server: net.Server, target: RelayTarget, lost: () => void): Promise<() => void> {
+		const id = ++this.last;
+		server.on('connection', (client) => {
+			// Who came before the agent has the port.
+			this.post({ id: ++this.last, kind: 'accept', relay: id }, client);
+		});
+		this.relays.set(id, lost);
+		try {
+			await this.ask({ kind: 'relay', address: target.address() ?? '', port: target.port }, { id, server });
+		} catch (error) {
+			this.relays.delete(id);
+			throw error;
+		} finally {
+			server.close();
+		}
+		return () => {
+			if (this.relays.delete(id)) {
+				this.post({ id: ++this.last, kind: 'end', relay: id });
+			}
+		};
 	}
 
 	async datagram(): Promise<dgram.Socket> {
@@ -35,31 +58,45 @@ export class AgentSockets implements PlaceSockets {
 	}
 
 	async listen(address: string, port: number): Promise<net.Server> {
-		return (await this.ask('listen', address, port)) as net.Server;
+		return (await this.ask({ kind: 'listen', address, port })) as net.Server;
 	}
 
 	async bind(address: string, port: number): Promise<dgram.Socket> {
-		return (await this.ask('bind', address, port)) as dgram.Socket;
+		return (await this.ask({ kind: 'bind', address, port })) as dgram.Socket;
 	}
 
-	/** Ends the process; sockets that were handed over stay. */
+	/** Ends the process and its relays; sockets that were handed over stay. */
 	close(): void {
+		this.relays.clear();
 		this.agent?.disconnect();
 		this.agent = undefined;
 	}
 
-	private async ask(kind: AgentRequest['kind'], address: string, port: number): Promise<Handle> {
-		this.agent ??= this.start();
-		const agent = this.agent;
-		const request: AgentRequest = { id: ++this.last, kind, address, port };
+	private async ask(
+		question: Question,
+		given: { readonly id?: number; readonly server?: net.Server } = {},
+	): Promise<Handle | undefined> {
+		const request = { ...question, id: given.id ?? ++this.last } as AgentRequest;
 		return new Promise((resolve, reject) => {
 			this.waiting.set(request.id, { resolve, reject });
-			agent.send(request, (error) => {
-				if (error !== null) {
-					this.waiting.delete(request.id);
-					reject(error);
-				}
+			this.post(request, given.server, (error) => {
+				this.waiting.delete(request.id);
+				reject(error);
 			});
+		});
+	}
+
+	/** An agent that has gone takes nothing: what waits for it hears of that by its end. */
+	private post(
+		request: AgentRequest,
+		handle?: net.Socket | net.Server,
+		failed: (error: Error) => void = () => undefined,
+	): void {
+		this.agent ??= this.start();
+		this.agent.send(request, handle, (error) => {
+			if (error !== null) {
+				failed(error);
+			}
 		});
 	}
 
@@ -73,8 +110,8 @@ export class AgentSockets implements PlaceSockets {
 		agent.on('message', (answer: AgentAnswer, handle: unknown) => {
 			const waiting = this.waiting.get(answer.id);
 			this.waiting.delete(answer.id);
-			if (answer.code === undefined && isHandle(handle)) {
-				waiting?.resolve(handle);
+			if (answer.code === undefined) {
+				waiting?.resolve(isHandle(handle) ? handle : undefined);
 			} else {
 				waiting?.reject(Object.assign(new Error(answer.code ?? 'EIO'), { code: answer.code ?? 'EIO' }));
 			}
@@ -87,6 +124,11 @@ export class AgentSockets implements PlaceSockets {
 				this.waiting.delete(id);
 				waiting.reject(error);
 			}
+			const relays = [...this.relays.values()];
+			this.relays.clear();
+			relays.forEach((lostRelay) => {
+				lostRelay();
+			});
 		};
 		agent.once('error', lost);
 		agent.once('exit', () => {
@@ -97,5 +139,5 @@ export class AgentSockets implements PlaceSockets {
 }
 
 function isHandle(value: unknown): value is Handle {
-	return value instanceof net.Socket || value instanceof net.Server || value instanceof dgram.Socket;
+	return value instanceof net.Server || value instanceof dgram.Socket;
 }

@@ -83,7 +83,7 @@ export class Networks {
 		this.records = new NetworkRecords(options.store);
 		this.names = new NameService(this.records, options);
 		this.devices = new NetworkDevices(this.records, this.names, options);
-		this.ports = new PublishedPorts(this.records, options.place.sockets);
+		this.ports = new PublishedPorts(this.records, { sockets: options.place.sockets, warn: options.warn });
 	}
 
 	/**
@@ -350,6 +350,9 @@ export class Networks {
 		await this.devices.applyRules();
 		await this.devices.forgetConversations(ports);
 		await this.devices.routeThrough(network, container.pid);
+		// Relays at work elsewhere (socket-agent.ts) know the old address.
+		this.ports.close(container.id);
+		await this.reopenPorts(container.id, ports);
 	}
 
 	private async reconcile(live: ReadonlySet<string>): Promise<void> {
@@ -369,12 +372,15 @@ export class Networks {
 		}
 		await this.attempt(() => this.devices.removeUnused());
 		for (const endpoint of used.flatMap((network) => Object.values(network.endpoints))) {
-			const failures = await this.ports.reopen(endpoint.container_id, endpoint.ports);
-			failures.forEach((failure) => {
-				this.options.warn(messageOf(failure));
-			});
+			await this.reopenPorts(endpoint.container_id, endpoint.ports);
 		}
 		this.names.refresh(used.map((network) => network.id));
+	}
+
+	private async reopenPorts(containerId: string, ports: readonly PublishedPort[]): Promise<void> {
+		for (const failure of await this.ports.reopen(containerId, ports)) {
+			this.options.warn(messageOf(failure));
+		}
 	}
 
 	/** The default network gets its subnet when it is first used, when the host's routes are known. */

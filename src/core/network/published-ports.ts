@@ -13,7 +13,7 @@ export class PublishedPorts {
 
 	constructor(
 		private readonly records: NetworkRecords,
-		private readonly sockets: PlaceSockets,
+		private readonly options: { readonly sockets: PlaceSockets; readonly warn: (message: string) => void },
 	) {}
 
 	/**
@@ -78,7 +78,7 @@ export class PublishedPorts {
 	}
 
 	private target(containerId: string): Target {
-		return { address: () => this.records.wayOut(containerId)?.[1].address, sockets: this.sockets };
+		return { address: () => this.records.wayOut(containerId)?.[1].address, ...this.options };
 	}
 }
 

@@ -1,7 +1,7 @@
 import * as dgram from 'node:dgram';
 import * as net from 'node:net';
-import { pipeline } from 'node:stream/promises';
-import { systemCode } from '../errors';
+import { messageOf, systemCode } from '../errors';
+import { RELAYED } from './connections';
 import type { PublishedPort } from './ports';
 import type { PortBinding } from './publish';
 import type { PlaceSockets } from './sockets';
@@ -10,6 +10,7 @@ import type { PlaceSockets } from './sockets';
 export interface Target {
 	readonly address: () => string | undefined;
 	readonly sockets: PlaceSockets;
+	readonly warn: (message: string) => void;
 }
 
 /** A host port held open. It reserves the port; what the firewall does not translate (IPv6, no iptables) it relays. */
@@ -119,36 +120,7 @@ export async function openRelay(port: PublishedPort, target: Target): Promise<Re
 }
 
 async function openTcp(port: PublishedPort, target: Target): Promise<Relay> {
-	const sockets = new Set<net.Socket>();
-	// allowHalfOpen: "end of input" passes through while the answer is still coming.
-	const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-		const host = target.address();
-		if (host === undefined) {
-			client.destroy();
-			return;
-		}
-		// Until the relay is at work, an error here is only the client's end.
-		client.on('error', () => undefined);
-		target.sockets.connect(host, port.container_port).then(
-			(container) => {
-				join(client, container);
-			},
-			() => client.destroy(),
-		);
-	});
-	const join = (client: net.Socket, container: net.Socket): void => {
-		for (const socket of [client, container]) {
-			sockets.add(socket);
-			socket.once('close', () => sockets.delete(socket));
-		}
-		const stop = (): void => {
-			client.destroy();
-			container.destroy();
-		};
-		// A reset or a refusal at either end ends both; the peers see it, there is nobody else to tell.
-		pipeline(client, container).catch(stop);
-		pipeline(container, client).catch(stop);
-	};
+	const server = net.createServer({ ...RELAYED, pauseOnConnect: true });
 	await new Promise<void>((resolve, reject) => {
 		server.once('error', reject);
 		server.listen({ host: port.host_ip, port: port.host_port, ipv6Only: true, exclusive: true }, () => {
@@ -159,13 +131,33 @@ async function openTcp(port: PublishedPort, target: Target): Promise<Relay> {
 	// EMFILE on accept is the only error left: the connection fails, the port stays.
 	server.on('error', () => undefined);
 	const address = server.address();
+	const bound = {
+		...port,
+		host_port: address !== null && typeof address === 'object' ? address.port : port.host_port,
+	};
+	let isOpen = true;
+	const again = (): void => {
+		if (isOpen) {
+			openTcp(bound, target).then(
+				(relay) => {
+					close = relay.close;
+					if (!isOpen) {
+						close();
+					}
+				},
+				// Another program has the port by now.
+				(error: unknown) => {
+					target.warn(messageOf(error));
+				},
+			);
+		}
+	};
+	let close = await target.sockets.relay(server, { address: target.address, port: port.container_port }, again);
 	return {
-		port: { ...port, host_port: address !== null && typeof address === 'object' ? address.port : port.host_port },
+		port: bound,
 		close: () => {
-			server.close();
-			for (const socket of sockets) {
-				socket.destroy();
-			}
+			isOpen = false;
+			close();
 		},
 	};
 }

@@ -1,56 +1,80 @@
 /**
  * A process in the network namespace of an ordinary user's bridges; bundled as dist/socket-agent.js and driven by
  * agent-sockets.ts. It makes sockets there and hands them over through the channel that Node.js has between parent and
- * child, so not a byte passes through here. It ends with its engine.
+ * child, and connects published ports, whose listening sockets it gets by the same channel, with containers. It ends
+ * with its engine.
  */
+import * as dgram from 'node:dgram';
 import * as net from 'node:net';
 import { systemCode } from '../errors';
+import { RELAYED, RelayedConnections } from './connections';
 import { bindHere, listenHere } from './sockets';
 
-export interface AgentRequest {
-	readonly id: number;
-	readonly kind: 'connect' | 'listen' | 'bind';
-	/** IPv4. */
-	readonly address: string;
-	readonly port: number;
-}
+export type AgentRequest = { readonly id: number } & (
+	| { readonly kind: 'listen' | 'bind'; readonly address: string; readonly port: number }
+	/** With a listening TCP socket, whose connections go to this address. */
+	| { readonly kind: 'relay'; readonly address: string; readonly port: number }
+	/** With a connection that the engine has accepted for a relay. */
+	| { readonly kind: 'accept'; readonly relay: number }
+	| { readonly kind: 'end'; readonly relay: number }
+);
 
-/** With the socket, or with the system's error code. */
+/** With the socket, where one was asked for, or with the system's error code. */
 export interface AgentAnswer {
 	readonly id: number;
 	readonly code?: string;
 }
 
-process.on('message', (request: AgentRequest) => {
-	serve(request).catch((error: unknown) => {
+interface Relay {
+	readonly server: net.Server;
+	readonly connections: RelayedConnections;
+}
+
+/** By the request's id. */
+const relays = new Map<number, Relay>();
+
+process.on('message', (request: AgentRequest, handle: unknown) => {
+	serve(request, handle).catch((error: unknown) => {
 		process.send?.({ id: request.id, code: systemCode(error) ?? 'EIO' } satisfies AgentAnswer);
 	});
 });
 process.on('disconnect', () => process.exit(0));
 
-async function serve({ id, kind, address, port }: AgentRequest): Promise<void> {
-	const answer: AgentAnswer = { id };
-	if (kind === 'connect') {
-		// The engine has the socket from now on.
-		process.send?.(answer, await connect(address, port));
-		return;
+async function serve(request: AgentRequest, handle: unknown): Promise<void> {
+	const { id, kind } = request;
+	if (kind === 'accept' && handle instanceof net.Socket) {
+		handle.allowHalfOpen = true;
+		handle.setNoDelay(true);
+		relays.get(request.relay)?.connections.accept(handle);
+	} else if (kind === 'end') {
+		endRelay(request.relay);
+	} else if (kind === 'relay' && handle instanceof net.Server) {
+		startRelay(id, handle, request);
+		process.send?.({ id } satisfies AgentAnswer);
+	} else if (kind === 'listen' || kind === 'bind') {
+		const { address, port } = request;
+		const socket: net.Server | dgram.Socket = await (kind === 'listen' ? listenHere : bindHere)(address, port);
+		process.send?.({ id } satisfies AgentAnswer, socket, {}, () => {
+			socket.close();
+		});
 	}
-	const socket = await (kind === 'listen' ? listenHere(address, port) : bindHere(address, port));
-	process.send?.(answer, socket, {}, () => {
-		socket.close();
-	});
 }
 
-async function connect(host: string, port: number): Promise<net.Socket> {
-	const socket = new net.Socket({ allowHalfOpen: true });
-	// What the container sends first is for the engine.
-	socket.pause();
-	await new Promise<void>((resolve, reject) => {
-		socket.once('error', reject);
-		socket.connect({ host, port, noDelay: true }, () => {
-			socket.off('error', reject);
-			resolve();
-		});
+function startRelay(id: number, handle: net.Server, target: { readonly address: string; readonly port: number }): void {
+	const connections = new RelayedConnections({ address: () => target.address, port: target.port });
+	// The handle's own server would close a connection at the end of the client's input.
+	const server = net.createServer(RELAYED, (client) => {
+		connections.accept(client);
 	});
-	return socket;
+	// EMFILE on accept is the only error: the connection fails, the port stays.
+	server.on('error', () => undefined);
+	server.listen(handle);
+	relays.set(id, { server, connections });
+}
+
+function endRelay(id: number): void {
+	const relay = relays.get(id);
+	relays.delete(id);
+	relay?.server.close();
+	relay?.connections.close();
 }

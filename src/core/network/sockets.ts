@@ -1,10 +1,14 @@
 import * as dgram from 'node:dgram';
 import * as net from 'node:net';
+import { RelayedConnections, type RelayTarget } from './connections';
 
 /** Sockets in the network namespace where the bridges are. All throw the system's error. */
 export interface PlaceSockets {
-	/** TCP to a container; both directions end on their own. The connection may still be under way. */
-	connect(host: string, port: number): Promise<net.Socket>;
+	/**
+	 * Connects whatever `server`, which listens on the host and is given away with this, accepts with a container.
+	 * `lost` is called when that ends before it is asked to; the result ends the server and its connections.
+	 */
+	relay(server: net.Server, target: RelayTarget, lost: () => void): Promise<() => void>;
 	/** UDP, with a port of the kernel's choice. */
 	datagram(): Promise<dgram.Socket>;
 	/** TCP; nobody can connect before a listener for "connection" is there. */
@@ -15,11 +19,22 @@ export interface PlaceSockets {
 
 /** Those of this process's own namespace. */
 export const ownSockets: PlaceSockets = {
-	connect: (host, port) => Promise.resolve(net.connect({ host, port, allowHalfOpen: true, noDelay: true })),
+	relay: (server, target) => Promise.resolve(relayHere(server, target)),
 	datagram: () => Promise.resolve(dgram.createSocket('udp4')),
 	listen: listenHere,
 	bind: bindHere,
 };
+
+function relayHere(server: net.Server, target: RelayTarget): () => void {
+	const connections = new RelayedConnections(target);
+	server.on('connection', (client) => {
+		connections.accept(client);
+	});
+	return () => {
+		server.close();
+		connections.close();
+	};
+}
 
 export async function listenHere(address: string, port: number): Promise<net.Server> {
 	const server = net.createServer();
