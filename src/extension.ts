@@ -7,6 +7,8 @@ import { Failures, refusal } from './ui/failure';
 import { Files } from './ui/files';
 import { Inspections } from './ui/inspect';
 import { registerLanguageTools } from './ui/language-tools';
+import { LayerFiles } from './ui/layer-files';
+import { LayerReports } from './ui/layers';
 import { LogEditors } from './ui/log-editor';
 import { Logs } from './ui/logs';
 import { Notices } from './ui/notices';
@@ -58,6 +60,8 @@ export function activate(context: ExtensionContext): Api {
 	own.push(statsPanels);
 	const files = new Files(client, model);
 	own.push(files);
+	const layerReports = new LayerReports(client);
+	own.push(layerReports, new LayerFiles(client));
 	const terminals = new Terminals(client, model);
 	own.push(terminals);
 	own.push(...registerLanguageTools(client, model));
@@ -71,6 +75,7 @@ export function activate(context: ExtensionContext): Api {
 			scope,
 			volumeSizes,
 			doctor,
+			layerReports,
 			logs,
 			logEditors,
 			inspections,

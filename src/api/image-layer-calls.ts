@@ -1,4 +1,5 @@
 /** The client's side of what an image's layers hold (routes/image-layers.ts): our engine's own calls. */
+import { bodyOf } from './transport';
 import type { Cancel, Transport } from './transport';
 
 /** GET /mydocker/images/{name}/layers?largest=N */
@@ -104,6 +105,11 @@ export interface ImageLayerCalls {
 			readonly limit?: number;
 		},
 	): Promise<ImageLayerFilesJson>;
+	/** The bytes of one regular file of a layer. The body must be read or returned. */
+	layerFile(
+		name: string,
+		options: Cancel & { readonly layer: number; readonly path: string },
+	): Promise<AsyncIterable<Buffer>>;
 }
 
 export function imageLayerCalls(transport: Transport): ImageLayerCalls {
@@ -123,5 +129,10 @@ export function imageLayerCalls(transport: Transport): ImageLayerCalls {
 				query: { layer, path: folder, recursive: isRecursive, offset, limit },
 				signal,
 			}),
+		layerFile: async (name, { layer, path: file, signal }) => {
+			const query = { layer, path: file };
+			const call = { method: 'GET', path: `${path(name)}/layer-file`, query, signal } as const;
+			return bodyOf(await transport.open(call), signal);
+		},
 	};
 }

@@ -4,6 +4,7 @@ import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
 import { partOf } from './keys';
+import { browseLayers, compareLayers, showLayers } from './layers';
 import { pauseContainers, removeContainers, restartContainers } from './lifecycle';
 import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
@@ -35,6 +36,9 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.image.run': runFromRow,
 	'mydocker.image.tag': tagImage,
 	'mydocker.image.inspect': inspectImage,
+	'mydocker.image.layers': showLayers,
+	'mydocker.image.compareLayers': compareLayers,
+	'mydocker.image.browseLayers': browseLayers,
 	'mydocker.image.copyName': copyImageName,
 	'mydocker.image.remove': removeImages,
 	'mydocker.image.prune': pruneImages,

@@ -4,6 +4,7 @@ import type { Doctor } from './doctor';
 import type { Failures } from './failure';
 import type { Files } from './files';
 import type { Inspections } from './inspect';
+import type { LayerReports } from './layers';
 import type { LogEditors } from './log-editor';
 import type { Logs } from './logs';
 import type { Model } from './model';
@@ -23,6 +24,7 @@ export interface Parts {
 	readonly pulls: Pulls;
 	readonly scope: Scope;
 	readonly volumeSizes: VolumeSizes;
+	readonly layerReports: LayerReports;
 	readonly logs: Logs;
 	readonly logEditors: LogEditors;
 	readonly doctor: Doctor;

@@ -86,6 +86,22 @@ describe('what the layers of an image hold', () => {
 		assert.deepEqual(kept && [kept.Mode, kept.Uid, kept.Gid], [0o4755, 1000, 44]);
 	});
 
+	it('the bytes of a file as one layer has it; nothing but a regular file', async () => {
+		const { images } = engine.client;
+		const read = async (layer: number, path: string): Promise<string> => {
+			const chunks: Buffer[] = [];
+			for await (const chunk of await images.layerFile('layers:1', { layer, path })) {
+				chunks.push(chunk);
+			}
+			return Buffer.concat(chunks).toString();
+		};
+		assert.equal(await read(2, '/data/kept'), 'written again');
+		assert.notEqual(await read(0, '/data/kept'), 'written again');
+		await refused(read(2, '/data'), 400, /no regular file/);
+		await refused(read(2, '/data/twin'), 400, /no regular file/);
+		await refused(read(2, '/../../../../etc/passwd'), 404, /no such file in the layer/);
+	});
+
 	it('refuses a layer that is not there, and limits without sense', async () => {
 		const { images } = engine.client;
 		await refused(images.layerFiles('layers:1', { layer: 3 }), 400, /"layer" must be a number from 0 to 2/);

@@ -48,9 +48,28 @@ describe('a person finds images and gives space back', function () {
 
 	it('pull box: offers what was pulled, and Enter takes what was typed', async () => {
 		await workbench.clickViewAction('images', 'mydocker.image.pull');
-		assert.match((await workbench.choices()).join('\n'), /demo\/busybox:latest\s*pulled lately/);
+		await workbench.fillQuickInput('busy');
+		await workbench.waitForQuickInput(/demo\/busybox:latest\s*pulled lately/);
 		await workbench.typeInQuickInput(`${registry}/demo/web`);
 		await workbench.waitForRow('images', 'demo/web:latest');
+	});
+
+	it('layers: a document with what each layer holds; its outline is the tree of layers', async () => {
+		await workbench.clickContextMenu('images', 'demo/web:latest', 'mydocker.image.layers');
+		const text = await workbench.waitForEditor(/Layer 0 +[\d.]+ MB +\+\d+ ~0 −0/);
+		assert.match(text, /3 layers with files/);
+		assert.match(text, /A +[\d.]+ [kM]B +\/bin\/busybox/);
+		await workbench.page.screenshot({ path: 'out/ui/layers.png' });
+	});
+
+	it('compare layers: two images side by side, with what only one of them has', async () => {
+		await workbench.clickContextMenu('images', 'demo/busybox:latest', 'mydocker.image.compareLayers');
+		await workbench.waitForQuickInput(/Compare .*demo\/busybox:latest with/);
+		await workbench.pick('demo/web');
+		await workbench.waitForEditor(/A +[\d.]+ [kM]B +\/www\/index.html/);
+		assert.doesNotMatch(await workbench.waitForEditor(/Layer 0/), /\/bin\/busybox/);
+		await workbench.page.screenshot({ path: 'out/ui/compare-layers.png' });
+		assert.deepEqual(await workbench.errors(), []);
 	});
 
 	it('prune containers: a list with bytes; only what is checked goes', async () => {

@@ -207,4 +207,19 @@ describe('files', function () {
 			],
 		);
 	});
+
+	it('layers of an image: are folders that can be read and not written', async () => {
+		const { Id } = await api.client.images.inspect(image);
+		const layer = (path: string) =>
+			vscode.Uri.from({ scheme: 'mydocker-layers', authority: Id.replace('sha256:', ''), path });
+		assert.deepEqual(await files.readDirectory(layer('/')), [['0', vscode.FileType.Directory]]);
+		assert.deepEqual(
+			(await files.readDirectory(layer('/0/etc'))).map(([file]) => file),
+			['group', 'passwd'],
+		);
+		assert.match(await text(layer('/0/etc/passwd')), /^root:x:0:0:/);
+		assert.equal((await files.stat(layer('/0/bin/sh'))).type, vscode.FileType.SymbolicLink);
+		await fails('FileNotFound', files.stat(layer('/0/etc/shadow')));
+		await fails('NoPermissions', files.writeFile(layer('/0/etc/passwd'), bytes('')));
+	});
 });

@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { EngineError } from '../../core/errors';
 import type { Content, ContentsJob, ContentsPage, ContentsSummary, Sums } from '../../core/image/contents';
+import { openFile } from '../../core/files/single-file';
 import { runJob } from '../../core/job-thread';
 import type {
 	ImageLayerFilesJson,
@@ -17,6 +18,7 @@ import type { Route } from '../route';
 export const imageLayerRoutes: readonly Route[] = [
 	route('GET', '/mydocker/images/{name}/layers', layers),
 	route('GET', '/mydocker/images/{name}/layer-files', layerFiles),
+	route('GET', '/mydocker/images/{name}/layer-file', layerFile),
 ];
 
 const WORKER = path.join(__dirname, 'worker.js');
@@ -65,6 +67,27 @@ async function layerFiles(request: ApiRequest): Promise<void> {
 				});
 	const json: ImageLayerFilesJson = { Total: page.total, Files: page.items.map(fileJson) };
 	request.json(json);
+}
+
+/** The bytes of one regular file, as the layer has it. */
+async function layerFile(request: ApiRequest): Promise<void> {
+	const { id } = request.core.images.get(request.parameter('name'));
+	const steps = stepsOf(request, id);
+	const index = bounded(request, 'layer', { otherwise: -1, least: 0, most: steps.length - 1 });
+	const layer = steps[index]?.layer;
+	const path = request.text('path') ?? '';
+	await request.core.images.withLayers(id, request.signal, async (found) => {
+		const directory = layer === undefined ? undefined : found[layer]?.directory;
+		if (directory === undefined) {
+			throw new EngineError('not-found', `${path}: layer ${index} has no files`);
+		}
+		const file = openFile(directory, path);
+		request.header('Content-Length', String(file.size)).begin('application/octet-stream');
+		for await (const chunk of file.content) {
+			await request.write(chunk);
+		}
+		request.end();
+	});
 }
 
 function examine<Result>(request: ApiRequest, id: string, wanted: ContentsJob['wanted']): Promise<Result> {
