@@ -4,7 +4,7 @@ import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
 import { partOf } from './keys';
-import { browseLayers, compareLayers, showLayers } from './layers';
+import { browseLayers, compareLayers, showLayers } from './layer-commands';
 import { pauseContainers, removeContainers, restartContainers } from './lifecycle';
 import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
