@@ -100,6 +100,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.registries.logout': logoutFromRegistry,
 	'mydocker.refresh': ({ model }) => model.reload(),
 	'mydocker.engine.doctor': ({ doctor }) => doctor.run(),
+	'mydocker.engine.copyRemedy': ({ doctor }, key) => doctor.copyRemedy(key),
 	'mydocker.engine.copyReport': ({ doctor }) => doctor.copy(),
 	'mydocker.engine.showLog': ({ log }) => {
 		log.show();

@@ -1,7 +1,8 @@
-import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChannel } from 'vscode';
-import type { Client } from '../api/client';
-import { checksOf, type Check, type CheckStatus } from './doctor-checks';
-import { isAbort, refusal } from './failure';
+import { commands, env, EventEmitter, l10n, window, type Disposable, type LogOutputChannel } from 'vscode';
+import { ApiError, type Client } from '../api/client';
+import type { DoctorFinding } from '../api/types';
+import { checksOf, checksOfFindings, failedCheck, reportText, type Check, type CheckStatus } from './doctor-checks';
+import { isAbort, Notice, refusal } from './failure';
 import type { Model } from './model';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
@@ -40,8 +41,9 @@ export class Doctor implements Disposable {
 				return (
 					check &&
 					facts(titleOf(check), [
-						['', check.value],
-						[l10n.t('What to do'), adviceFor(check)],
+						[l10n.t('State'), statusWords(check.status)],
+						[l10n.t('Found'), check.value],
+						[l10n.t('What to do'), check.remedy || adviceFor(check)],
 					])
 				);
 			},
@@ -61,9 +63,18 @@ export class Doctor implements Disposable {
 	/** Copies what it knows, for a bug report. */
 	async copy(): Promise<void> {
 		await this.ask();
-		await env.clipboard.writeText(
-			this.checks.map((check) => `${check.status}: ${check.name}: ${check.value}\n`).join(''),
-		);
+		await env.clipboard.writeText(reportText(this.checks));
+	}
+
+	/** Copies the one command that mends what the row says; a terminal is where a person runs it. */
+	async copyRemedy(key?: unknown): Promise<void> {
+		const remedies = this.checks.filter(({ remedy }) => remedy !== '');
+		const check = remedies.find(({ name }) => name === key) ?? remedies[0];
+		if (check === undefined) {
+			throw new Notice(l10n.t('There is no command that would mend something.'));
+		}
+		await env.clipboard.writeText(check.remedy);
+		void window.showInformationMessage(l10n.t('Copied: {0}', check.remedy));
 	}
 
 	dispose(): void {
@@ -91,19 +102,33 @@ export class Doctor implements Disposable {
 
 	private async examine(): Promise<void> {
 		try {
-			const [info, version] = await Promise.all([this.client.info(), this.client.version()]);
-			this.checks = checksOf(info, version);
+			const [info, version, findings] = await Promise.all([
+				this.client.info(),
+				this.client.version(),
+				this.findings(),
+			]);
+			this.checks = findings === undefined ? checksOf(info, version) : checksOfFindings(findings, info, version);
 		} catch (error) {
 			if (isAbort(error)) {
 				return;
 			}
 			this.log.error(error instanceof Error ? error : String(error));
 			const failure = this.model.failure ?? error;
-			this.checks = [
-				{ name: 'engine', status: 'bad', value: failure instanceof Error ? failure.message : String(failure) },
-			];
+			this.checks = [failedCheck(failure instanceof Error ? failure.message : String(failure))];
 		}
 		this.changed.fire();
+	}
+
+	/** Undefined for an engine that is not ours. */
+	private async findings(): Promise<DoctorFinding[] | undefined> {
+		try {
+			return await this.client.doctor();
+		} catch (error) {
+			if (error instanceof ApiError && error.status === 404) {
+				return undefined;
+			}
+			throw error;
+		}
 	}
 }
 
@@ -117,10 +142,13 @@ function drawCheck(check: Check): Drawing {
 	const value = check.value || l10n.t('none');
 	return {
 		label: titleOf(check),
-		description: value,
+		description: check.remedy === '' ? value : `${value} → ${check.remedy}`,
 		...ICONS[check.status],
-		context: `check;${check.status}`,
-		spoken: l10n.t('{0}, {1}: {2}', titleOf(check), statusWords(check.status), value),
+		context: `check;${check.status};${check.remedy === '' ? 'none' : 'remedy'}`,
+		spoken: [
+			l10n.t('{0}, {1}: {2}', titleOf(check), statusWords(check.status), value),
+			...(check.remedy === '' ? [] : [check.remedy]),
+		].join(' → '),
 	};
 }
 
@@ -141,8 +169,14 @@ function titleOf({ name }: Check): string {
 			return l10n.t('Engine');
 		case 'runtime':
 			return l10n.t('Runtime');
-		case 'networks':
+		case 'network':
 			return l10n.t('Networks');
+		case 'user':
+			return l10n.t('User');
+		case 'outbound':
+			return l10n.t('Way out');
+		case 'disk':
+			return l10n.t('Disk');
 		case 'storage':
 			return l10n.t('Storage');
 		case 'limits':
@@ -166,7 +200,7 @@ function adviceFor({ name, status }: Check): string {
 			return l10n.t('Look into the log of the engine, then try Refresh.');
 		case 'runtime':
 			return l10n.t('Install runc or crun, then try Refresh.');
-		case 'networks':
+		case 'network':
 			return l10n.t('Install iproute2 and nftables or iptables, and run as a user who may change networks.');
 		case 'limits':
 			return l10n.t('Limits of memory and CPU do not hold without a writable cgroup.');

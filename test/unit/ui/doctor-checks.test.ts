@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Info, Version } from '../../../src/api/types';
-import { checksOf } from '../../../src/ui/doctor-checks';
+import type { DoctorFinding, Info, Version } from '../../../src/api/types';
+import { checksOf, checksOfFindings, failedCheck, reportText } from '../../../src/ui/doctor-checks';
 
 describe('doctor', () => {
 	const info = {
@@ -37,10 +37,40 @@ describe('doctor', () => {
 			checksOf(poor, version).flatMap(({ name, status }) => (status === 'good' ? [] : [[name, status]])),
 			[
 				['runtime', 'bad'],
-				['networks', 'warning'],
+				['network', 'warning'],
 				['limits', 'warning'],
 				['warning-0', 'warning'],
 			],
 		);
+	});
+
+	it('our engine: what it has tried, each with the command that mends it', () => {
+		const findings: DoctorFinding[] = [
+			{ Subject: 'runtime', Status: 'ok', Message: 'runc has run.', Remedy: '' },
+			{
+				Subject: 'network',
+				Status: 'warning',
+				Message: 'No iptables.',
+				Remedy: 'sudo apt-get install -y iptables',
+			},
+			{ Subject: 'storage', Status: 'problem', Message: 'No overlay.', Remedy: '' },
+		];
+		assert.equal(
+			reportText(checksOfFindings(findings, info, version)),
+			[
+				'good: engine: MyDocker 0.1.0',
+				'good: runtime: runc has run.',
+				'warning: network: No iptables.',
+				'  → sudo apt-get install -y iptables',
+				'bad: storage: No overlay.',
+				'good: folder: /store',
+				'',
+			].join('\n'),
+		);
+	});
+
+	it('no engine: the command in its reason is what mends it', () => {
+		const { remedy } = failedCheck('Cannot start: try "sudo sysctl -w kernel.unprivileged_userns_clone=1"');
+		assert.equal(remedy, 'sudo sysctl -w kernel.unprivileged_userns_clone=1');
 	});
 });
