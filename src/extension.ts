@@ -2,7 +2,9 @@ import { window, type ExtensionContext, type LogOutputChannel } from 'vscode';
 import { createClient, type Client } from './api/client';
 import { connectEngine } from './api/connect';
 import { registerCommands } from './ui/commands';
+import { DiskUsageRows } from './ui/disk-usage';
 import { Doctor } from './ui/doctor';
+import { EventRows } from './ui/events';
 import { Failures, refusal } from './ui/failure';
 import { Files } from './ui/files';
 import { Inspections } from './ui/inspect';
@@ -15,7 +17,9 @@ import { Notices } from './ui/notices';
 import { Model } from './ui/model';
 import { Logins } from './ui/logins';
 import { Pulls } from './ui/pulls';
+import { RowUsage } from './ui/row-usage';
 import { Scope } from './ui/scope';
+import { SecondaryViews } from './ui/secondary-views';
 import { StatsPanels } from './ui/stats-panel';
 import { StatusBar } from './ui/status-bar';
 import { settings } from './ui/settings';
@@ -48,7 +52,9 @@ export function activate(context: ExtensionContext): Api {
 	own.push(doctor);
 	const pulls = new Pulls(client);
 	own.push(pulls);
-	const views = new Views({ model, scope, volumeSizes, pulls, doctor, failures });
+	const rowUsage = new RowUsage(client, model, log);
+	const views = new Views({ model, scope, volumeSizes, pulls, doctor, rowUsage, failures });
+	own.push(rowUsage);
 	own.push(views);
 	const logs = new Logs(client, model, log);
 	own.push(logs);
@@ -56,6 +62,9 @@ export function activate(context: ExtensionContext): Api {
 	own.push(logEditors);
 	const inspections = new Inspections(client, model);
 	own.push(inspections);
+	const diskUsage = new DiskUsageRows(client, model, log);
+	const events = new EventRows(client, model, log);
+	own.push(diskUsage, events, new SecondaryViews({ model, diskUsage, events }));
 	const statsPanels = new StatsPanels({ client, model, log, extension: context.extensionUri });
 	own.push(statsPanels);
 	const files = new Files(client, model);
@@ -80,6 +89,8 @@ export function activate(context: ExtensionContext): Api {
 			logEditors,
 			inspections,
 			statsPanels,
+			diskUsage,
+			events,
 			terminals,
 			views,
 			failures,

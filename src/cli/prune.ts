@@ -1,3 +1,4 @@
+import { summarizeUsage } from '../api/disk-usage';
 import type { DiskUsage } from '../api/types';
 import { age, shortId, size } from './format';
 import type { Action } from './row';
@@ -91,42 +92,12 @@ export const diskUsage: Action<UsageFlags> = async (session, _operands, flags) =
 	return 0;
 };
 
+const TYPES = { image: 'Images', container: 'Containers', volume: 'Local Volumes', 'build-cache': 'Build Cache' };
+
 function summary(usage: DiskUsage): Record<string, string>[] {
-	const images = usage.Images ?? [];
-	const containers = usage.Containers ?? [];
-	const volumes = usage.Volumes ?? [];
-	const usedImages = images.filter((image) => image.Containers > 0);
-	// As docker: what used images do not need for themselves alone can be had back.
-	const needed = usedImages.reduce((sum, image) => sum + image.Size - Math.max(image.SharedSize ?? 0, 0), 0);
-	const isRunning = (state: string): boolean => ['running', 'paused', 'restarting', 'stopping'].includes(state);
-	const stopped = containers.filter(({ State }) => !isRunning(State));
-	const usedVolumes = volumes.filter((volume) => (volume.UsageData?.RefCount ?? 0) > 0);
-	const bytes = (list: readonly number[]): number => list.reduce((sum, one) => sum + Math.max(one, 0), 0);
-	const sizesOf = (list: typeof volumes): number => bytes(list.map((volume) => volume.UsageData?.Size ?? 0));
-	return [
-		row('Images', images.length, usedImages.length, usage.LayersSize, Math.max(usage.LayersSize - needed, 0)),
-		row(
-			'Containers',
-			containers.length,
-			containers.length - stopped.length,
-			bytes(containers.map(({ SizeRw }) => SizeRw ?? 0)),
-			bytes(stopped.map(({ SizeRw }) => SizeRw ?? 0)),
-		),
-		row(
-			'Local Volumes',
-			volumes.length,
-			usedVolumes.length,
-			sizesOf(volumes),
-			sizesOf(volumes) - sizesOf(usedVolumes),
-		),
-		row(
-			'Build Cache',
-			usage.BuildCache?.length ?? 0,
-			0,
-			bytes((usage.BuildCache ?? []).map(({ Size }) => Size)),
-			0,
-		),
-	];
+	return summarizeUsage(usage).map(({ kind, total, active, size: used, reclaimable }) =>
+		row(TYPES[kind], total, active, used, reclaimable),
+	);
 }
 
 function row(type: string, total: number, active: number, used: number, reclaimable: number): Record<string, string> {

@@ -1,5 +1,6 @@
 import { commands, env, l10n, type Disposable } from 'vscode';
 import { containersOfGroup } from './container-rows';
+import { filterEvents, showContainerEvents } from './event-commands';
 import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
@@ -54,6 +55,10 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.logs': showLogs,
 	'mydocker.container.openLogs': openLogs,
 	'mydocker.container.stats': showStats,
+	'mydocker.container.events': showContainerEvents,
+	'mydocker.system.events': ({ events }) => events.show(),
+	'mydocker.events.filter': filterEvents,
+	'mydocker.system.diskUsage': ({ diskUsage }) => diskUsage.show(),
 	'mydocker.container.browseFiles': browseFiles('container'),
 	'mydocker.container.upload': uploadFiles('container'),
 	'mydocker.container.download': downloadFiles('container'),

@@ -1,20 +1,22 @@
 import { env, l10n, type MarkdownString } from 'vscode';
-import { formatAgo, formatDuration } from './amounts';
+import { formatAgo, formatBytes, formatDuration } from './amounts';
 import { groupKey, groupOf, partKey, partOf } from './keys';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
 import { browserUrl, portText, publishedPorts } from './port';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { isAlive, type ContainerRow, type PortRow } from './rows';
+import type { RowUsage } from './row-usage';
 import type { Scope } from './scope';
 import { facts } from './tooltip';
+import type { UsagePoint } from './usage-points';
 
 /** Exit codes of a container that was asked to stop: SIGINT, SIGKILL, SIGTERM. No fault of its own. */
 const STOPPED_BY_SIGNAL = new Set([130, 137, 143]);
 const SECONDS_TOO_FEW_TO_SAY = 60;
 
 /** The rows of the Containers view: groups, containers and their published ports. */
-export function containerSource(model: Model, scope: Scope): RowSource {
+export function containerSource(model: Model, scope: Scope, usage: RowUsage): RowSource {
 	const members = membersByGroup(scope);
 	return {
 		load: () => model.ready(),
@@ -39,11 +41,11 @@ export function containerSource(model: Model, scope: Scope): RowSource {
 				return drawPort(port);
 			}
 			const row = model.container(key);
-			return row === undefined ? GONE : drawContainer(row, model, Date.now());
+			return row === undefined ? GONE : withUsage(drawContainer(row, model, Date.now()), usage.get(key));
 		},
 		tooltip: (key) => {
 			const row = model.container(key);
-			return row && containerTooltip(row, model.fault(key));
+			return row && containerTooltip(row, model.fault(key), usage.get(key));
 		},
 		parent: (key) => {
 			const row = model.container(key);
@@ -158,6 +160,16 @@ export function drawContainer(row: ContainerRow, model: Model, now: number): Dra
 	};
 }
 
+/** What it uses comes first of what may be cut off. A screen reader is not told: it would read the row again and again. */
+function withUsage(drawing: Drawing, usage: UsagePoint | undefined): Drawing {
+	return usage === undefined ? drawing : { ...drawing, description: `${usageWords(usage)} · ${drawing.description}` };
+}
+
+function usageWords({ cpu, memory }: UsagePoint): string {
+	const percent = (cpu / 100).toLocaleString(env.language, { style: 'percent', maximumFractionDigits: 1 });
+	return `${percent} · ${formatBytes(memory, env.language)}`;
+}
+
 /** A container made from an image id shows the short id, not 64 digits. */
 function imageWords(row: ContainerRow): string {
 	return /^(sha256:)?[0-9a-f]{12,64}$/.test(row.image) ? shortId(row.image) : shortName(row.image);
@@ -242,11 +254,12 @@ function ageWords(row: ContainerRow, seconds: number): string {
 		: formatAgo(seconds, env.language);
 }
 
-function containerTooltip(row: ContainerRow, fault: string | undefined): MarkdownString {
+function containerTooltip(row: ContainerRow, fault: string | undefined, usage?: UsagePoint): MarkdownString {
 	const networks = Object.entries(row.networks).map(([name, address]) => (address ? `${name} (${address})` : name));
 	return facts(row.name, [
 		[l10n.t('Failed'), fault ?? ''],
 		[l10n.t('State'), `${stateWords(row)}, ${ageWords(row, Math.max(Date.now() - row.since, 0) / 1000)}`],
+		[l10n.t('CPU and memory'), usage === undefined ? '' : usageWords(usage)],
 		[l10n.t('Image'), row.image],
 		[l10n.t('Command'), row.command],
 		[l10n.t('Ports'), row.ports.map((port) => ({ text: portText(port), command: portCommand(row, port) }))],

@@ -1,6 +1,8 @@
 import type { LogOutputChannel, Memento } from 'vscode';
 import type { Client } from '../api/client';
+import type { DiskUsageRows } from './disk-usage';
 import type { Doctor } from './doctor';
+import type { EventRows } from './events';
 import type { Failures } from './failure';
 import type { Files } from './files';
 import type { Inspections } from './inspect';
@@ -30,6 +32,8 @@ export interface Parts {
 	readonly doctor: Doctor;
 	readonly inspections: Inspections;
 	readonly statsPanels: StatsPanels;
+	readonly diskUsage: DiskUsageRows;
+	readonly events: EventRows;
 	readonly terminals: Terminals;
 	readonly views: Views;
 	readonly failures: Failures;

@@ -22,6 +22,10 @@ export const settings = {
 	get presets(): object {
 		return get('run.presets', {});
 	},
+	/** Whether rows of running containers say what they use. */
+	get isUsageShown(): boolean {
+		return get('containers.showUsage', false);
+	},
 	/** Whether containers in trouble are told of. */
 	get areNoticesShown(): boolean {
 		return get('notifications', true);

@@ -7,6 +7,7 @@ import type { Model } from './model';
 import { networkSource } from './network-rows';
 import type { Pulls } from './pulls';
 import { RowTree, type RowSource } from './row-tree';
+import type { RowUsage } from './row-usage';
 import type { Scope } from './scope';
 import { volumeSource } from './volume-rows';
 import type { VolumeSizes } from './volume-sizes';
@@ -36,6 +37,7 @@ export class Views implements Disposable {
 	private readonly model: Model;
 	private readonly scope: Scope;
 	private readonly volumeSizes: VolumeSizes;
+	private readonly rowUsage: RowUsage;
 	private readonly failures: Failures;
 
 	constructor(parts: {
@@ -44,14 +46,16 @@ export class Views implements Disposable {
 		readonly volumeSizes: VolumeSizes;
 		readonly pulls: Pulls;
 		readonly doctor: Doctor;
+		readonly rowUsage: RowUsage;
 		readonly failures: Failures;
 	}) {
-		const { model, scope, volumeSizes, pulls, doctor, failures } = parts;
+		const { model, scope, volumeSizes, pulls, doctor, rowUsage, failures } = parts;
 		this.model = model;
 		this.scope = scope;
 		this.volumeSizes = volumeSizes;
+		this.rowUsage = rowUsage;
 		this.failures = failures;
-		this.containers = open('containers', containerSource(model, scope));
+		this.containers = open('containers', containerSource(model, scope, rowUsage));
 		this.images = open('images', imageSource(model, pulls));
 		this.networks = open('networks', networkSource(model));
 		this.volumes = open('volumes', volumeSource(model, volumeSizes));
@@ -89,6 +93,9 @@ export class Views implements Disposable {
 			}),
 			volumeSizes.onDidChange(() => {
 				this.redraw(this.volumes);
+			}),
+			rowUsage.onDidChange(() => {
+				this.redraw(this.containers);
 			}),
 			pulls.onDidChange(() => {
 				this.redraw(this.images);
@@ -152,6 +159,9 @@ export class Views implements Disposable {
 		this.model.setVisible(name, isVisible);
 		if (name === 'volumes') {
 			this.volumeSizes.watch(isVisible);
+		}
+		if (name === 'containers') {
+			this.rowUsage.watch(isVisible);
 		}
 		clearInterval(this.clock);
 		this.clock = this.all.some(({ view }) => view.visible)

@@ -9,6 +9,7 @@ import { seriousProblems, webviewFrame } from './webview.mjs';
 
 const image = `${process.env.MYDOCKER_TEST_REGISTRY}/demo/busybox`;
 const patience = 60_000;
+const dark = { 'workbench.colorTheme': 'Default Dark Modern' };
 
 describe('a person watches what containers use', function () {
 	this.bail(true);
@@ -22,7 +23,7 @@ describe('a person watches what containers use', function () {
 		await workbench.openMyDocker();
 		await workbench.clickWelcomeLink('images', 'Pull');
 		await workbench.typeInQuickInput(image);
-		await workbench.waitForRow('images', 'demo/busybox');
+		await workbench.waitForRow('images', 'demo/busybox:latest');
 		// As in the window's terminal.
 		mydocker(
 			'run',
@@ -54,12 +55,11 @@ describe('a person watches what containers use', function () {
 		await element.waitFor({ timeout: patience });
 		return element.innerText();
 	};
-	/** Changes the colours by the settings of the workspace, as its user does, and waits for the panel to follow. */
-	const useTheme = async (theme, pageClass) => {
+	/** Writes the settings of the workspace, as its user does; VS Code follows them at once. */
+	const useSettings = (settings) => {
 		const folder = path.join(session.folder, '.vscode');
 		fs.mkdirSync(folder, { recursive: true });
-		fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify({ 'workbench.colorTheme': theme }));
-		await frame.locator(`body.${pageClass}`).waitFor({ timeout: patience });
+		fs.writeFileSync(path.join(folder, 'settings.json'), JSON.stringify(settings));
 	};
 	const photo = async (name) => {
 		if (process.env.MYDOCKER_TEST_PHOTOS) {
@@ -99,7 +99,8 @@ describe('a person watches what containers use', function () {
 
 	it('stats: axe finds nothing serious, in light and in dark', async () => {
 		assert.deepEqual(await seriousProblems(frame), []);
-		await useTheme('Default Dark Modern', 'vscode-dark');
+		useSettings(dark);
+		await frame.locator('body.vscode-dark').waitFor({ timeout: patience });
 		assert.deepEqual(await seriousProblems(frame), []);
 		await photo('stats-dark');
 	});
@@ -122,6 +123,60 @@ describe('a person watches what containers use', function () {
 		await reads('#processes td.long', /while :; do :; done/);
 		mydocker('rm', '-f', 'busy');
 		await reads('#state', /has been removed/);
+		assert.deepEqual(await workbench.errors(), []);
+	});
+
+	it('rows: figures come when the settings ask for them, and go with the setting', async () => {
+		mydocker('run', '-d', '--name', 'busy', '--cpus', '0.2', image, 'sh', '-c', 'while :; do :; done');
+		await workbench.waitForRow('containers', 'running');
+		useSettings({ ...dark, 'mydocker.containers.showUsage': true });
+		const row = await workbench.waitForRow('containers', /\d% · [\d.]+ [kM]B · running/);
+		assert.doesNotMatch(row.spoken, /%/);
+		await photo('rows-dark');
+		useSettings(dark);
+		await workbench.waitForNoRow('containers', /\d% · /);
+	});
+
+	it('disk usage: a view by its command; what takes room, the biggest first, and prune at hand', async () => {
+		mydocker('run', '--name', 'old', image, 'dd', 'if=/dev/zero', 'of=/big', 'bs=1M', 'count=3');
+		await workbench.runCommand('mydocker.system.diskUsage');
+		await workbench.waitForRow('diskUsage', /Containers.* · 1 of 2 running · 3[\d.]* MB can be freed/);
+		await workbench.expandRow('diskUsage', 'Containers');
+		const row = await workbench.waitForRow('diskUsage', 'old');
+		assert.match(row.description, /^3[\d.]* MB · not running$/);
+		const labels = (await workbench.rows('diskUsage')).map(({ label }) => label);
+		assert.deepEqual(labels.slice(labels.indexOf('Containers')), [
+			'Containers',
+			'old',
+			'busy',
+			'Volumes',
+			'Build cache',
+		]);
+		await photo('disk-usage-dark');
+		await workbench.clickInlineAction('diskUsage', 'Containers', 'mydocker.container.prune');
+		assert.match(await workbench.waitForQuickInput(/old/), /Prune Containers/);
+		await workbench.leaveQuickInput();
+		mydocker('rm', 'old');
+		await workbench.waitForNoRow('diskUsage', 'old');
+	});
+
+	it('events: a view by its command; newest first, of one container from its menu, filtered by kind', async () => {
+		await workbench.runCommand('mydocker.system.events');
+		await workbench.waitForRow('events', /old.*removed/);
+		mydocker('stop', '-t', '0', 'busy');
+		await workbench.waitForRow('events', /busy.*exited \(137\)/);
+		await photo('events-dark');
+		await workbench.clickContextMenu('containers', 'busy', 'mydocker.container.events');
+		await workbench.waitForNoRow('events', /^old/);
+		assert.deepEqual([...new Set((await workbench.rows('events')).map(({ label }) => label))], ['busy']);
+		await workbench.clickViewAction('events', 'mydocker.events.filter');
+		await workbench.waitForQuickInput(/Filter Events \(1/);
+		await workbench.pick('Containers');
+		await workbench.acceptChecklist();
+		await workbench.waitForQuickInput(/Filter Events \(2/);
+		await workbench.typeInQuickInput('demo/busybox');
+		await workbench.waitForRow('events', /demo\/busybox.*pulled/);
+		await workbench.waitForNoRow('events', /exited/);
 		assert.deepEqual(await workbench.errors(), []);
 	});
 });

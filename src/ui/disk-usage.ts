@@ -1,0 +1,241 @@
+import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChannel } from 'vscode';
+import type { Client } from '../api/client';
+import { formatBytes } from './amounts';
+import { isAbort, refusal, sentence } from './failure';
+import { partKey, partOf } from './keys';
+import type { Model } from './model';
+import { shortId, shortName } from './names';
+import { GONE, type Drawing, type RowSource } from './row-tree';
+import { facts } from './tooltip';
+import { usageParts, type UsageItem, type UsageKind, type UsagePart } from './usage-items';
+
+/** Milliseconds after the last event before it is measured again. */
+const QUIET_TIME = 2000;
+/** Events of containers after which they may take more or less room. */
+const CHANGES = new Set(['create', 'die', 'destroy', 'commit']);
+const PREFIX = 'usage ';
+
+/**
+ * The Disk Usage view: what takes how much room, the biggest first. An engine walks through all files for it, so it is
+ * asked only while somebody looks.
+ */
+export class DiskUsageRows implements Disposable {
+	private readonly changed = new EventEmitter<void>();
+	readonly onDidChange = this.changed.event;
+	private parts: readonly UsagePart[] = [];
+	private isWatched = false;
+	private isStale = true;
+	private measuring: Promise<void> | undefined;
+	private timer: NodeJS.Timeout | undefined;
+	private readonly abort = new AbortController();
+	private readonly subscriptions: readonly Disposable[];
+
+	constructor(
+		private readonly client: Client,
+		model: Model,
+		private readonly log: LogOutputChannel,
+	) {
+		const expire = (): void => {
+			this.expire();
+		};
+		this.subscriptions = [
+			model.onDidChangeImages(expire),
+			model.volumes.onDidChange(expire),
+			model.onDidReceive(({ Type, Action }) => {
+				if (Type === 'container' && CHANGES.has(Action)) {
+					this.expire();
+				}
+			}),
+		];
+	}
+
+	/** The rows of the view. */
+	get source(): RowSource {
+		return {
+			load: () => this.load(),
+			keys: (parent) => {
+				if (parent === undefined) {
+					return this.parts.map(({ kind }) => PREFIX + kind);
+				}
+				const part = this.part(parent);
+				return part?.items.map(({ key }) => partKey('use', part.kind, key)) ?? [];
+			},
+			draw: (key) => {
+				const part = this.part(key);
+				if (part !== undefined) {
+					return drawPart(part);
+				}
+				const found = this.item(key);
+				return found === undefined ? GONE : drawItem(found.kind, found.item);
+			},
+			tooltip: (key) => {
+				const found = this.item(key);
+				return (
+					found &&
+					facts(labelOf(found.kind, found.item), [
+						[l10n.t('Size'), formatBytes(found.item.size, env.language)],
+						[
+							l10n.t('Shared with other images'),
+							found.item.shared > 0 ? formatBytes(found.item.shared, env.language) : '',
+						],
+						[l10n.t('Tags'), found.kind === 'image' ? found.item.names.join(', ') : ''],
+						[l10n.t('ID'), found.kind === 'volume' ? '' : shortId(found.item.key)],
+					])
+				);
+			},
+			parent: (key) => {
+				const kind = partOf(key, 'use')?.owner;
+				return kind === undefined ? undefined : PREFIX + kind;
+			},
+		};
+	}
+
+	/** All that is measured, and what of it can be had back, in words; "" as long as nobody has measured. */
+	get total(): string {
+		const sum = (member: 'size' | 'reclaimable'): string =>
+			formatBytes(
+				this.parts.reduce((all, part) => all + part[member], 0),
+				env.language,
+			);
+		return this.parts.length === 0 ? '' : l10n.t('{0}, {1} can be freed', sum('size'), sum('reclaimable'));
+	}
+
+	/** Show Disk Usage: measures anew and shows the view. */
+	async show(): Promise<void> {
+		const refused = refusal();
+		if (refused !== undefined) {
+			throw refused;
+		}
+		this.isStale = true;
+		await commands.executeCommand('mydocker.diskUsage.focus');
+		await this.load();
+	}
+
+	/** Tells whether somebody looks. */
+	watch(isWatched: boolean): void {
+		this.isWatched = isWatched;
+		if (isWatched && this.isStale) {
+			void this.load();
+		}
+	}
+
+	dispose(): void {
+		clearTimeout(this.timer);
+		this.abort.abort();
+		for (const subscription of [...this.subscriptions, this.changed]) {
+			subscription.dispose();
+		}
+	}
+
+	private part(key: string): UsagePart | undefined {
+		return this.parts.find(({ kind }) => PREFIX + kind === key);
+	}
+
+	private item(key: string): { readonly kind: UsageKind; readonly item: UsageItem } | undefined {
+		const words = partOf(key, 'use');
+		const part = words && this.parts.find(({ kind }) => kind === words.owner);
+		const item = part?.items.find((each) => each.key === words?.part);
+		return part && item && { kind: part.kind, item };
+	}
+
+	private expire(): void {
+		this.isStale = true;
+		clearTimeout(this.timer);
+		if (this.isWatched) {
+			this.timer = setTimeout(() => void this.load(), QUIET_TIME);
+		}
+	}
+
+	/** Measures when something may have changed since the last time. Never throws. */
+	private async load(): Promise<void> {
+		if (this.isStale && refusal() === undefined) {
+			await (this.measuring ??= this.measure().finally(() => {
+				this.measuring = undefined;
+			}));
+		}
+	}
+
+	private async measure(): Promise<void> {
+		this.isStale = false;
+		try {
+			this.parts = usageParts(await this.client.diskUsage({ signal: this.abort.signal }));
+		} catch (error) {
+			if (isAbort(error)) {
+				return;
+			}
+			// The view says how to try again.
+			this.log.error(`Cannot measure the disk usage: ${sentence(error)}`);
+			this.parts = [];
+			this.isStale = true;
+		}
+		this.changed.fire();
+	}
+}
+
+const ICONS: Readonly<Record<UsageKind, string>> = {
+	image: 'layers',
+	container: 'package',
+	volume: 'database',
+	'build-cache': 'tools',
+};
+
+function drawPart({ kind, total, active, size, reclaimable, items }: UsagePart): Drawing {
+	const words = [
+		formatBytes(size, env.language),
+		kind === 'container' ? l10n.t('{0} of {1} running', active, total) : l10n.t('{0} of {1} in use', active, total),
+		...(reclaimable > 0 ? [l10n.t('{0} can be freed', formatBytes(reclaimable, env.language))] : []),
+	];
+	return {
+		label: titleOf(kind),
+		description: total === 0 ? l10n.t('nothing') : words.join(' · '),
+		icon: ICONS[kind],
+		context: `usage;${kind};${total > active ? 'prunable' : ''}`,
+		spoken: l10n.t('{0}: {1}', titleOf(kind), total === 0 ? l10n.t('nothing') : words.join(', ')),
+		...(items.length > 0 ? { children: 'collapsed' as const } : {}),
+	};
+}
+
+function drawItem(kind: UsageKind, item: UsageItem): Drawing {
+	const words = [
+		formatBytes(item.size, env.language),
+		...(item.shared > 0 ? [l10n.t('{0} of it shared', formatBytes(item.shared, env.language))] : []),
+		useWords(kind, item.users),
+	];
+	const label = labelOf(kind, item);
+	return {
+		label,
+		description: words.join(' · '),
+		icon: ICONS[kind],
+		...(item.users === 0 ? { color: 'disabledForeground' } : {}),
+		context: `use;${kind}`,
+		spoken: l10n.t('{0}: {1}', label, words.join(', ')),
+	};
+}
+
+function useWords(kind: UsageKind, users: number): string {
+	if (kind === 'container') {
+		return users > 0 ? l10n.t('running') : l10n.t('not running');
+	}
+	return users === 0 ? l10n.t('not in use') : l10n.t('in use');
+}
+
+function labelOf(kind: UsageKind, { key, names }: UsageItem): string {
+	const [name] = names;
+	if (name === undefined || /^[0-9a-f]{64}$/.test(name)) {
+		return shortId(key);
+	}
+	return kind === 'image' ? shortName(name) : name;
+}
+
+function titleOf(kind: UsageKind): string {
+	switch (kind) {
+		case 'image':
+			return l10n.t('Images');
+		case 'container':
+			return l10n.t('Containers');
+		case 'volume':
+			return l10n.t('Volumes');
+		case 'build-cache':
+			return l10n.t('Build cache');
+	}
+}

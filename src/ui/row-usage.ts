@@ -1,0 +1,121 @@
+import { EventEmitter, workspace, type Disposable, type LogOutputChannel } from 'vscode';
+import type { Client } from '../api/client';
+import { isAbort, sentence } from './failure';
+import type { Model } from './model';
+import { shortId } from './names';
+import { settings } from './settings';
+import { UsageMeter, type UsagePoint } from './usage-points';
+
+/** Milliseconds over which changes of all rows are gathered to one redraw. */
+const GATHER = 2000;
+/** Containers that are followed at most: each is a stream. */
+const MOST_STREAMS = 100;
+
+/**
+ * CPU and memory for the rows of running containers, when the settings ask for it: one stream a container, and only
+ * while somebody looks.
+ */
+export class RowUsage implements Disposable {
+	private readonly changed = new EventEmitter<void>();
+	readonly onDidChange = this.changed.event;
+	private readonly streams = new Map<string, AbortController>();
+	private readonly points = new Map<string, UsagePoint>();
+	private isWatched = false;
+	private gathering: NodeJS.Timeout | undefined;
+	private readonly subscriptions: readonly Disposable[];
+
+	constructor(
+		private readonly client: Client,
+		private readonly model: Model,
+		private readonly log: LogOutputChannel,
+	) {
+		this.subscriptions = [
+			model.onDidChangeContainer(() => {
+				this.follow();
+			}),
+			workspace.onDidChangeConfiguration((change) => {
+				if (change.affectsConfiguration('mydocker.containers.showUsage')) {
+					this.follow();
+				}
+			}),
+		];
+	}
+
+	/** The last figures; undefined for a container that does not run or is not followed. */
+	get(id: string): UsagePoint | undefined {
+		return this.points.get(id);
+	}
+
+	/** Tells whether somebody looks. */
+	watch(isWatched: boolean): void {
+		this.isWatched = isWatched;
+		this.follow();
+	}
+
+	dispose(): void {
+		clearTimeout(this.gathering);
+		this.streams.forEach((stream) => {
+			stream.abort();
+		});
+		for (const subscription of [...this.subscriptions, this.changed]) {
+			subscription.dispose();
+		}
+	}
+
+	/** Opens the streams that are wanted and closes the others. */
+	private follow(): void {
+		const isOn = this.isWatched && settings.isUsageShown;
+		const running = isOn
+			? this.model.containers.filter((row) => row.state === 'running').slice(0, MOST_STREAMS)
+			: [];
+		const wanted = new Set(running.map((row) => row.id));
+		for (const id of this.streams.keys()) {
+			if (!wanted.has(id)) {
+				this.close(id);
+			}
+		}
+		for (const id of wanted) {
+			if (!this.streams.has(id)) {
+				const stream = new AbortController();
+				this.streams.set(id, stream);
+				void this.read(id, stream.signal).then(() => {
+					if (this.streams.get(id) === stream) {
+						this.close(id);
+					}
+				});
+			}
+		}
+	}
+
+	private close(id: string): void {
+		this.streams.get(id)?.abort();
+		this.streams.delete(id);
+		if (this.points.delete(id)) {
+			this.redraw();
+		}
+	}
+
+	private async read(id: string, signal: AbortSignal): Promise<void> {
+		const meter = new UsageMeter();
+		try {
+			for await (const sample of this.client.containers.stats(id, { signal })) {
+				const point = meter.take(sample);
+				if (point !== undefined && !signal.aborted) {
+					this.points.set(id, point);
+					this.redraw();
+				}
+			}
+		} catch (error) {
+			if (!isAbort(error)) {
+				this.log.debug(`Cannot read what ${shortId(id)} uses: ${sentence(error)}`);
+			}
+		}
+	}
+
+	private redraw(): void {
+		this.gathering ??= setTimeout(() => {
+			this.gathering = undefined;
+			this.changed.fire();
+		}, GATHER);
+	}
+}

@@ -1,0 +1,57 @@
+import type { DiskUsage } from '../api/types';
+import { summarizeUsage, type UsageSummary } from '../api/disk-usage';
+
+export type UsageKind = UsageSummary['kind'];
+
+/** One thing that takes room. */
+export interface UsageItem {
+	/** The id of an image or a container, the name of a volume. */
+	readonly key: string;
+	/** All tags of an image; none for one without a name. */
+	readonly names: readonly string[];
+	/** Bytes; of an image with what it shares, of a container what it wrote itself. */
+	readonly size: number;
+	/** Bytes of `size` that other images have too. */
+	readonly shared: number;
+	/** Containers that use it; of a container 1 while it is alive. */
+	readonly users: number;
+}
+
+export interface UsagePart extends UsageSummary {
+	/** The biggest first. */
+	readonly items: readonly UsageItem[];
+}
+
+/** What GET /system/df tells, as rows need it. */
+export function usageParts(usage: DiskUsage): UsagePart[] {
+	const alive = new Set(['running', 'paused', 'restarting', 'stopping']);
+	const items: Readonly<Record<UsageKind, readonly UsageItem[]>> = {
+		image: (usage.Images ?? []).map(({ Id, RepoTags, Size, SharedSize, Containers }) => ({
+			key: Id,
+			names: (RepoTags ?? []).filter((tag) => !tag.includes('<none>')),
+			size: Size,
+			shared: Math.max(SharedSize ?? 0, 0),
+			users: Math.max(Containers, 0),
+		})),
+		container: (usage.Containers ?? []).map(({ Id, Names, SizeRw, State }) => ({
+			key: Id,
+			names: Names.map((name) => name.replace(/^\//, '')),
+			size: SizeRw ?? 0,
+			shared: 0,
+			users: alive.has(State) ? 1 : 0,
+		})),
+		volume: (usage.Volumes ?? []).map(({ Name, UsageData }) => ({
+			key: Name,
+			names: [Name],
+			size: Math.max(UsageData?.Size ?? 0, 0),
+			shared: 0,
+			users: Math.max(UsageData?.RefCount ?? 0, 0),
+		})),
+		'build-cache': [],
+	};
+	return summarizeUsage(usage).map((part) => ({ ...part, items: items[part.kind].toSorted(bySize) }));
+}
+
+function bySize(a: UsageItem, b: UsageItem): number {
+	return b.size - a.size || (a.key < b.key ? -1 : 1);
+}

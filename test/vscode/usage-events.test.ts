@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { Api } from '../../src/extension';
+import { DiskUsageRows } from '../../src/ui/disk-usage';
+import { EventRows } from '../../src/ui/events';
+import { RowUsage } from '../../src/ui/row-usage';
+import { environment, extension, until } from './extension';
+
+/** What the views of usage and events draw, with the real engine. */
+describe('usage and events', function () {
+	this.timeout(60_000);
+	const name = `usage-${process.pid}`;
+	let api: Api;
+	let id: string;
+	let log: vscode.LogOutputChannel;
+
+	before(async () => {
+		api = await extension().activate();
+		const image = `${environment('MYDOCKER_TEST_REGISTRY')}/demo/busybox:latest`;
+		await vscode.commands.executeCommand('mydocker.image.pull', image);
+		const { Id } = await api.client.containers.create(
+			{ Image: image, Cmd: ['sleep', '600'], StopTimeout: 0 },
+			{ name },
+		);
+		id = Id;
+		await api.client.containers.start(id);
+		await until('it has a row', () => api.model.container(name)?.state === 'running');
+		log = vscode.window.createOutputChannel('usage and events', { log: true });
+	});
+	after(async () => {
+		await api.client.containers.remove(id, { force: true });
+		log.dispose();
+	});
+
+	it('disk usage: a row a kind, and below it the things, in words', async () => {
+		const rows = new DiskUsageRows(api.client, api.model, log);
+		const { source } = rows;
+		await source.load();
+		assert.deepEqual(source.keys(), ['usage image', 'usage container', 'usage volume', 'usage build-cache']);
+		assert.match(source.draw('usage container').description, /^[\d.]+ [kM]B · \d+ of \d+ running/);
+		const below = source.keys('usage container').find((key) => key.endsWith(id)) ?? '';
+		assert.deepEqual([source.draw(below).label, source.parent?.(below)], [name, 'usage container']);
+		assert.match(source.draw(below).spoken, new RegExp(`^${name}: [\\d.]+ [kM]B, running$`));
+		assert.match(rows.total, /can be freed$/);
+		rows.dispose();
+	});
+
+	it('events: those from before somebody looked and those that come, newest first', async () => {
+		const rows = new EventRows(api.client, api.model, log);
+		const { source } = rows;
+		rows.choose({ text: name });
+		await source.load();
+		const words = (): string[] => source.keys().map((key) => source.draw(key).description.replace(/ · .*/, ''));
+		await until('the history is there', () => words().includes('started') && words().includes('created'));
+		await api.client.containers.pause(id);
+		await until('an event comes', () => words()[0] === 'paused');
+		await api.client.containers.unpause(id);
+		await until('another one comes', () => words()[0] === 'resumed');
+		rows.choose({ kinds: ['image'] });
+		assert.deepEqual(words(), []);
+		rows.dispose();
+	});
+
+	it('figures in rows: only when asked for, only while somebody looks', async () => {
+		const usage = new RowUsage(api.client, api.model, log);
+		const settings = vscode.workspace.getConfiguration('mydocker');
+		try {
+			usage.watch(true);
+			assert.equal(usage.get(id), undefined);
+			await settings.update('containers.showUsage', true, vscode.ConfigurationTarget.Global);
+			const point = await until('there are figures', () => usage.get(id));
+			assert.ok(point.memory > 0 && point.processes === 1);
+			usage.watch(false);
+			assert.equal(usage.get(id), undefined);
+		} finally {
+			await settings.update('containers.showUsage', undefined, vscode.ConfigurationTarget.Global);
+			usage.dispose();
+		}
+	});
+});
