@@ -10,7 +10,11 @@ module.exports = {
 		only('core-imports-only-core', '^src/core/', '^src/core/'),
 		only('image-imports-no-container', '^src/core/image/', '^src/core/(image/|storage/|[^/]+$)'),
 		only('files-import-no-nouns', '^src/core/files/', '^src/core/(files/|image/(tar|inflate)|[^/]+$)'),
-		only('storage-imports-only-core-files', '^src/core/storage/', '^src/core/(storage/|[^/]+$)'),
+		only(
+			'storage-imports-no-nouns',
+			'^src/core/storage/',
+			'^src/core/(storage/|files/tree|image/(tar|opaque)|[^/]+$)',
+		),
 		only('api-client-imports-only-api', '^src/api/(client|connect|types|stream|references)\\.ts$', '^src/api/'),
 		only('cli-imports-only-api', '^src/cli', '^src/(cli|api/)'),
 		only('ui-imports-only-api', '^src/ui/', '^src/(ui/|api/)'),

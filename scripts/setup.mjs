@@ -44,6 +44,7 @@ const forTests = [
 	{ package: 'conntrack', isThere: () => hasProgram('conntrack') },
 	{ package: 'skopeo', isThere: () => hasProgram('skopeo') },
 	{ package: 'openssl', isThere: () => hasProgram('openssl') },
+	{ package: 'fuse-overlayfs', isThere: () => hasProgram('fuse-overlayfs') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },
 	{ package: 'uidmap', isThere: () => hasProgram('newuidmap') },
 	{ package: 'slirp4netns', isThere: () => hasProgram('slirp4netns') },

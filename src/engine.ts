@@ -36,6 +36,8 @@ import { Networks } from './core/network/networks';
 import { holderPlace } from './core/network/holder-place';
 import { Outbound, probeOutbound } from './core/network/outbound';
 import { HOST, type NetworkPlace } from './core/network/place';
+import { remoteFileSystem } from './core/storage/file-system';
+import { openStorage } from './core/storage/storage';
 import { Store, writeAtomically } from './core/store';
 import { examine, type Finding, type RootlessFacts } from './core/system/doctor';
 import { findHolder, holdFile, holding, type Holder } from './core/system/holder';
@@ -47,16 +49,6 @@ import { Volumes } from './core/volume/volumes';
 const OWNER_READY_WITHIN = 30_000;
 /** Milliseconds for the requests at work when the engine is asked to leave; what does not end by then is cut off. */
 const GRACE = 2_000;
-
-/** linux/magic.h: file systems without the overlay, the sockets or the locks that a store needs. */
-const REMOTE_FILE_SYSTEMS: Readonly<Record<number, string>> = {
-	0x6969: 'NFS',
-	0x01021997: '9p (a Windows or host folder)',
-	0x65735546: 'FUSE',
-	0xff534d42: 'CIFS',
-	0xfe534d42: 'SMB',
-	0x786f4256: 'a VirtualBox shared folder',
-};
 
 interface Arguments {
 	readonly root: string;
@@ -234,8 +226,9 @@ async function openCore(
 		...{ store, events, warn, place, facts: networkFacts },
 		hostsFile: (id) => path.join(containerFolder(root, id).etc, 'hosts'),
 	});
+	const storage = await openStorage(root, process.env['MYDOCKER_STORAGE_DRIVER'] ?? '');
 	const containers: Containers = new Containers({
-		...{ root, store, events, images, runtime, networks, volumes, warn },
+		...{ root, store, events, images, storage, runtime, networks, volumes, warn },
 		bridgeWarning: rootless?.outbound.problem ?? '',
 		shimPrefix: rootless === undefined ? [] : holding(path.join(root, 'run')),
 		bridgeProblem: networkFacts.hasBridge ? undefined : networkFacts.problems[0],
@@ -259,8 +252,8 @@ async function openCore(
 		networks,
 		volumes,
 		events,
-		facts: await engineFacts(runtime, networkFacts, rootless),
-		examine: () => examine({ root, runtime, network: networkFacts, rootless }),
+		facts: await engineFacts({ runtime, network: networkFacts, rootless, storage }),
+		examine: () => examine({ root, runtime, network: networkFacts, rootless, storage }),
 	};
 }
 
@@ -377,7 +370,7 @@ function wantedRuntime(text: string): RuntimeName | undefined {
 
 /** Overlays, sockets and locks need a local disk. */
 function refuseRemote(root: string): void {
-	const kind = REMOTE_FILE_SYSTEMS[fs.statfsSync(root).type >>> 0];
+	const kind = remoteFileSystem(fs.statfsSync(root).type);
 	if (kind !== undefined) {
 		throw new EngineError(
 			'unsupported',

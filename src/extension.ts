@@ -117,6 +117,7 @@ function connector(context: ExtensionContext, log: LogOutputChannel): (signal?: 
 			engine: context.asAbsolutePath('dist/engine.js'),
 			idleTimeout: settings.idleTimeout,
 			runtime: settings.runtime,
+			...(settings.storageDriver === '' ? {} : { storageDriver: settings.storageDriver }),
 			log: (message) => {
 				log.info(message);
 			},

@@ -16,6 +16,8 @@ export interface EngineOptions {
 	readonly idleTimeout?: number;
 	/** The only runtime to use, "auto" for what MYDOCKER_RUNTIME says, or the first that works. */
 	readonly runtime?: string | undefined;
+	/** Storage driver of new containers; by default MYDOCKER_STORAGE_DRIVER, else the best that works. */
+	readonly storageDriver?: string;
 	/** Told in one line when an engine is started, replaced or found dead. */
 	readonly log?: (message: string) => void;
 }
@@ -32,7 +34,7 @@ const ROUNDS = 4;
 const LONGEST_LOG = 1024 * 1024;
 /** What an engine may inherit: no token, no editor variable. A registry may be reachable through a proxy only. */
 const ENVIRONMENT =
-	/^(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR|DOCKER_CONFIG|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|(HTTPS?|NO|ALL)_PROXY)$/i;
+	/^(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR|DOCKER_CONFIG|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|MYDOCKER_STORAGE_DRIVER|(HTTPS?|NO|ALL)_PROXY)$/i;
 
 /**
  * Gives the socket path of the store's one engine: finds a living one, replaces an older build (version handshake), or
@@ -124,7 +126,7 @@ async function startEngine(options: EngineOptions, signal: AbortSignal | undefin
 				'--report',
 				'3',
 			],
-			{ detached: true, cwd: '/', env: environment(), stdio: ['ignore', 'ignore', log, 'pipe'] },
+			{ detached: true, cwd: '/', env: environment(options), stdio: ['ignore', 'ignore', log, 'pipe'] },
 		);
 		child.unref();
 		const word = await firstWord(child, signal);
@@ -230,8 +232,9 @@ function logFile(socketPath: string): string {
 	return path.join(path.dirname(path.dirname(socketPath)), 'engine.log');
 }
 
-function environment(): NodeJS.ProcessEnv {
+function environment({ storageDriver }: EngineOptions): NodeJS.ProcessEnv {
 	const kept = Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name));
 	// In VS Code, process.execPath is Electron, which is Node only with this variable.
-	return { ...Object.fromEntries(kept), ELECTRON_RUN_AS_NODE: '1' };
+	const chosen = storageDriver === undefined ? {} : { MYDOCKER_STORAGE_DRIVER: storageDriver };
+	return { ...Object.fromEntries(kept), ...chosen, ELECTRON_RUN_AS_NODE: '1' };
 }

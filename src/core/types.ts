@@ -2,6 +2,7 @@ import type { RuntimeName } from './container/runtime';
 import type { EndpointConfig } from './network/network';
 import type { PortBinding } from './network/publish';
 import type { DnsConfig } from './network/resolvconf';
+import type { DriverName } from './storage/driver';
 
 /**
  * The records on disk. Field names are the seed's JSON names (../shared/spec), so a reader of the tutorial finds them
@@ -75,6 +76,8 @@ export interface Container {
 	/** Without docker's leading slash. */
 	readonly name: string;
 	readonly image_id: string;
+	/** Keeps its root file system; absent means "overlay". */
+	readonly storage_driver?: DriverName;
 	readonly status: ContainerStatus;
 	readonly created_at: string;
 	/** "" until first started. */

@@ -10,6 +10,10 @@ export const settings = {
 	get runtime(): string {
 		return get('runtime', 'auto');
 	},
+	/** Storage driver of new containers; "" for the best that works. */
+	get storageDriver(): string {
+		return get('engine.storageDriver', '');
+	},
 	/** Lines that a log begins with. */
 	get logTail(): number {
 		return get('logs.tail', 1000);

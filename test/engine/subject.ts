@@ -167,14 +167,24 @@ export interface EmbeddedOptions {
 	readonly bundles?: string;
 	/** The only runtime to use. */
 	readonly runtime?: string;
+	readonly storageDriver?: string;
+	/** The store's folder, which must be there; by default a new one. */
+	readonly root?: string;
 }
 
 /** Our engine on a store of its own, started as every client starts it: when it is first needed. */
 export function embeddedEngine(workspace: Workspace, options: EmbeddedOptions = {}): EngineProcess {
-	const root = workspace.folder('store');
+	const root = options.root ?? workspace.folder('store');
+	const { storageDriver } = options;
 	const engine = path.join(options.bundles ?? dist, 'engine.js');
 	const connect = (signal?: AbortSignal): Promise<string> =>
-		connectEngine({ root, engine, idleTimeout: options.idleTimeout ?? 300, runtime: options.runtime }, signal);
+		connectEngine(
+			{
+				...{ root, engine, idleTimeout: options.idleTimeout ?? 300, runtime: options.runtime },
+				...(storageDriver === undefined ? {} : { storageDriver }),
+			},
+			signal,
+		);
 	workspace.defer('end the embedded engine', () => endEmbedded(root, connect));
 	return { client: createClient(connect), socket: path.join(root, 'run', 'api.sock'), root };
 }

@@ -6,7 +6,13 @@ import * as path from 'node:path';
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 	'src/core/image/': ['src/core/image/', 'src/core/storage/', 'src/core/*'],
 	'src/core/files/': ['src/core/files/', 'src/core/image/tar', 'src/core/image/inflate', 'src/core/*'],
-	'src/core/storage/': ['src/core/storage/', 'src/core/*'],
+	'src/core/storage/': [
+		'src/core/storage/',
+		'src/core/files/tree',
+		'src/core/image/tar',
+		'src/core/image/opaque',
+		'src/core/*',
+	],
 	'src/core/container/': ['src/core/'],
 	'src/core/system/': ['src/core/'],
 	'src/core/': ['src/core/'],

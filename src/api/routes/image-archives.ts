@@ -89,7 +89,7 @@ async function commit(request: ApiRequest): Promise<void> {
 	const changesGiven = request.parts.query.getAll('changes');
 	applyChanges(emptyConfig, changesGiven); // before anything is paused
 	const isToPause = request.parts.query.has('pause') ? request.flag('pause') : true;
-	const image = await containers.withUpper(container, isToPause, (record, upper) =>
+	const image = await containers.withUpper(container, { isToPause, signal: request.signal }, (record, upper) =>
 		commitImage(images, record, {
 			upper,
 			author: request.text('author') ?? '',

@@ -97,7 +97,7 @@ function info({ core }: ApiRequest): Info {
 		ContainersStopped: containers.length - running - paused,
 		Images: images.size,
 		Driver: facts.storageDriver,
-		DriverStatus: [],
+		DriverStatus: facts.storageStatus,
 		Plugins: {
 			Volume: ['local'],
 			Network: facts.networkDrivers,

@@ -57,22 +57,21 @@ export type BundleNetwork = SpecNetwork & {
 
 /**
  * Writes what the runtime starts from: the spec, the files bound over /etc, and missing folders of bind mounts as docker
- * makes them. `lower` are the image's folders, top first; volumes are bind mounts by now. Throws EngineError "invalid" for a user, group or working
+ * makes them. `lookup` are the folders to look names up in, top first; volumes are bind mounts by now. Throws EngineError "invalid" for a user, group or working
  * directory that the image does not bear.
  */
 export function writeBundle(
 	container: Container,
 	folder: ContainerFolder,
 	options: {
-		readonly lower: readonly string[];
+		readonly lookup: readonly string[];
 		readonly network: BundleNetwork;
 		/** Of another container, to be shared. */
 		readonly pidNamespace?: string | undefined;
 	},
 ): void {
 	const { config } = container;
-	const { lower, network, pidNamespace } = options;
-	const layers = [folder.upper, ...lower];
+	const { lookup: layers, network, pidNamespace } = options;
 	const groupFile = readRootFile(layers, '/etc/group') ?? '';
 	const plainUser = resolveUser(config.user, readRootFile(layers, '/etc/passwd') ?? '', groupFile);
 	const groups = resolveGroups(config.isolation?.groups ?? [], groupFile);

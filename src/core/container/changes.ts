@@ -15,6 +15,8 @@ export interface Change {
 }
 
 const TURN = 500;
+/** Files by which fuse-overlayfs marks an opaque folder, beside the attribute. */
+const OPAQUE_MARKS = new Set(['.wh..wh..opq', '.wh..opq']);
 
 /** The changes, sorted by path. `lowers` are the image's folders, top first; `upper` may be written in meanwhile. */
 export async function containerChanges(
@@ -45,7 +47,7 @@ class Walk {
 
 	/** Whether anything in the folder counts. `isKnown` says that the image has the folder too. */
 	async folder(folder: Folder, isKnown: boolean): Promise<boolean> {
-		const names = namesIn(folder);
+		const names = namesIn(folder).filter((name) => !OPAQUE_MARKS.has(name));
 		let counted = 0;
 		for (const name of names) {
 			counted += (await this.entry(folder, name, isKnown)) ? 1 : 0;
@@ -77,7 +79,8 @@ class Walk {
 		try {
 			const isKnown = lower?.isDirectory() === true;
 			const hasContent = await this.folder(inner, isKnown);
-			const isForMounts = isMountFolder(path.slice(1)) && (namesIn(inner).length === 0 || !hasContent);
+			const isForMounts =
+				isMountFolder(path.slice(1)) && (namesIn(inner).every((each) => OPAQUE_MARKS.has(each)) || !hasContent);
 			const isSame = isForMounts || (isKnown && !hasContent && isLike(stat, lower));
 			return !isSame && this.add(path, lower === undefined ? KINDS.added : KINDS.changed);
 		} finally {

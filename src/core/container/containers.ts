@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
 import { nowNanoseconds, rfc3339, type Events } from '../events';
 import type { Images } from '../image/images';
-import { overlayMount } from '../storage/overlay';
+import type { StorageDriver } from '../storage/driver';
+import type { Storage } from '../storage/storage';
 import type { EndpointConfig } from '../network/network';
 import { parseNetworkMode } from '../network/network';
 import type { Networks } from '../network/networks';
@@ -12,7 +13,6 @@ import { publishAll } from '../network/ports';
 import type { Tree } from '../files/tree';
 import type { Store } from '../store';
 import type { Container, Mount } from '../types';
-import { userNamespace } from '../user-namespace';
 import type { Volumes } from '../volume/volumes';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
 import { containerFolder, makeContainerFolder, writeBundle, type BundleNetwork, type ContainerFolder } from './bundle';
@@ -41,6 +41,7 @@ import { signalNumber } from './signals';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
 import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } from './volume-content';
+import type { ImageRoot } from './volume-content';
 import { withOthers } from './volumes-from';
 import { machineWarnings } from './warnings';
 
@@ -69,6 +70,7 @@ export interface ContainersOptions {
 	readonly events: Events;
 	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories'>;
 	readonly runtime: Runtimes;
+	readonly storage: Pick<Storage, 'driver' | 'of'>;
 	readonly networks: Networks;
 	readonly volumes: Volumes;
 	/** What does not work on bridge networks; "" when all does. */
@@ -150,10 +152,10 @@ export class Containers {
 			run: path.join(options.root, 'run'),
 			runtime: options.runtime,
 			container: (nameOrId) => this.get(nameOrId),
-			layers: ({ id, image_id: image }) => [
-				containerFolder(options.root, id).upper,
-				...options.images.lowerDirectories(image),
-			],
+			layers: (record) =>
+				options.storage
+					.of(record.storage_driver)
+					.lookup(containerFolder(options.root, record.id), options.images.lowerDirectories(record.image_id)),
 			emit: (id, action, attributes) => {
 				const entry = this.entries.get(id);
 				if (entry !== undefined) {
@@ -237,7 +239,10 @@ export class Containers {
 			network: { ...container.config.network, mode: this.wholeMode(container.config.network.mode) },
 			mounts: container.config.mounts.map((mount) => this.withVolume(mount)),
 		};
-		const record = { ...container, config, name: name ?? generateName((candidate) => this.names.has(candidate)) };
+		const record = {
+			...{ ...container, config, storage_driver: this.options.storage.driver.name },
+			name: name ?? generateName((candidate) => this.names.has(candidate)),
+		};
 		const folder = containerFolder(this.options.root, record.id);
 		try {
 			makeContainerFolder(folder);
@@ -547,24 +552,33 @@ export class Containers {
 
 	/** What the container has changed of its image. */
 	async changes(nameOrId: string, signal: AbortSignal): Promise<Change[]> {
-		const { record, folder } = this.entry(nameOrId);
-		await this.options.images.unpack(record.image_id);
-		return containerChanges(folder.upper, this.options.images.lowerDirectories(record.image_id), signal);
+		const entry = this.entry(nameOrId);
+		const { images } = this.options;
+		const { image_id } = entry.record;
+		await images.unpack(image_id);
+		return this.storage(entry).withUpper(entry.folder, signal, (upper) =>
+			containerChanges(upper, images.lowerDirectories(image_id), signal),
+		);
+	}
+
+	private storage({ record }: Entry): StorageDriver {
+		return this.options.storage.of(record.storage_driver);
 	}
 
 	/** Gives the folder of what the container has written to `work`; with `isToPause` its processes stand still meanwhile. */
 	async withUpper<T>(
 		nameOrId: string,
-		isToPause: boolean,
+		{ isToPause, signal }: { readonly isToPause: boolean; readonly signal: AbortSignal },
 		work: (record: Container, upper: string) => Promise<T>,
 	): Promise<T> {
-		const { record, folder } = this.entry(nameOrId);
+		const entry = this.entry(nameOrId);
+		const { record, folder } = entry;
 		const isPaused = isToPause && record.status === 'running';
 		if (isPaused) {
 			await this.options.runtime.setPaused(record.id, true);
 		}
 		try {
-			return await work(record, folder.upper);
+			return await this.storage(entry).withUpper(folder, signal, (upper) => work(record, upper));
 		} finally {
 			if (isPaused && this.entries.get(record.id)?.record.process !== null) {
 				await this.options.runtime.setPaused(record.id, false);
@@ -574,7 +588,11 @@ export class Containers {
 
 	/** Bytes of what the container has written, as `du` counts them. */
 	async size(nameOrId: string, signal?: AbortSignal): Promise<number> {
-		return treeSize(this.entry(nameOrId).folder.upper, { prefix: [], signal });
+		const entry = this.entry(nameOrId);
+		const measured = signal ?? new AbortController().signal;
+		return this.storage(entry).withUpper(entry.folder, measured, (upper) =>
+			treeSize(upper, { prefix: [], signal }),
+		);
 	}
 
 	/** Tells listeners of something that was done to a container from outside of this class. */
@@ -652,13 +670,10 @@ export class Containers {
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
-		const overlay = overlayMount({
-			lowers: lower,
-			upper: folder.upper,
-			work: folder.work,
-			isRootless: !userNamespace().isInitial,
-		});
-		const mounts = await this.volumeMounts(entry, lower, overlay);
+		const storage = this.storage(entry);
+		await storage.prepare(folder, lower);
+		const rootFiles = { lookup: storage.lookup(folder, lower), mount: storage.mount(folder, lower) };
+		const mounts = await this.volumeMounts(entry, rootFiles);
 		if (restartCount === 0) {
 			// A syslog server that is away for a while must not end what a restart policy keeps running.
 			await entry.log.connect?.();
@@ -666,7 +681,7 @@ export class Containers {
 		const network = await this.startNetwork(entry);
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
 		const pidNamespace = this.sharedPid(record);
-		writeBundle({ ...record, config }, folder, { lower, network: network.bundle, pidNamespace });
+		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, network: network.bundle, pidNamespace });
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
 		this.update(entry, {
@@ -675,7 +690,7 @@ export class Containers {
 		});
 		const run = this.newRun(entry);
 		run.launch(this.shimScript, {
-			overlay,
+			root: rootFiles.mount,
 			prefix: [...this.options.shimPrefix, ...(network.place ?? [])],
 			network: network.batches,
 			merged: folder.merged,
@@ -688,7 +703,7 @@ export class Containers {
 	}
 
 	/** Volumes become bind mounts; a new one first gets what the image has in its place. */
-	private async volumeMounts(entry: Entry, lower: readonly string[], overlay: Launch['overlay']): Promise<Mount[]> {
+	private async volumeMounts(entry: Entry, root: Pick<ImageRoot, 'lookup' | 'mount'>): Promise<Mount[]> {
 		const { volumes } = this.options;
 		const mounts: Mount[] = [];
 		for (const mount of entry.record.config.mounts) {
@@ -698,7 +713,7 @@ export class Containers {
 			}
 			if (mount.options?.includes('nocopy') !== true) {
 				await volumes.populate(mount.source, (target) =>
-					copyImageFolder({ folder: entry.folder, lower, overlay }, mount.destination, target),
+					copyImageFolder({ folder: entry.folder, ...root }, mount.destination, target),
 				);
 			}
 			await volumes.mount(mount.source, entry.record.id);
@@ -709,25 +724,28 @@ export class Containers {
 		return mounts;
 	}
 
-	private async stoppedRoot({ record, folder }: Entry, view: RootView): Promise<StoppedRoot> {
+	private async stoppedRoot(entry: Entry, view: RootView): Promise<StoppedRoot> {
+		const { record, folder } = entry;
 		const { images, volumes } = this.options;
 		await images.unpack(record.image_id);
 		const lowers = images.lowerDirectories(record.image_id);
-		const overlay = overlayMount({ lowers, upper: folder.upper, work: folder.work });
-		const binds = record.config.mounts.flatMap((mount) => {
-			if (view === 'own' || mount.type === 'tmpfs') {
+		const storage = this.storage(entry);
+		await storage.prepare(folder, lowers);
+		const mount = storage.mount(folder, lowers);
+		const binds = record.config.mounts.flatMap((bound) => {
+			if (view === 'own' || bound.type === 'tmpfs') {
 				return [];
 			}
 			const source =
-				mount.type === 'volume' ? volumes.source(mount.source) : { path: mount.source, read_only: false };
-			const read_only = mount.read_only || source.read_only;
-			return [{ source: source.path, destination: mount.destination, read_only }];
+				bound.type === 'volume' ? volumes.source(bound.source) : { path: bound.source, read_only: false };
+			const read_only = bound.read_only || source.read_only;
+			return [{ source: source.path, destination: bound.destination, read_only }];
 		});
 		const etc = ['hosts', 'hostname', 'resolv.conf'].map((name) => ({
 			...{ source: path.join(folder.etc, name), destination: `/etc/${name}`, read_only: false },
 		}));
 		const isReadOnly = view === 'inside' && record.config.read_only;
-		return { folder, overlay, binds: view === 'own' ? [] : [...etc, ...binds], isReadOnly };
+		return { folder, mount, binds: view === 'own' ? [] : [...etc, ...binds], isReadOnly };
 	}
 
 	private async startNetwork(entry: Entry): Promise<StartNetwork> {

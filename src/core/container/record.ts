@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { DRIVER_NAMES } from '../storage/driver';
 import type { Container, ContainerStatus } from '../types';
 import { RUNTIME_NAMES } from './runtime';
 
@@ -25,6 +26,7 @@ const schema = v.object({
 			'dead',
 		] as const),
 	]),
+	storage_driver: v.optional(v.picklist(DRIVER_NAMES)),
 	created_at: v.string(),
 	started_at: v.string(),
 	finished_at: v.string(),

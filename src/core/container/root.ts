@@ -8,9 +8,10 @@ import { run, toolEnvironment } from '../exec';
 import { Tree, bytesOf, partsOf, pathIn } from '../files/tree';
 import type { Folder } from '../files/tree';
 import type { Container } from '../types';
+import { MOUNT_FUNCTIONS, mountArguments } from '../storage/driver';
+import type { RootMount } from '../storage/driver';
 import type { ContainerFolder } from './bundle';
 import { isAlive } from './process';
-import type { Launch } from './shim';
 
 /** With what is mounted into it, as its processes see it ("inside"), or its own files only ("own"). */
 export type RootView = 'inside' | 'own';
@@ -25,7 +26,7 @@ export interface BoundFolder {
 
 export interface StoppedRoot {
 	readonly folder: ContainerFolder;
-	readonly overlay: Launch['overlay'];
+	readonly mount: RootMount;
 	readonly binds: readonly BoundFolder[];
 	readonly isReadOnly: boolean;
 }
@@ -67,8 +68,8 @@ export async function withRoot<T>(source: RootSource, work: (tree: Tree) => Prom
 }
 
 /**
- * The root of a running container: through /proc, so that its own mount namespace decides what is where. "own" is the
- * overlay as its shim has mounted it, before the runtime added anything. Undefined when it does not run (any more).
+ * The root of a running container: through /proc, so that its own mount namespace decides what is where. "own" is what
+ * its shim has mounted, before the runtime added anything. Undefined when it does not run (any more).
  */
 export function openLiveRoot(container: Container, folder: ContainerFolder, view: RootView): Tree | undefined {
 	const process = view === 'inside' ? container.process : container.shim;
@@ -106,12 +107,12 @@ async function withStoppedRoot<T>(root: StoppedRoot, work: (tree: Tree) => Promi
 	}
 }
 
-/** Arguments: <folder for mount> <overlay options> <merged>. Ends when its input does. */
-const SCRIPT = `cd "$1"
-mount -t overlay overlay -o "$2" "$3"
-cd /
+/** Arguments: those of mount_root. Ends when its input does. */
+const SCRIPT = `${MOUNT_FUNCTIONS}
+mount_root "$1" "$2" "$3" "$4"
 echo ready
-read line || :`;
+read line || :
+unmount_root "$4"`;
 
 /** The process whose mount namespace has the root. */
 class Holder {
@@ -121,8 +122,8 @@ class Holder {
 		private readonly ended: Promise<void>,
 	) {}
 
-	static async start({ folder, overlay }: StoppedRoot): Promise<Holder> {
-		const shell = ['sh', '-e', '-c', SCRIPT, 'root', overlay.cwd, overlay.options, folder.merged];
+	static async start({ folder, mount }: StoppedRoot): Promise<Holder> {
+		const shell = ['sh', '-e', '-c', SCRIPT, 'root', ...mountArguments(mount, folder.merged)];
 		const child = spawn('unshare', ['--mount', '--propagation', 'private', ...shell], {
 			stdio: ['pipe', 'pipe', 'pipe'],
 			cwd: '/',

@@ -280,15 +280,16 @@ function parseExit(text: string | undefined): number | undefined {
 }
 
 /**
- * Kills a shim and what it runs or has left behind: runtime, pumps, keeper. They are of its session and name its folder
- * in their arguments; the container itself is not among them.
+ * Kills a shim and what it runs or has left behind: runtime, pumps, keeper, fuse-overlayfs. They are of its session and
+ * name the container's folder in their arguments; the container itself is not among them.
  */
 export function endShim(folder: string): void {
 	const session = Number(readText(path.join(folder, 'shim.pid')));
+	const container = path.dirname(folder);
 	for (const pid of session > 0 ? sessionMembers(session) : []) {
 		const identity = identify(pid);
 		// Without the look at the arguments a later session with a recycled number could be hit.
-		if (identity !== undefined && commandLine(pid)?.some((argument) => argument.includes(folder)) === true) {
+		if (identity !== undefined && commandLine(pid)?.some((argument) => argument.includes(container)) === true) {
 			signalProcess(identity, os.constants.signals.SIGKILL);
 		}
 	}

@@ -3,11 +3,13 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { systemCode } from '../errors';
 import { toolEnvironment } from '../exec';
+import { MOUNT_FUNCTIONS, mountArguments } from '../storage/driver';
+import type { RootMount } from '../storage/driver';
 import { writeAtomically } from '../store';
 
 /**
- * The shim: one small POSIX shell process per container that outlives the engine. It mounts the container's overlay in
- * a mount namespace of its own, runs the OCI runtime in the foreground, keeps the output in segment files and leaves
+ * The shim: one small POSIX shell process per container that outlives the engine. It mounts the container's root in a
+ * mount namespace of its own, runs the OCI runtime in the foreground, keeps the output in segment files and leaves
  * the exit code in an exit file. All that varies comes as arguments; nothing is ever pasted into this text.
  *
  * Files in the shim folder:
@@ -17,7 +19,7 @@ import { writeAtomically } from '../store';
  *   stdin, stdin.close   FIFOs, only with an open stdin
  *   arguments, size, tty   only with a terminal, see terminal.ts
  *   oci.log         the runtime's own log, JSON lines
- *   mount.err       what mount(8) said when the overlay could not be mounted
+ *   mount.err       what was said when the root could not be mounted
  *   network, network.inside   input of `ip -batch` outside and inside of the container's network namespace; only with one
  *   netns           that namespace, mounted in the shim's own mount namespace, so it goes with the shim
  *   network.err     what ip(8) said when the network could not be set up
@@ -38,19 +40,20 @@ import { writeAtomically } from '../store';
  *   engine ends the input by opening stdin.close.
  */
 const SCRIPT = `#!/bin/sh
-# Arguments: <shim folder> <folder for mount> <overlay options> <merged> <stdin: fifo or null> <runtime argv ...>
-d=$1 at=$2 options=$3 merged=$4 in=/dev/null keeper=
+# Arguments: <shim folder> <kind of mount> <folder for mount> <options> <merged> <stdin: fifo or null> <runtime argv ...>
+d=$1 kind=$2 at=$3 options=$4 merged=$5 in=/dev/null keeper=
 umask 022
 trap : HUP INT TERM
 echo $$ >"$d/.shim.pid" && ln "$d/.shim.pid" "$d/shim.pid" && echo 255 >"$d/.exit" || exit 1
-if [ "$5" = fifo ]; then
+if [ "$6" = fifo ]; then
 	in=$d/stdin
 	mkfifo -m 600 "$in" "$d/stdin.close" || exit 1
 	{ : <"$d/stdin.close"; } >"$in" &
 	keeper=$!
 fi
-shift 5
+shift 6
 
+${MOUNT_FUNCTIONS}
 pause() {
 	[ -d "$d" ] || exit 1
 	i=$((i + 1))
@@ -85,9 +88,11 @@ network() {
 
 container() {
 	trap : HUP INT TERM
-	if network 2>"$d/network.err" 3>&- 4>&- && (cd "$at" && exec mount -t overlay overlay -o "$options" "$merged") 2>"$d/mount.err" 3>&- 4>&-; then
+	if network 2>"$d/network.err" 3>&- 4>&- && mount_root "$kind" "$at" "$options" "$merged" 2>"$d/mount.err" 3>&- 4>&-; then
 		"$@" <"$in" 3>&- 4>&-
-		echo $? >&4
+		code=$?
+		unmount_root "$merged" 2>/dev/null 3>&- 4>&-
+		echo $code >&4
 	else
 		echo 125 >&4
 	fi
@@ -102,8 +107,7 @@ until mv "$d/.exit" "$d/exit"; do pause; done
 export interface Launch {
 	/** The shim folder: absolute, exists, holds nothing of an earlier run. */
 	readonly folder: string;
-	/** mount(8)'s -o text; relative lower directories count from `cwd`. */
-	readonly overlay: { readonly options: string; readonly cwd: string };
+	readonly root: RootMount;
 	readonly merged: string;
 	/** Put before the shim's own command: programs that set something up and run the rest in their place. */
 	readonly prefix: readonly string[];
@@ -136,7 +140,7 @@ export function launchShim(script: string, launch: Launch): ChildProcess {
 		[
 			...args,
 			...['--mount', '--propagation', 'slave', '/bin/sh', script, launch.folder],
-			...[launch.overlay.cwd, launch.overlay.options, launch.merged, launch.hasStdin ? 'fifo' : 'null'],
+			...[...mountArguments(launch.root, launch.merged), launch.hasStdin ? 'fifo' : 'null'],
 			...launch.command,
 		],
 		// The newer mount system call of util-linux 2.39 takes 256 bytes of options only (see storage/overlay.ts).

@@ -2,23 +2,25 @@ import { EngineError } from '../errors';
 import { run, toolEnvironment } from '../exec';
 import type { ContainerFolder } from './bundle';
 import { resolveRootPath } from './rootfs';
-import type { Launch } from './shim';
+import { MOUNT_FUNCTIONS, mountArguments } from '../storage/driver';
+import type { RootMount } from '../storage/driver';
 import type { Container } from '../types';
 import type { Volumes } from '../volume/volumes';
 
-/** Arguments: <folder for mount> <overlay options> <merged> <path in it> <target>. */
-const SCRIPT = `cd "$1"
-mount -t overlay overlay -o "$2" "$3"
-[ -d "$3$4" ] || exit 0
-cp -a --reflink=auto "$3$4/." "$5"
-chown --reference="$3$4" "$5"
-chmod --reference="$3$4" "$5"`;
+/** Arguments: those of mount_root, <path in it> <target>. */
+const SCRIPT = `${MOUNT_FUNCTIONS}
+mount_root "$1" "$2" "$3" "$4"
+trap 'unmount_root "$4"' EXIT
+[ -d "$4$5" ] || exit 0
+cp -a --reflink=auto "$4$5/." "$6"
+chown --reference="$4$5" "$6"
+chmod --reference="$4$5" "$6"`;
 
 export interface ImageRoot {
 	readonly folder: ContainerFolder;
-	/** The image's folders, top first. */
-	readonly lower: readonly string[];
-	readonly overlay: Launch['overlay'];
+	/** Where to look for names without mounting, top first. */
+	readonly lookup: readonly string[];
+	readonly mount: RootMount;
 }
 
 /**
@@ -27,12 +29,12 @@ export interface ImageRoot {
  * `destination` are followed inside the root only, and nothing else writes there meanwhile.
  */
 export async function copyImageFolder(
-	{ folder, lower, overlay }: ImageRoot,
+	{ folder, lookup, mount }: ImageRoot,
 	destination: string,
 	target: string,
 ): Promise<void> {
-	const inside = resolveRootPath([folder.upper, ...lower], destination);
-	const shell = ['sh', '-e', '-c', SCRIPT, 'copy', overlay.cwd, overlay.options, folder.merged, inside, target];
+	const inside = resolveRootPath(lookup, destination);
+	const shell = ['sh', '-e', '-c', SCRIPT, 'copy', ...mountArguments(mount, folder.merged), inside, target];
 	const result = await run('unshare', ['--mount', '--propagation', 'slave', ...shell], {
 		env: { ...toolEnvironment(), LIBMOUNT_FORCE_MOUNT2: 'always' },
 	});

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { toolEnvironment } from '../exec';
 import { TarReader } from './tar';
 
+/** Of overlayfs, in a user namespace, and of fuse-overlayfs. */
+const NAMES = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fuseoverlayfs.opaque'];
+
 /**
  * Folders below `directory` that overlayfs takes for opaque, as paths from "/" of one character a byte. It marks them by
  * an attribute, which Node cannot read: tar lists the folders with it.
@@ -15,7 +18,7 @@ export async function opaqueFolders(directory: string, signal: AbortSignal): Pro
 	const reader = new TarReader(
 		{
 			begin: ({ name, xattrs }) => {
-				if (xattrs.has('trusted.overlay.opaque') || xattrs.has('user.overlay.opaque')) {
+				if (NAMES.some((mark) => xattrs.has(mark))) {
 					opaque.add(name.replace(/^\.\/?/, '/').replace(/(.)\/$/, '$1'));
 				}
 			},

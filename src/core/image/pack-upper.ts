@@ -6,8 +6,10 @@ import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
 
 const MAX_ENTRIES = 10_000_000;
-const OPAQUE = /^(?:trusted|user)\.overlay\.opaque$/;
-const OVERLAY = /^(?:trusted|user)\.overlay\./;
+const OPAQUE = /^(?:(?:trusted|user)\.overlay|user\.fuseoverlayfs)\.opaque$/;
+const OVERLAY = /^(?:(?:trusted|user)\.overlay|user\.fuseoverlayfs)\./;
+/** As a file fuse-overlayfs's mark, and as a device; in a layer the first is the same mark. */
+const OPAQUE_FILE = /(?:^|\/)\.wh\.(?:\.wh\.)?\.opq$/;
 /** What a runtime makes to mount on, and docker hides in a layer of its own. */
 const MOUNT_POINTS = new Set(['etc/hosts', 'etc/hostname', 'etc/resolv.conf', 'dev/console', '.dockerenv']);
 
@@ -61,6 +63,8 @@ export async function* packUpper(directory: string, signal: AbortSignal): AsyncG
 class LayerEncoder implements TarSink {
 	private waiting: Buffer[] = [];
 	private readonly whiteouts = new Set<string>();
+	/** Marks of opaque folders that are written; fuse-overlayfs keeps several kinds. */
+	private readonly opaque = new Set<string>();
 	private size = 0;
 	private isSkipped = false;
 
@@ -74,6 +78,10 @@ class LayerEncoder implements TarSink {
 		const name = entry.name.replace(/^\.\//, '');
 		this.isSkipped = true;
 		this.size = 0;
+		if (OPAQUE_FILE.test(name)) {
+			this.markOpaque(name.replace(/[^/]*$/, '.wh..wh..opq'));
+			return;
+		}
 		if (this.isWhiteout(entry)) {
 			this.whiteouts.add(entry.name);
 			this.whiteOut(name);
@@ -94,7 +102,7 @@ class LayerEncoder implements TarSink {
 			this.waiting.push(encodeEntry({ ...entry, name, linkName, xattrs }));
 		}
 		if (isOpaque) {
-			this.waiting.push(encodeEntry(emptyFile(`${isRoot ? '' : name}.wh..wh..opq`)));
+			this.markOpaque(`${isRoot ? '' : name}.wh..wh..opq`);
 		}
 	}
 
@@ -107,6 +115,13 @@ class LayerEncoder implements TarSink {
 	end(): void {
 		if (!this.isSkipped) {
 			this.waiting.push(padding(this.size));
+		}
+	}
+
+	private markOpaque(name: string): void {
+		if (!this.opaque.has(name)) {
+			this.opaque.add(name);
+			this.waiting.push(encodeEntry(emptyFile(name)));
 		}
 	}
 

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
+import type { RootFolders, RootMount, StorageDriver } from './driver';
 
 export interface OverlayLayers {
 	/** Lower directories, top first, absolute. */
@@ -11,6 +12,8 @@ export interface OverlayLayers {
 	readonly work: string;
 	/** Keep overlayfs's marks in "user." attributes, which a mount inside of a user namespace needs (Linux 5.11). */
 	readonly isRootless?: boolean;
+	/** Only the options that name directories. */
+	readonly isPlain?: boolean;
 }
 
 export interface OverlayMount {
@@ -18,6 +21,36 @@ export interface OverlayMount {
 	readonly options: string;
 	/** The directory that mount must run in, as the options hold relative names. */
 	readonly cwd: string;
+}
+
+/**
+ * The kernel's overlayfs, or fuse-overlayfs, which keeps the same marks in a container's upper directory.
+ */
+export class OverlayDriver implements StorageDriver {
+	constructor(
+		readonly name: 'overlay' | 'fuse-overlayfs',
+		/** See OverlayLayers. */
+		private readonly isRootless: boolean,
+	) {}
+
+	prepare(): Promise<void> {
+		return Promise.resolve();
+	}
+
+	mount({ upper, work }: RootFolders, lowers: readonly string[]): RootMount {
+		// fuse-overlayfs looks for both kinds of attributes by itself and knows no such options.
+		const isPlain = this.name === 'fuse-overlayfs';
+		const layers = { lowers, upper, work, isRootless: this.isRootless, isPlain };
+		return { kind: this.name, ...overlayMount(layers) };
+	}
+
+	lookup({ upper }: RootFolders, lowers: readonly string[]): readonly string[] {
+		return [upper, ...lowers];
+	}
+
+	withUpper<T>({ upper }: RootFolders, _signal: AbortSignal, work: (upper: string) => Promise<T>): Promise<T> {
+		return work(upper);
+	}
 }
 
 /** mount(2) takes one page of options. */
@@ -47,8 +80,8 @@ export function overlayMount(layers: OverlayLayers): OverlayMount {
 		`upperdir=${upper}`,
 		`workdir=${work}`,
 		// File handles of a copied or restored store would not match (docker sets it too).
-		'index=off',
-		...(layers.isRootless === true ? ['userxattr'] : []),
+		...(layers.isPlain === true ? [] : ['index=off']),
+		...(layers.isPlain !== true && layers.isRootless === true ? ['userxattr'] : []),
 	].join(',');
 	if (options.length >= PAGE) {
 		throw new EngineError('unsupported', `Cannot mount "${layers.upper}": ${links.length} layers are too many`);

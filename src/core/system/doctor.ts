@@ -1,13 +1,13 @@
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import type { Runtimes, Trial } from '../container/runtimes';
 import { LIMITS_PROBLEM } from '../container/cgroup';
 import { machine } from '../container/spec';
 import { EngineError } from '../errors';
-import { findProgram, run, toolEnvironment } from '../exec';
+import { findProgram } from '../exec';
 import type { NetworkFacts } from '../network/firewall';
 import type { OutboundFacts } from '../network/outbound';
-import { overlayMount } from '../storage/overlay';
+import type { Storage } from '../storage/storage';
+import { tryDriver } from '../storage/storage';
 import { userNamespace } from '../user-namespace';
 
 /** One thing that was looked at. */
@@ -34,9 +34,10 @@ export interface Patient {
 	readonly network: NetworkFacts;
 	/** Undefined for root. */
 	readonly rootless: RootlessFacts | undefined;
+	readonly storage: Storage;
 }
 
-/** Looks at all that containers need on this machine; tries the runtime and an overlay mount for real. */
+/** Looks at all that containers need on this machine; tries the runtime and the storage driver for real. */
 export async function examine(patient: Patient): Promise<readonly Finding[]> {
 	return [
 		await runtimeFinding(patient),
@@ -100,35 +101,21 @@ function limitsFinding(): Finding {
 			};
 }
 
-async function storageFinding({ root }: Patient): Promise<Finding> {
-	const folder = fs.mkdtempSync(path.join(root, 'run', 'overlay-'));
-	try {
-		const inside = (name: string): string => path.join(folder, name);
-		for (const name of ['lower', 'upper', 'work', 'merged']) {
-			fs.mkdirSync(inside(name));
-		}
-		const { options, cwd } = overlayMount({
-			lowers: [inside('lower')],
-			upper: inside('upper'),
-			work: inside('work'),
-			isRootless: !userNamespace().isInitial,
-		});
-		const mount = ['mount', '-t', 'overlay', 'overlay', '-o', options, inside('merged')];
-		const result = await run('unshare', ['--mount', '--propagation', 'slave', ...mount], {
-			cwd,
-			env: { ...toolEnvironment(), LIBMOUNT_FORCE_MOUNT2: 'always' },
-		});
-		return result.code === 0
-			? ok('storage', `An overlay could be mounted in "${root}".`)
-			: {
-					subject: 'storage',
-					status: 'problem',
-					message: `No overlay can be mounted in "${root}": ${result.stderr.trim()}; ordinary users need Linux 5.11, and a store on ext4, xfs, btrfs or tmpfs.`,
-					remedy: '',
-				};
-	} finally {
-		fs.rmSync(folder, { recursive: true, force: true });
+async function storageFinding({ root, storage }: Patient): Promise<Finding> {
+	const { driver } = storage;
+	const reason = await tryDriver(root, driver);
+	if (reason !== undefined) {
+		const message = `No container can be mounted in "${root}" (${driver.name}): ${storage.problem ?? reason}; it needs Linux 5.11 for ordinary users, and a store on ext4, xfs, btrfs or tmpfs.`;
+		return { subject: 'storage', status: 'problem', message, remedy: '' };
 	}
+	return driver.name === 'copy'
+		? {
+				subject: 'storage',
+				status: 'warning',
+				message: `Each container in "${root}" is a copy of its image (storage driver copy): it starts later and takes more room than with an overlay.`,
+				remedy: findProgram('fuse-overlayfs') === undefined ? install('fuse-overlayfs') : '',
+			}
+		: ok('storage', `The storage driver ${driver.name} could mount, write and delete in "${root}".`);
 }
 
 function networkFinding({ network }: Patient): Finding {

@@ -6,6 +6,7 @@ import { LIMITS_PROBLEM } from '../container/cgroup';
 import type { RuntimeInfo } from '../container/runtime';
 import type { Runtimes } from '../container/runtimes';
 import { machine } from '../container/spec';
+import type { Storage } from '../storage/storage';
 import type { RootlessFacts } from './doctor';
 
 /** What GET /info and /version tell of machine and engine; does not change while the engine runs. */
@@ -24,6 +25,8 @@ export interface EngineFacts {
 	readonly cgroupVersion: '1' | '2';
 	readonly cgroupDriver: string;
 	readonly storageDriver: string;
+	/** Docker's DriverStatus. */
+	readonly storageStatus: readonly (readonly [string, string])[];
 	/** Memory, CPU and processes of containers can be limited. */
 	readonly hasLimits: boolean;
 	/** Empty strings when there is none that works; a warning says why. */
@@ -48,18 +51,25 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
 	loong64: 'loong64',
 };
 
+export interface FactSources {
+	readonly runtime: Pick<Runtimes, 'info' | 'installed'>;
+	readonly network: Pick<NetworkFacts, 'hasBridge' | 'problems'>;
+	/** Undefined for root. */
+	readonly rootless: RootlessFacts | undefined;
+	readonly storage: Storage;
+}
+
 /** Gathers the facts from the system's files; the runtime is probed at its first use on a machine. */
-export async function engineFacts(
-	runtime: Pick<Runtimes, 'info' | 'installed'>,
-	network: Pick<NetworkFacts, 'hasBridge' | 'problems'>,
-	rootless?: RootlessFacts,
-): Promise<EngineFacts> {
+export async function engineFacts({ runtime, network, rootless, storage }: FactSources): Promise<EngineFacts> {
 	const warnings: string[] = [
 		...network.problems,
 		...(rootless === undefined ? [] : [rootless.singleReason, rootless.outbound.problem]).filter(
 			(text) => text !== '',
 		),
 		...(machine().hasCgroups ? [] : [LIMITS_PROBLEM]),
+		...(storage.problem === undefined
+			? []
+			: [`containers cannot run: no storage driver works (${storage.problem})`]),
 	];
 	return {
 		hostname: os.hostname(),
@@ -71,7 +81,8 @@ export async function engineFacts(
 		memory: os.totalmem(),
 		cgroupVersion: fs.existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
 		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
-		storageDriver: 'overlay',
+		storageDriver: storage.driver.name,
+		storageStatus: storage.status,
 		runtime: await runtimeFacts(runtime, warnings),
 		runtimes: runtime.installed(),
 		securityOptions: [

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { Containers } from '../../../src/core/container/containers';
 import { Runtimes } from '../../../src/core/container/runtimes';
 import { EngineError } from '../../../src/core/errors';
+import { OverlayDriver } from '../../../src/core/storage/overlay';
 import { Events } from '../../../src/core/events';
 import { Store } from '../../../src/core/store';
 import { Networks } from '../../../src/core/network/networks';
@@ -72,10 +73,12 @@ describe('containers', () => {
 			problems: [],
 		} as const;
 		const networks = new Networks({ ...common, place: HOST, facts, hostsFile: () => path.join(root, 'hosts') });
+		const storage = new OverlayDriver('overlay', false);
 		const volumes = new Volumes({ ...common, users: () => [], activeUsers: () => [], prefix: [] });
 		return new Containers({
 			...common,
 			images,
+			storage: { driver: storage, of: () => storage },
 			runtime,
 			networks,
 			volumes,

@@ -1,0 +1,135 @@
+/** Chooses how root file systems are kept on this machine and disk, by trying. */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { EngineError, messageOf } from '../errors';
+import { findProgram, run, toolEnvironment } from '../exec';
+import { userNamespace } from '../user-namespace';
+import { CopyDriver } from './copy';
+import { DRIVER_NAMES, isDriverName, MOUNT_FUNCTIONS, mountArguments } from './driver';
+import type { DriverName, RootFolders, StorageDriver } from './driver';
+import { fileSystemName } from './file-system';
+import { OverlayDriver } from './overlay';
+
+/** The storage of a store: new containers get `driver`; those that were made with another one keep it. */
+export interface Storage {
+	readonly driver: StorageDriver;
+	/** By the name in a container's record; without one the first that there was. */
+	readonly of: (name: string | undefined) => StorageDriver;
+	/** Docker's DriverStatus. */
+	readonly status: readonly (readonly [string, string])[];
+	/** Why no driver works; undefined when one does. */
+	readonly problem: string | undefined;
+}
+
+/**
+ * Tries the drivers in order, or only the one that is wanted, by a real mount in the store `root`. Where none works,
+ * containers cannot run, and images still can be pulled. Throws EngineError "unsupported" when the wanted one does not
+ * work, "invalid" when there is none of this name.
+ */
+export async function openStorage(root: string, wanted: string): Promise<Storage> {
+	if (wanted !== '' && !isDriverName(wanted)) {
+		const known = DRIVER_NAMES.join(', ');
+		throw new EngineError('invalid', `Cannot use storage driver "${wanted}": there are ${known}`);
+	}
+	const drivers = new Map(makeDrivers().map((driver) => [driver.name, driver]));
+	const refused = new Map<DriverName, string>();
+	for (const [name, driver] of drivers) {
+		const reason = wanted === '' || wanted === name ? await tryDriver(root, driver) : 'another one was asked for';
+		if (reason === undefined) {
+			return storageOf(root, drivers, { driver, refused: wanted === '' ? refused : new Map() });
+		}
+		refused.set(name, reason);
+	}
+	if (isDriverName(wanted)) {
+		const reason = refused.get(wanted) ?? '';
+		throw new EngineError('unsupported', `Cannot use storage driver "${wanted}" in "${root}": ${reason}`);
+	}
+	return storageOf(root, drivers, { driver: undefined, refused });
+}
+
+/** The best first. */
+function makeDrivers(): StorageDriver[] {
+	const isRootless = !userNamespace().isInitial;
+	return [
+		new OverlayDriver('overlay', isRootless),
+		new OverlayDriver('fuse-overlayfs', isRootless),
+		new CopyDriver(),
+	];
+}
+
+function storageOf(
+	root: string,
+	drivers: ReadonlyMap<DriverName, StorageDriver>,
+	{ driver, refused }: { driver: StorageDriver | undefined; refused: ReadonlyMap<DriverName, string> },
+): Storage {
+	const [first = new CopyDriver()] = drivers.values();
+	const reasons = [...refused].map(([name, reason]) => `${name}: ${reason}`);
+	return {
+		driver: driver ?? first,
+		of: (name) => drivers.get(isDriverName(name ?? '') ? (name as DriverName) : first.name) ?? first,
+		status: [
+			['Backing Filesystem', fileSystemName(fs.statfsSync(root).type)],
+			...reasons.map((reason): [string, string] => ['Not usable', reason]),
+		],
+		problem: driver === undefined ? reasons.join('; ') : undefined,
+	};
+}
+
+/** In a mount namespace of its own: reads, writes and deletes through the mount. */
+const SCRIPT = `${MOUNT_FUNCTIONS}
+mount_root "$1" "$2" "$3" "$4"
+[ -e "$4/deleted" ]
+echo written >"$4/written"
+rm "$4/deleted"
+unmount_root "$4"`;
+
+/** Why the driver does not work here; undefined when it does. */
+export async function tryDriver(root: string, driver: StorageDriver): Promise<string | undefined> {
+	if (driver.name === 'fuse-overlayfs') {
+		const missing = findProgram('fuse-overlayfs') === undefined ? 'fuse-overlayfs is not installed' : undefined;
+		const unsplit = root.includes(':') ? 'it cannot use a path with a colon' : undefined;
+		const reason = missing ?? unsplit ?? (fs.existsSync('/dev/fuse') ? undefined : 'there is no /dev/fuse');
+		if (reason !== undefined) {
+			return reason;
+		}
+	}
+	const folder = fs.mkdtempSync(path.join(root, 'run', 'storage-'));
+	try {
+		return await tryIn(folder, driver);
+	} catch (error) {
+		return messageOf(error);
+	} finally {
+		fs.rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+async function tryIn(folder: string, driver: StorageDriver): Promise<string | undefined> {
+	const inside = (name: string): string => path.join(folder, name);
+	const folders: RootFolders = {
+		...{ path: folder, upper: inside('upper'), work: inside('work'), merged: inside('merged') },
+	};
+	for (const name of ['lower', 'upper', 'work', 'merged']) {
+		fs.mkdirSync(inside(name));
+	}
+	fs.writeFileSync(inside('lower/deleted'), '');
+	await driver.prepare(folders, [inside('lower')]);
+	const mount = mountArguments(driver.mount(folders, [inside('lower')]), folders.merged);
+	const result = await run('unshare', ['--mount', '--propagation', 'slave', 'sh', '-ec', SCRIPT, 'try', ...mount], {
+		cwd: '/',
+		timeout: 10_000,
+		env: { ...toolEnvironment(), LIBMOUNT_FORCE_MOUNT2: 'always' },
+	});
+	if (result.code !== 0) {
+		// mount(8) adds where to read more.
+		const [reason = ''] = result.stderr
+			.split('\n')
+			.filter((line) => line !== '' && !line.startsWith('unknown arg'));
+		return reason === '' ? `exit code ${result.code}` : reason.trim();
+	}
+	return driver.withUpper(folders, new AbortController().signal, (upper) => {
+		const isWritten = fs.existsSync(path.join(upper, 'written'));
+		const gone = fs.lstatSync(path.join(upper, 'deleted'), { throwIfNoEntry: false });
+		const isRight = isWritten && gone?.isCharacterDevice() === true && gone.rdev === 0;
+		return Promise.resolve(isRight ? undefined : 'what was written and deleted did not arrive');
+	});
+}
