@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import type { JobContext } from '../job-thread';
-import { inflate } from './inflate';
+import { inflateArchive } from './inflate-archive';
 import { TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
 
@@ -36,7 +36,7 @@ export async function spread({ folder }: SpreadJob, { input, signal }: JobContex
 		}
 	}
 	try {
-		for await (const chunk of inflate(counted())) {
+		for await (const chunk of inflateArchive(counted(), signal)) {
 			unpacked += chunk.length;
 			if (unpacked > Math.max(ALWAYS_ALLOWED, MAX_RATIO * read)) {
 				throw new EngineError('corrupt', 'it unpacks to far more than it could hold');
