@@ -38,7 +38,7 @@ import { Outbound, probeOutbound } from './core/network/outbound';
 import { HOST, type NetworkPlace } from './core/network/place';
 import { remoteFileSystem } from './core/storage/file-system';
 import { openStorage } from './core/storage/storage';
-import { Store, writeAtomically } from './core/store';
+import { replaceFile, Store, writeAtomically } from './core/store';
 import { examine, type Finding, type RootlessFacts } from './core/system/doctor';
 import { findHolder, holdFile, holding, type Holder } from './core/system/holder';
 import { engineFacts } from './core/system/info';
@@ -420,7 +420,7 @@ function isIdentity(value: unknown): value is ProcessIdentity {
 
 function writeRecord(root: string): void {
 	const record = { ...identify(process.pid), version: build.version, build: build.time };
-	writeAtomically(recordFile(root), JSON.stringify(record, undefined, '\t') + '\n');
+	replaceFile(recordFile(root), JSON.stringify(record, undefined, '\t') + '\n');
 }
 
 /** Tells whoever started this process, once. Started by hand, there is nobody. */

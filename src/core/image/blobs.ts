@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
-import { syncFolder, writeAtomically } from '../store';
+import { replaceFile, syncFolder, writeTogether } from '../store';
 import { digestOf } from './manifest';
 import type { Descriptor } from './manifest';
 import { isDigest } from './reference';
@@ -72,17 +72,15 @@ export class Blobs {
 		}
 	}
 
-	/** Stores a small blob. */
-	write(bytes: Uint8Array): void {
-		const file = this.path(digestOf(bytes));
-		if (!fs.existsSync(file)) {
-			writeAtomically(file, bytes);
+	/** Stores small blobs, and makes the names of all blobs survive a power cut. */
+	write(...blobs: readonly Uint8Array[]): void {
+		const files = blobs.map((bytes): [string, Uint8Array] => [this.path(digestOf(bytes)), bytes]);
+		const missing = new Map(files.filter(([file]) => !fs.existsSync(file)));
+		if (missing.size > 0) {
+			writeTogether(missing);
+		} else {
+			syncFolder(this.folder);
 		}
-	}
-
-	/** Makes the names of all blobs survive a power cut. */
-	sync(): void {
-		syncFolder(this.folder);
 	}
 
 	remove(digest: string): void {
@@ -117,7 +115,7 @@ export class Blobs {
 	private writeUnlessSame(name: string, content: string): void {
 		const file = path.join(this.root, name);
 		if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== content) {
-			writeAtomically(file, content);
+			replaceFile(file, content); // compared and written again by load
 		}
 	}
 }
@@ -146,8 +144,8 @@ export function partFile(root: string, digest: string, isShared: boolean): strin
 }
 
 /**
- * Gives a whole and checked blob its name in the store at `root`, once its bytes are on the disk; see Blobs.sync for the
- * name.
+ * Gives a whole and checked blob its name in the store at `root`, once its bytes are on the disk; see Blobs.write for
+ * the name.
  */
 export async function commitBlob(root: string, digest: string, file: string): Promise<void> {
 	const handle = await fs.promises.open(file, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);

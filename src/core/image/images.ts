@@ -420,9 +420,7 @@ export class Images {
 		if (known) {
 			return known; // with the manifest that it came with first
 		}
-		this.blobs.write(configurationBytes);
-		this.blobs.write(bytes);
-		this.blobs.sync();
+		this.blobs.write(configurationBytes, bytes);
 		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes });
 		const record: Image = {
 			...{ id: manifest.config.digest, name: '', tag: '', layers: configuration.diffIds },
@@ -555,9 +553,7 @@ export class Images {
 	/** Writes the small blobs, then the record. */
 	private save(reference: Reference, image: ResolvedImage): { record: Image; isNew: boolean } {
 		const { configuration, descriptor, manifest } = image;
-		this.blobs.write(image.configurationBytes);
-		this.blobs.write(image.bytes);
-		this.blobs.sync();
+		this.blobs.write(image.configurationBytes, image.bytes);
 		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes: image.bytes });
 		const name = normalizedName(reference);
 		const record: Image = {

@@ -11,7 +11,9 @@ export interface RunOptions {
 }
 
 /** Starting a thread costs more than unpacking a layer of this many compressed bytes. */
-const INLINE_SIZE = 1024 * 1024;
+const INLINE_SIZE = 2 * 1024 * 1024;
+/** Hardly anything in a thread lives longer than an entry: more room for young objects is only more memory. */
+const YOUNG_MEGABYTES = 6;
 const MAX_THREADS = 2;
 const MAX_INLINE = 4;
 
@@ -54,7 +56,7 @@ export class LayerThreads {
 	}
 
 	private newWorker(): Worker {
-		const worker = new Worker(this.workerFile);
+		const worker = new Worker(this.workerFile, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES } });
 		// Whoever waits for it hears of the error too (converse); without any listener it would end the engine.
 		worker.on('error', () => {
 			clearTimeout(this.idle.get(worker));

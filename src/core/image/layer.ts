@@ -82,6 +82,8 @@ const WHITEOUT_META = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
 const MAX_PATH = 4095;
 const MAX_NAME = 255;
+/** A slash too many, "." or "..": most names have none. */
+const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
 const MAX_LINKS = 40;
 const MAX_FLUSHES = 100;
 /** Inside of a user namespace overlayfs is mounted with userxattr (storage/overlay.ts). */
@@ -172,7 +174,7 @@ class LayerWriter implements TarSink {
 		if (path.startsWith(WHITEOUT_META) && path !== OPAQUE) {
 			return; // AUFS's own files, which no other driver knows
 		}
-		const entry = ownerHere(this.withKnownXattrs(written), printable(written.name));
+		const entry = ownedHere(withKnownXattrs(written));
 		const place = this.placeOf(path);
 		if (place.name.startsWith(WHITEOUT)) {
 			this.whiteOut(place);
@@ -316,7 +318,7 @@ class LayerWriter implements TarSink {
 		if (entry.type !== 'directory') {
 			throw corrupt(`"${entry.name}" names the root of the layer and is no directory`);
 		}
-		this.describeFolder(this.root, ownerHere(this.withKnownXattrs(entry), printable(entry.name)));
+		this.describeFolder(this.root, ownedHere(withKnownXattrs(entry)));
 	}
 
 	private makeSymlink(place: Place, entry: TarEntry): void {
@@ -530,11 +532,6 @@ class LayerWriter implements TarSink {
 		return folder;
 	}
 
-	private withKnownXattrs(entry: TarEntry): TarEntry {
-		const known = [...entry.xattrs].filter(([name]) => !FOREIGN_XATTR.test(name));
-		return known.length === entry.xattrs.size ? entry : { ...entry, xattrs: new Map(known) };
-	}
-
 	private at(path: string): string | Buffer {
 		return asPath(this.base + path);
 	}
@@ -622,6 +619,19 @@ class SideArchive {
 	}
 }
 
+/** Asked for each entry: nothing is made for those that stay as they are. */
+function ownedHere(entry: TarEntry): TarEntry {
+	return userNamespace().isInitial ? entry : ownerHere(entry, printable(entry.name));
+}
+
+function withKnownXattrs(entry: TarEntry): TarEntry {
+	if (entry.xattrs.size === 0) {
+		return entry;
+	}
+	const known = [...entry.xattrs].filter(([name]) => !FOREIGN_XATTR.test(name));
+	return known.length === entry.xattrs.size ? entry : { ...entry, xattrs: new Map(known) };
+}
+
 function lostTarget(entry: TarEntry): EngineError {
 	const link = `"${printable(entry.name)}" points to "${printable(entry.linkName)}"`;
 	return corrupt(`the hard link ${link}, which is not in the layer`);
@@ -656,6 +666,9 @@ function pathOf(place: Place): string {
  * An absolute name counts from the root, as in docker; a name that leaves the root is refused.
  */
 function cleanPath(name: string): string {
+	if (name.length <= MAX_NAME && !UNCLEAN.test(name)) {
+		return name;
+	}
 	const path = name.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '');
 	if (path === '' || path === '.') {
 		return '';

@@ -38,6 +38,8 @@ export interface ObtainOptions {
 
 const recordSchema = v.object({ size: v.number(), is_opaque: v.boolean(), boot_id: v.string() });
 const HEX = /^[a-f0-9]{64}$/;
+/** Milliseconds. */
+const SYNC_DELAY = 500;
 
 /**
  * Invariant: a folder named by a DiffID is whole, and its record is beside it. It is filled under a temporary name and
@@ -51,6 +53,7 @@ export class Layers {
 	private readonly parts = new Set<string>();
 	private readonly threads: LayerThreads;
 	private readonly background = new Set<Promise<void>>();
+	private syncTimer: NodeJS.Timeout | undefined;
 
 	constructor(
 		private readonly root: string,
@@ -119,18 +122,32 @@ export class Layers {
 		}
 	}
 
-	/** Starts to write all unpacked files to the disk and notes when they are there. */
+	/**
+	 * Soon starts to write all unpacked files to the disk and notes when they are there: once for all that comes together,
+	 * and not while somebody waits for an answer.
+	 */
 	syncInBackground(): void {
-		const unsynced = [...this.records].filter(([, record]) => record.boot_id !== '').map(([diffId]) => diffId);
-		if (unsynced.length > 0) {
-			this.inBackground(this.sync(unsynced));
+		this.syncTimer ??= setTimeout(() => {
+			this.startSync();
+		}, SYNC_DELAY).unref();
+	}
+
+	/** Resolves when no work goes on in the background and all layers are on the disk. */
+	async close(): Promise<void> {
+		if (this.syncTimer !== undefined) {
+			this.startSync();
+		}
+		while (this.background.size > 0) {
+			await Promise.all(this.background);
 		}
 	}
 
-	/** Resolves when no work goes on in the background. */
-	async close(): Promise<void> {
-		while (this.background.size > 0) {
-			await Promise.all(this.background);
+	private startSync(): void {
+		clearTimeout(this.syncTimer);
+		this.syncTimer = undefined;
+		const unsynced = [...this.records].filter(([, record]) => record.boot_id !== '').map(([diffId]) => diffId);
+		if (unsynced.length > 0) {
+			this.inBackground(this.sync(unsynced));
 		}
 	}
 

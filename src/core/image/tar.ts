@@ -139,11 +139,8 @@ export class TarReader {
 	}
 
 	private readBlock(chunk: Buffer, position: number): number {
-		if (this.blockFilled === 0 && chunk.length - position >= BLOCK) {
-			this.readHeader(chunk.subarray(position, position + BLOCK));
-			return BLOCK;
-		}
 		const length = Math.min(BLOCK - this.blockFilled, chunk.length - position);
+		// A copy is cheaper than a view, which is an object to make and to collect.
 		chunk.copy(this.block, this.blockFilled, position, position + length);
 		this.blockFilled += length;
 		if (this.blockFilled === BLOCK) {
@@ -174,7 +171,7 @@ export class TarReader {
 
 	private readHeader(block: Buffer): void {
 		const sum = sumOf(block);
-		if (sum.unsigned === 0) {
+		if (sum === 0) {
 			this.zeroBlocks++;
 			return;
 		}
@@ -340,38 +337,43 @@ function paddingOf(size: number): number {
 	return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-function sumOf(block: Buffer): { unsigned: number; signed: number } {
-	let unsigned = 0;
-	let negative = 0;
+function sumOf(block: Buffer): number {
+	let sum = 0;
 	for (let i = 0; i < BLOCK; i++) {
-		const byte = block[i] ?? 0;
-		unsigned += byte;
-		negative += byte >> 7;
+		sum += block[i] as number;
 	}
-	return { unsigned, signed: unsigned - 256 * negative };
+	return sum;
 }
 
 /** The sum counts its own field as eight spaces; historic writers added signed bytes. */
-function checkSum(block: Buffer, sum: { unsigned: number; signed: number }): void {
+function checkSum(block: Buffer, sum: number): void {
 	let field = 0;
-	let negative = 0;
 	for (let i = 148; i < 156; i++) {
 		field += block[i] ?? 0;
-		negative += (block[i] ?? 0) >> 7;
 	}
 	const expected = numberIn(block, 148, 8);
-	const spaces = 8 * 32;
-	const unsigned = sum.unsigned - field + spaces;
-	const signed = sum.signed - (field - 256 * negative) + spaces;
-	if (expected !== unsigned && expected !== signed) {
+	const unsigned = sum - field + 8 * 32;
+	if (expected !== unsigned && expected !== unsigned - 256 * negativesIn(block)) {
 		throw corrupt('the checksum of a tar header is wrong');
 	}
 }
 
+/** Bytes outside of the sum's own field that are negative as signed ones. */
+function negativesIn(block: Buffer): number {
+	let negatives = 0;
+	for (let i = 0; i < BLOCK; i++) {
+		negatives += i < 148 || i >= 156 ? (block[i] ?? 0) >> 7 : 0;
+	}
+	return negatives;
+}
+
 /** Bytes up to the first NUL, one character a byte. */
 function stringIn(buffer: Buffer, start: number, length: number): string {
-	const zero = buffer.indexOf(0, start);
-	return buffer.latin1Slice(start, zero < 0 ? start + length : Math.min(zero, start + length));
+	let end = start;
+	while (end < start + length && buffer[end] !== 0) {
+		end++;
+	}
+	return end === start ? '' : buffer.latin1Slice(start, end);
 }
 
 /** An octal field, or GNU's base-256 when the first bit is set. */
@@ -737,7 +739,7 @@ function header(entry: Partial<NewEntry> & Pick<NewEntry, 'size' | 'mode'>, flag
 	block.write('ustar  \0', 257, 'latin1');
 	writeNumber(block, 329, 8, entry.major ?? 0);
 	writeNumber(block, 337, 8, entry.minor ?? 0);
-	block.write(`${sumOf(block).unsigned.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+	block.write(`${sumOf(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
 	return block;
 }
 
