@@ -5,12 +5,13 @@ import * as http from 'node:http';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { busyboxLayer, imageOf, type ImageFixture } from '../test/engine/fixture';
+import { busyboxLayer, imageOf, noiseLayer, type ImageFixture } from '../test/engine/fixture';
 import { startRegistry, type Registry } from '../test/engine/registry';
 import { hasProgram, type Workspace } from '../test/engine/workspace';
 
 export const imageNames = ['tiny', 'typical', 'many', 'huge', 'zstd'] as const;
-export type ImageName = (typeof imageNames)[number];
+/** "other" is for an engine that has pulled something before. */
+export type ImageName = (typeof imageNames)[number] | 'other';
 
 /** An image that the registry has. */
 export interface BenchImage {
@@ -62,12 +63,13 @@ const huge: readonly Source[] = [
 	{ folders: ['usr/lib'], most: 800 * MB, from: 8 * MB },
 ];
 
-const recipes: Readonly<Record<Exclude<ImageName, 'tiny'>, { sources: readonly Source[]; packer: Packer }>> = {
-	typical: { sources: typical, packer: 'gzip' },
-	many: { sources: many, packer: 'gzip' },
-	huge: { sources: huge, packer: 'gzip' },
-	zstd: { sources: typical, packer: 'zstd' },
-};
+const recipes: Readonly<Record<Exclude<ImageName, 'tiny' | 'other'>, { sources: readonly Source[]; packer: Packer }>> =
+	{
+		typical: { sources: typical, packer: 'gzip' },
+		many: { sources: many, packer: 'gzip' },
+		huge: { sources: huge, packer: 'gzip' },
+		zstd: { sources: typical, packer: 'zstd' },
+	};
 
 /** A registry that has all images it was ever asked for: they are made once and kept in the machine's temporary folder. */
 export async function startImages(workspace: Workspace): Promise<(name: ImageName) => Promise<BenchImage>> {
@@ -86,9 +88,9 @@ export async function startImages(workspace: Workspace): Promise<(name: ImageNam
 
 async function make(workspace: Workspace, registry: Registry, name: ImageName): Promise<Omit<BenchImage, 'reference'>> {
 	process.stderr.write(`Making the image ${name}…\n`);
-	if (name === 'tiny') {
-		const layer = busyboxLayer();
-		await registry.push('bench/tiny', '1', imageOf([layer]));
+	if (name === 'tiny' || name === 'other') {
+		const layer = name === 'tiny' ? busyboxLayer() : noiseLayer(500_000);
+		await registry.push(`bench/${name}`, '1', imageOf([layer]));
 		return { layers: 1, files: layer.entries.length, compressed: layer.blob.length, unpacked: layer.size };
 	}
 	const { sources, packer } = recipes[name];

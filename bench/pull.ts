@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { dockerEngine, embeddedEngine, enginePid } from '../test/engine/subject';
-import { hasProgram, processesOf, readOr, type Workspace } from '../test/engine/workspace';
+import { dockerEngine, embeddedEngine, enginePid, type EngineProcess } from '../test/engine/subject';
+import { delay, hasProgram, processesOf, readOr, type Workspace } from '../test/engine/workspace';
 import { freshDisk, settle } from './disk';
 import { against, median, timed, type Figure } from './figure';
 import type { Product } from './product';
@@ -49,7 +49,8 @@ export async function measurePull(workspace: Workspace, product: Product): Promi
 	const image = await startImages(workspace);
 	const figures: Figure[] = [];
 	for (const name of wantedImages()) {
-		figures.push(...(await measureImage(name, await image(name), product)));
+		const other = await image('other');
+		figures.push(...(await measureImage(name, await image(name), { product, other })));
 	}
 	return figures;
 }
@@ -59,18 +60,22 @@ function wantedImages(): ImageName[] {
 	return imageNames.filter((name) => wanted === undefined || wanted.includes(name));
 }
 
-async function measureImage(name: ImageName, image: BenchImage, product: Product): Promise<Figure[]> {
+async function measureImage(
+	name: ImageName,
+	image: BenchImage,
+	{ product, other }: { readonly product: Product; readonly other: BenchImage },
+): Promise<Figure[]> {
 	const podman = hasProgram('podman') ? podmanPull : undefined;
 	const skopeo = hasProgram('skopeo') ? skopeoCopy : undefined;
 	const hasDocker = hasProgram('dockerd') && hasProgram('docker');
 	if (name !== 'tiny') {
-		const docker = hasDocker ? warmDocker : undefined;
+		const docker = hasDocker ? warmDocker() : undefined;
 		return compare(name, image, { ours: warmOurs(product), docker, podman, skopeo });
 	}
 	return [
 		...(await compare('tiny, warm engine', image, {
-			ours: warmOurs(product),
-			docker: hasDocker ? warmDocker : undefined,
+			ours: warmOurs(product, other),
+			docker: hasDocker ? warmDocker(other) : undefined,
 			podman,
 			skopeo,
 		})),
@@ -181,10 +186,12 @@ function noteOf(
 	].join('; ');
 }
 
-function warmOurs({ bundles }: Product): Contender {
+/** An engine that runs, and has pulled `before`. */
+function warmOurs({ bundles }: Product, before?: BenchImage): Contender {
 	return async ({ reference }, disk) => {
 		const engine = embeddedEngine(disk, { bundles });
 		await engine.client.version();
+		await (before && pullAndRest(engine, before.reference));
 		const pid = enginePid(engine.root) ?? NaN;
 		return {
 			...(await measured(() => pull(engine, reference), [pid])),
@@ -205,10 +212,13 @@ function coldOurs({ bundles }: Product): Contender {
 	};
 }
 
-const warmDocker: Contender = async ({ reference }, disk) => {
-	const engine = await dockerEngine(disk);
-	return measured(() => pull(engine, reference), daemonsOf(engine.root));
-};
+function warmDocker(before?: BenchImage): Contender {
+	return async ({ reference }, disk) => {
+		const engine = await dockerEngine(disk);
+		await (before && pullAndRest(engine, before.reference));
+		return measured(() => pull(engine, reference), daemonsOf(engine.root));
+	};
+}
 
 /** A new process of docker's program; its daemon runs, as it always does. */
 const dockerCommand: Contender = async ({ reference }, disk) => {
@@ -230,6 +240,12 @@ const skopeoCopy: Contender = ({ reference }, disk) => {
 	const command = ['skopeo', 'copy', '-q', '--src-tls-verify=false', `docker://${reference}`, target];
 	return Promise.resolve(measuredCommand(command, process.env));
 };
+
+/** Waits also until the engine has done what it does after a pull. */
+async function pullAndRest(engine: EngineProcess, reference: string): Promise<void> {
+	await pull(engine, reference);
+	await delay(2000);
+}
 
 async function measured(work: () => Promise<void>, pids: readonly number[]): Promise<Sample> {
 	settle();

@@ -226,7 +226,14 @@ export class TarReader {
 		const sparse = applyPax(entry, this.pax);
 		this.pax = [];
 		this.longName = this.longLinkName = '';
+		// Said of the whole name: the part of a long one that is in the header may end anywhere.
+		if (entry.type === 'file' && flag !== 'S' && entry.name.endsWith('/')) {
+			entry.type = 'directory';
+		}
 		if (entry.type !== 'file') {
+			if (sparse) {
+				throw corrupt(`"${entry.name}" has a sparse map and is no file`);
+			}
 			if (entry.type === 'directory' && entry.size > 0 && flag !== '5') {
 				throw corrupt(`"${entry.name}" is a directory and has content`);
 			}
@@ -454,7 +461,6 @@ function typeOf(flag: string, name: string): EntryType {
 		case '0':
 		case '\0':
 		case '7':
-			return name.endsWith('/') ? 'directory' : 'file';
 		case 'S':
 			return 'file';
 		case '1':
@@ -530,9 +536,6 @@ function applyRecord(entry: MutableEntry, key: string, value: Buffer): void {
 	switch (key) {
 		case 'path':
 			entry.name = paxName(value);
-			if (entry.type === 'file' && entry.name.endsWith('/')) {
-				entry.type = 'directory';
-			}
 			return;
 		case 'linkpath':
 			entry.linkName = paxName(value);

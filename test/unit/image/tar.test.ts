@@ -217,6 +217,17 @@ describe('tar', () => {
 		assert.deepEqual(item?.entry.xattrs.get('security.capability'), value);
 	});
 
+	it('a long file name is no directory when the part of it in the header ends in a slash', () => {
+		const name = `${'d'.repeat(98)}/file`;
+		const [file] = read(archive({ name: `x${name}`, body: 'abc' }));
+		assert.deepEqual([file?.entry.name, file?.entry.type, file?.body.toString()], [`x${name}`, 'file', 'abc']);
+		const cut = header((block) => {
+			block.write(`x${name}`.slice(0, 100), 0, 'latin1');
+		});
+		const [viaPax] = read(Buffer.concat([pax(`path=x${name}`), cut, endOfArchive()]));
+		assert.deepEqual([viaPax?.entry.name, viaPax?.entry.type], [`x${name}`, 'file']);
+	});
+
 	it('a file name that ends in a slash is a directory, as in archives before ustar', () => {
 		const [item] = read(Buffer.concat([header((block) => block.write('d/\0', 0)), endOfArchive()]));
 		assert.equal(item?.entry.type, 'directory');
