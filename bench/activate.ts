@@ -11,6 +11,8 @@ interface Sample {
 	/** Milliseconds of CPU. */
 	readonly load: number;
 	readonly activate: number;
+	/** Bytes that the heap has more afterwards. */
+	readonly heap: number;
 }
 
 /**
@@ -20,21 +22,29 @@ interface Sample {
 export function measureActivate(workspace: Workspace, product: Product): Figure[] {
 	const script = path.join(workspace.root, 'activate.cjs');
 	fs.writeFileSync(script, SCRIPT);
-	const sample = (mode: 'fresh' | 'warm'): Sample => {
-		const bundle = path.join(product.bundles, 'extension.js');
-		const args = [script, bundle, product.folder, path.join(workspace.root, 'storage'), mode];
+	const empty = path.join(workspace.root, 'empty.cjs');
+	fs.writeFileSync(empty, "require('vscode'); exports.activate = () => undefined;");
+	const own = path.join(product.bundles, 'extension.js');
+	const sample = (mode: 'fresh' | 'warm', bundle: string): Sample => {
+		const args = ['--expose-gc', script, bundle, product.folder, path.join(workspace.root, 'storage'), mode];
 		const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
 		if (status !== 0) {
 			throw new Error(`activate() fails with the stand-in of vscode: ${stderr}`);
 		}
 		return JSON.parse(stdout) as Sample;
 	};
-	const samples = Array.from({ length: ROUNDS }, () => ({ fresh: sample('fresh'), warm: sample('warm') }));
+	const samples = Array.from({ length: ROUNDS }, () => ({
+		fresh: sample('fresh', own),
+		warm: sample('warm', own),
+		empty: sample('warm', empty),
+	}));
+	const theirs = median(samples.map(({ empty: { load, activate } }) => load + activate));
 	const figureOf = (name: string, mode: 'fresh' | 'warm', what: string): Figure => {
 		const load = median(samples.map((pair) => pair[mode].load));
 		const activate = median(samples.map((pair) => pair[mode].activate));
 		const note = `loading extension.js ${load.toFixed(1)} ms + activate() ${activate.toFixed(1)} ms, ${what}`;
-		return { name, unit: 'ms CPU', ours: load + activate, target: { value: 50, of: 'ours' }, note };
+		const rival = mode === 'warm' ? { theirs, rival: 'empty extension' } : {};
+		return { name, unit: 'ms CPU', ours: load + activate, target: { value: 50, of: 'ours' }, note, ...rival };
 	};
 	return [
 		figureOf('activate()', 'fresh', 'fresh Node process, vscode module replaced by a stand-in'),
@@ -43,6 +53,15 @@ export function measureActivate(workspace: Workspace, product: Product): Figure[
 			'warm',
 			"the same with Node's http, crypto and child_process loaded before, as VS Code's extension host has them",
 		),
+		{
+			name: 'heap after activate()',
+			unit: 'MB',
+			ours: median(samples.map(({ warm }) => warm.heap)) / 1e6,
+			theirs: median(samples.map(({ empty: { heap } }) => heap)) / 1e6,
+			rival: 'empty extension',
+			target: { value: 5, of: 'ours' },
+			note: 'what the heap has more than before loading, after a collection on both sides',
+		},
 	];
 }
 
@@ -111,13 +130,17 @@ const context = {
 	asAbsolutePath: (name) => path.join(folder, name),
 };
 const cpu = (since) => { const { user, system } = process.cpuUsage(since); return (user + system) / 1000; };
+const heapUsed = () => { global.gc(); return process.memoryUsage().heapUsed; };
+const heap = heapUsed();
 const start = process.cpuUsage();
 const extension = require(bundle);
 const loaded = cpu(start);
 const middle = process.cpuUsage();
 Promise.resolve(extension.activate(context)).then(
 	() => {
-		process.stdout.write(JSON.stringify({ load: loaded, activate: cpu(middle) }), () => process.exit(0));
+		const activate = cpu(middle);
+		const sample = { load: loaded, activate, heap: heapUsed() - heap };
+		process.stdout.write(JSON.stringify(sample), () => process.exit(0));
 	},
 	(error) => {
 		console.error(error);

@@ -1,7 +1,7 @@
 /**
  * Prints the figures that the project promises, beside docker's in the same run.
  *
- *   npm run bench [-- NAME…]      run, memory, size, activate, logs, net, pull; all by default
+ *   npm run bench [-- NAME…]      run, memory, size, activate, ui, logs, net, pull; all by default
  *
  * MYDOCKER_BENCH_PULL=typical,huge measures these images only (tiny, typical, many, huge, zstd), MYDOCKER_BENCH_ROUNDS=1
  * fewer rounds, and MYDOCKER_BENCH_DISK=/dev/shm puts the disks that are pulled to in memory.
@@ -19,6 +19,7 @@ import { measurePull } from './pull';
 import { startRivals, type Rivals } from './rivals';
 import { measureRun } from './run';
 import { measureSize } from './size';
+import { measureUi } from './ui';
 
 interface Bench {
 	readonly workspace: Workspace;
@@ -31,6 +32,7 @@ interface Bench {
 const benches: Readonly<Record<string, (bench: Bench) => Figure[] | Promise<Figure[]>>> = {
 	size: ({ product }) => measureSize(product()),
 	activate: ({ workspace, product }) => measureActivate(workspace, product()),
+	ui: ({ workspace, product }) => measureUi(workspace, product()),
 	run: async ({ rivals }) => measureRun(await rivals()),
 	memory: async ({ rivals }) => measureMemory(await rivals()),
 	logs: async ({ rivals }) => measureLogs(await rivals()),

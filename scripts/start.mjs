@@ -71,7 +71,8 @@ async function show({ vsix, registry, fastRegistry, theme }) {
 		await tour(session, { registry, folder });
 		console.log(`\nScreenshots: ${folder}/`);
 		if (isScreenshots) {
-			keepPicture(folder, theme);
+			const { takePictures } = await import('./pictures.mjs');
+			await takePictures(session, { image: `${registry}/demo/web`, theme });
 		}
 		if (!isOnce) {
 			await stay(session, { vsix, registry: fastRegistry });
@@ -100,11 +101,4 @@ async function stay(session, { vsix, registry }) {
 			await removeStore(desktop.store);
 		}
 	}
-}
-
-/** The picture of the README: a running container, its log and two names of its image. */
-function keepPicture(folder, theme) {
-	const file = fs.readdirSync(folder).find((each) => each.endsWith('tag-the-image.png'));
-	fs.mkdirSync('docs/images', { recursive: true });
-	fs.copyFileSync(path.join(folder, file), `docs/images/${theme}.png`);
 }

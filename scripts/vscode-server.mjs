@@ -40,6 +40,7 @@ const quietSettings = {
  *   settings     user settings on top of the quiet ones
  *   env          more environment variables for the extension host
  *   locale       display language, such as "zh-cn"; English by default
+ *   asksForTrust the workspace is not trusted until somebody says so; it is by default
  * Gives { url, port, globalStorage, stop() }: stop() ends the server and everything it started.
  */
 export async function startServer(options) {
@@ -147,12 +148,13 @@ export function installExtension(dataDir, vsix) {
 	}
 }
 
-function serverArguments(port, { dataDir, locale, tests }) {
+function serverArguments(port, { dataDir, locale, tests, asksForTrust }) {
 	return [
 		serverMain,
 		...['--host', '127.0.0.1', '--port', String(port), '--without-connection-token'],
 		...['--server-data-dir', dataDir, '--accept-server-license-terms', '--telemetry-level', 'off'],
-		...['--force-disable-user-env', '--disable-workspace-trust', '--disable-experiments'],
+		...['--force-disable-user-env', '--disable-experiments'],
+		...(asksForTrust ? [] : ['--disable-workspace-trust']),
 		// Lets the window tell the exit code of the tests; it also hides every notification.
 		...(tests ? ['--enable-smoke-test-driver'] : []),
 		...(locale ? ['--locale', locale] : []),

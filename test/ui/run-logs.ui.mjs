@@ -67,6 +67,7 @@ describe('a person runs with choices and reads logs in an editor', function () {
 		await workbench.typeInQuickInput('preset');
 		await workbench.waitForQuickInput(/Environment/);
 		await workbench.pick('Save as preset');
+		await workbench.waitForQuickInput(/Name of the preset/);
 		await workbench.typeInQuickInput('my page');
 		await workbench.waitForNotification(/Saved the preset/);
 		const settings = JSON.parse(fs.readFileSync(path.join(session.folder, '.vscode/settings.json'), 'utf8'));

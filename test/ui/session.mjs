@@ -12,13 +12,14 @@ const interrupted = interruption();
 
 /**
  * Opens VS Code with the extension in it. Options: `settings`, `locale`, `viewport`, `vsix` (MYDOCKER_TEST_VSIX by
- * default). Gives { workbench, page, browser, server, store, folder, temporary, close() }; close() leaves nothing behind, containers included.
+ * default), `asksForTrust` (Restricted Mode until somebody trusts the folder). Gives { workbench, page, browser, server, store, folder, temporary, close() }; close() leaves nothing behind, containers included.
  */
 export async function openVSCode({
 	settings,
 	locale,
 	viewport = { width: 1280, height: 800 },
 	vsix = process.env.MYDOCKER_TEST_VSIX,
+	asksForTrust = false,
 } = {}) {
 	const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-ui-'));
 	const folder = path.join(temporary, 'workspace');
@@ -34,7 +35,8 @@ export async function openVSCode({
 		fs.rmSync(temporary, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 	};
 	try {
-		server = await startServer({ folder, dataDir: path.join(temporary, 'vscode'), vsix, settings, locale });
+		const dataDir = path.join(temporary, 'vscode');
+		server = await startServer({ folder, dataDir, vsix, settings, locale, asksForTrust });
 		browser = await launchBrowser();
 		// Whatever waits for the page fails at once then, and its `finally` closes the rest.
 		interrupted.addEventListener('abort', () => void browser.close());
