@@ -60,7 +60,11 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 	private lastChange = 0;
 	private waiting: NodeJS.Timeout | undefined;
 
-	constructor(private readonly source: RowSource) {}
+	/** `onRedraw` is called with each redraw: for what stands beside the rows and must not be ahead of them. */
+	constructor(
+		private readonly source: RowSource,
+		private readonly onRedraw: () => void = () => undefined,
+	) {}
 
 	async getChildren(parent?: string): Promise<string[]> {
 		if (parent === undefined) {
@@ -121,6 +125,7 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 	private fire(): void {
 		clearTimeout(this.waiting);
 		this.waiting = undefined;
+		this.onRedraw();
 		if (!this.lists.has(TOP)) {
 			return;
 		}

@@ -55,7 +55,10 @@ export class Views implements Disposable {
 		this.volumeSizes = volumeSizes;
 		this.rowUsage = rowUsage;
 		this.failures = failures;
-		this.containers = open('containers', containerSource(model, scope, rowUsage));
+		// The counts change with the rows, or the header would say "1 running" above a row that says "created".
+		this.containers = open('containers', containerSource(model, scope, rowUsage), () => {
+			this.showCounts();
+		});
 		this.images = open('images', imageSource(model, pulls));
 		this.networks = open('networks', networkSource(model));
 		this.volumes = open('volumes', volumeSource(model, volumeSizes));
@@ -79,11 +82,10 @@ export class Views implements Disposable {
 			// Marks of what is in use depend on the containers.
 			model.onDidChangeContainer(() => {
 				this.redraw(...this.all);
-				this.showCounts();
 			}),
 			model.onDidChangeImages(() => {
 				this.redraw(this.images);
-				this.showCounts();
+				this.setContext('hasImages', model.images.length > 0);
 			}),
 			model.networks.onDidChange(() => {
 				this.redraw(this.networks);
@@ -108,7 +110,6 @@ export class Views implements Disposable {
 			}),
 			scope.onDidChange(() => {
 				this.redraw(this.containers);
-				this.showCounts();
 			}),
 			model.onDidChangeState(() => {
 				this.showState();
@@ -229,8 +230,8 @@ export class Views implements Disposable {
 	}
 }
 
-function open(name: View['name'], source: RowSource): View {
-	const tree = new RowTree(source);
+function open(name: View['name'], source: RowSource, onRedraw?: () => void): View {
+	const tree = new RowTree(source, onRedraw);
 	const view = window.createTreeView(`mydocker.${name}`, {
 		treeDataProvider: tree,
 		canSelectMany: true,

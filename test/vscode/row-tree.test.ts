@@ -64,6 +64,25 @@ describe('row tree', () => {
 		assert.deepEqual(changes, [undefined]);
 	});
 
+	it('what stands beside the rows: is told with them, not before', async () => {
+		let told = '';
+		const other = new RowTree(rows(labels), () => {
+			told = labels['a'] ?? '';
+		});
+		other.onDidChangeTreeData((change) => changes.push(change));
+		(await other.getChildren()).forEach((key) => other.getTreeItem(key));
+		labels['a'] = 'first';
+		other.redraw();
+		assert.deepEqual([told, changes], ['first', [['a']]]);
+		other.getTreeItem('a');
+		labels['a'] = 'second';
+		other.redraw();
+		assert.equal(told, 'first');
+		await until('the second change is told', () => changes.length === 2);
+		assert.equal(told, 'second');
+		other.dispose();
+	});
+
 	it('changes in a burst: are gathered, and none is lost', async () => {
 		labels['a'] = 'first';
 		tree.redraw();

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
 import { DiskUsageRows } from '../../src/ui/disk-usage';
 import { EventRows } from '../../src/ui/events';
+import { Notices } from '../../src/ui/notices';
 import { RowUsage } from '../../src/ui/row-usage';
 import { environment, extension, until } from './extension';
 
@@ -59,6 +60,44 @@ describe('usage and events', function () {
 		rows.choose({ kinds: ['image'] });
 		assert.deepEqual(words(), []);
 		rows.dispose();
+	});
+
+	it('notices: tell of a crash loop once, with a way to the logs and one to silence', async () => {
+		const told: string[][] = [];
+		const real = vscode.window.showWarningMessage;
+		Object.assign(vscode.window, {
+			showWarningMessage: (...words: string[]) => Promise.resolve(told.push(words) && 'Do Not Show Again'),
+		});
+		const kept = new Map<string, unknown>();
+		const memento = {
+			keys: () => [...kept.keys()],
+			get: (key: string, otherwise?: unknown) => kept.get(key) ?? otherwise,
+			update: (key: string, value: unknown) => Promise.resolve(void kept.set(key, value)),
+		} as vscode.Memento;
+		const notices = new Notices(api.model, memento);
+		const image = `${environment('MYDOCKER_TEST_REGISTRY')}/demo/busybox:latest`;
+		const body = {
+			Image: image,
+			Cmd: ['false'],
+			HostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 4 } },
+		};
+		const { Id } = await api.client.containers.create(body, { name: `${name}-loop` });
+		try {
+			await api.client.containers.start(Id);
+			await until('somebody is told', () => told.length > 0 && kept.size > 0);
+			await until('the restarts are over', () => api.model.container(Id)?.state === 'exited');
+			const sentence = `Container ${name}-loop has failed 3 times in 2 minutes.`;
+			// The extension's own notices say the same once.
+			assert.deepEqual(
+				[...new Set(told.map((words) => words.join('|')))],
+				[`${sentence}|Show Logs|Do Not Show Again`],
+			);
+			assert.deepEqual([told.length, kept.get('notices.silent')], [2, ['crash-loop']]);
+		} finally {
+			notices.dispose();
+			Object.assign(vscode.window, { showWarningMessage: real });
+			await api.client.containers.remove(Id, { force: true });
+		}
 	});
 
 	it('figures in rows: only when asked for, only while somebody looks', async () => {
