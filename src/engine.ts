@@ -39,6 +39,7 @@ import { HOST, type NetworkPlace } from './core/network/place';
 import { remoteFileSystem } from './core/storage/file-system';
 import { openStorage } from './core/storage/storage';
 import { replaceFile, Store, writeAtomically } from './core/store';
+import { closeInherited } from './core/system/descriptors';
 import { examine, type Finding, type RootlessFacts } from './core/system/doctor';
 import { findHolder, holdFile, holding, type Holder } from './core/system/holder';
 import { engineFacts } from './core/system/info';
@@ -279,6 +280,8 @@ function networkPlace(root: string, rootless: ReturnType<typeof rootlessFacts>):
 
 async function main(): Promise<void> {
 	process.umask(0o077);
+	// Standard streams, report, and what the process outside hands on (api/enter-holder).
+	closeInherited(7);
 	const options = parseArguments(process.argv.slice(2));
 	reportTo = options.report;
 	try {

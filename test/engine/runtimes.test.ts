@@ -26,9 +26,9 @@ describe('runtimes', () => {
 
 	after(() => shared.dispose());
 
-	for (const runtime of ['crun']) {
+	for (const runtime of ['crun', 'minimal']) {
 		describe(runtime, function () {
-			if (!hasProgram(runtime)) {
+			if (runtime !== 'minimal' && !hasProgram(runtime)) {
 				it(`not tried, since ${runtime} is not installed`);
 				return;
 			}

@@ -254,8 +254,13 @@ export class Containers {
 		const entry = this.add(record);
 		this.emit(entry, 'create');
 		const { bridgeWarning } = this.options;
-		const machineWarned = machineWarnings(record.config, { hasCgroups: machine().hasCgroups, bridgeWarning });
-		return Promise.resolve({ container: record, warnings: [...warnings, ...machineWarned] });
+		const runtime = await this.options.runtime.nameFor(record.config.isolation?.runtime).catch(() => undefined);
+		const machineWarned = machineWarnings(record.config, {
+			hasCgroups: machine().hasCgroups,
+			bridgeWarning,
+			runtime,
+		});
+		return { container: record, warnings: [...warnings, ...machineWarned] };
 	}
 
 	private noSpace(verb: string, name: string, cause: unknown): EngineError {
@@ -661,12 +666,7 @@ export class Containers {
 		if (record.config.tty) {
 			await checkTerminals();
 		}
-		const command = await runtime.command(record.id, {
-			bundle: folder.bundle,
-			shim: folder.shim,
-			keep: record.config.resources.memory > 0,
-			runtime: record.config.isolation?.runtime,
-		});
+		await runtime.nameFor(record.config.isolation?.runtime);
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
@@ -682,6 +682,12 @@ export class Containers {
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
 		const pidNamespace = this.sharedPid(record);
 		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, network: network.bundle, pidNamespace });
+		const command = await runtime.command(record.id, {
+			bundle: folder.bundle,
+			shim: folder.shim,
+			keep: record.config.resources.memory > 0,
+			runtime: record.config.isolation?.runtime,
+		});
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
 		this.update(entry, {
@@ -873,6 +879,9 @@ export class Containers {
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 		(await this.leaveNetworks(entry))();
 		await unmountVolumes(this.options.volumes, entry.record);
+		await this.cleanUp(entry).catch((problem: unknown) => {
+			this.options.warn(messageOf(problem));
+		});
 		this.note(entry, {
 			status: entry.record.started_at === '' ? 'created' : 'exited',
 			// Docker records 128 for what is neither a missing nor a forbidden program.

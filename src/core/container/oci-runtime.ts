@@ -25,6 +25,10 @@ export class OciRuntime implements ContainerRuntime {
 		private readonly run: string,
 	) {}
 
+	get package(): string {
+		return this.name;
+	}
+
 	find(): string | undefined {
 		return findProgram(this.name);
 	}
@@ -56,15 +60,17 @@ export class OciRuntime implements ContainerRuntime {
 	command(
 		id: string,
 		{ bundle, shim, keep }: { readonly bundle: string; readonly shim: string; readonly keep: boolean },
-	): readonly string[] {
+	): Promise<readonly string[]> {
 		// Only runc can keep the cgroups.
 		const kept = keep && this.name === 'runc' ? ['--keep'] : [];
-		return this.withLog(shim, ['run', ...kept, '--pid-file', path.join(shim, 'pid'), '--bundle', bundle, id]);
+		const args = ['run', ...kept, '--pid-file', path.join(shim, 'pid'), '--bundle', bundle, id];
+		return Promise.resolve(this.withLog(shim, args));
 	}
 
-	execCommand(id: string, folder: string): readonly string[] {
+	execCommand(id: string, folder: string): Promise<readonly string[]> {
 		const inside = (name: string): string => path.join(folder, name);
-		return this.withLog(folder, ['exec', '--process', inside('process.json'), '--pid-file', inside('pid'), id]);
+		const args = ['exec', '--process', inside('process.json'), '--pid-file', inside('pid'), id];
+		return Promise.resolve(this.withLog(folder, args));
 	}
 
 	async setPaused(id: string, isPaused: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import { EngineError } from '../errors';
 
 /** What runs containers, in the order in which they are tried. */
-export const RUNTIME_NAMES = ['runc', 'crun', 'youki'] as const;
+export const RUNTIME_NAMES = ['runc', 'crun', 'youki', 'minimal'] as const;
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
 
 export interface RuntimeInfo {
@@ -14,6 +14,8 @@ export interface RuntimeInfo {
 /** One kind of runtime. All that lasts is its state on the disk, so that any engine can go on with a container. */
 export interface ContainerRuntime {
 	readonly name: RuntimeName;
+	/** Debian's, which brings it. */
+	readonly package: string;
 	/** Absolute path of its program; undefined when it is not installed. */
 	find(): string | undefined;
 	/** What the program says of itself. */
@@ -21,15 +23,16 @@ export interface ContainerRuntime {
 	/** Runs a throw-away container; throws EngineError "unsupported" with the reason when this machine does not let it. */
 	probe(program: string): Promise<void>;
 	/**
-	 * Program and arguments that run a bundle in the foreground and report into the shim folder. With `keep` the cgroups
-	 * stay after the exit, for a look at why, until `delete`, where the runtime can do that.
+	 * Program and arguments that run a bundle, which is written, in the foreground and report into the shim folder, which
+	 * may not be there yet. With `keep` the cgroups stay after the exit, for a look at why, until `delete`, where the
+	 * runtime can do that.
 	 */
 	command(
 		id: string,
 		options: { readonly bundle: string; readonly shim: string; readonly keep: boolean },
-	): readonly string[];
+	): Promise<readonly string[]>;
 	/** Program and arguments that run `process.json` of the folder in a running container, in the foreground. */
-	execCommand(id: string, folder: string): readonly string[];
+	execCommand(id: string, folder: string): Promise<readonly string[]>;
 	/** Freezes all processes of a container, or lets them go on; EngineError "runtime" with its reason. */
 	setPaused(id: string, isPaused: boolean): Promise<void>;
 	/** Changes the limits of a container that runs; `resources` as in the runtime-spec. Throws "runtime" with its reason. */

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
+import { MinimalRuntime } from './minimal-runtime';
 import { OciRuntime } from './oci-runtime';
 import { currentBootId } from './process';
 import { RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
@@ -41,7 +42,9 @@ export class Runtimes {
 		private readonly run: string,
 		private readonly wanted?: RuntimeName,
 	) {
-		this.all = RUNTIME_NAMES.map((name) => new OciRuntime(name, run));
+		this.all = RUNTIME_NAMES.map((name) =>
+			name === 'minimal' ? new MinimalRuntime(run) : new OciRuntime(name, run),
+		);
 	}
 
 	/** The one that runs what asks for none; EngineError "unsupported" that says why there is none. */
@@ -74,11 +77,13 @@ export class Runtimes {
 	/** Refuses a container that asks for one which is not there, as docker does. */
 	checkInstalled(name: RuntimeName | undefined): void {
 		if (name !== undefined && this.named(name).find() === undefined) {
-			throw new EngineError(
-				'invalid',
-				`Unknown runtime specified ${name}: it is not installed; install the package "${name}"`,
-			);
+			throw new EngineError('invalid', `Unknown runtime specified ${name}: ${missing(this.named(name))}`);
 		}
+	}
+
+	/** Which one runs a container that asks for `name` or for none; EngineError "unsupported" when it cannot. */
+	async nameFor(name: RuntimeName | undefined): Promise<RuntimeName> {
+		return (name === undefined ? await this.info() : await this.use(name)).name;
 	}
 
 	/** See ContainerRuntime; by the container's own runtime, or the default one. */
@@ -86,8 +91,7 @@ export class Runtimes {
 		id: string,
 		options: Parameters<ContainerRuntime['command']>[1] & { readonly runtime: RuntimeName | undefined },
 	): Promise<readonly string[]> {
-		const { name } = options.runtime === undefined ? await this.info() : await this.use(options.runtime);
-		return this.named(name).command(id, options);
+		return this.named(await this.nameFor(options.runtime)).command(id, options);
 	}
 
 	async execCommand(id: string, folder: string): Promise<readonly string[]> {
@@ -176,8 +180,7 @@ export class Runtimes {
 		const { name } = runtime;
 		const program = runtime.find();
 		if (program === undefined) {
-			const problem = `it is not installed; install the package "${name}"`;
-			return { name, path: undefined, version: '', problem };
+			return { name, path: undefined, version: '', problem: missing(runtime) };
 		}
 		const key = keyOf(program);
 		const known = this.readAnswers()[name];
@@ -206,6 +209,10 @@ export class Runtimes {
 
 function works({ name, path: program, version, problem }: Trial): RuntimeInfo | undefined {
 	return program === undefined || problem !== '' ? undefined : { name, path: program, version };
+}
+
+function missing(runtime: ContainerRuntime): string {
+	return `it is not installed; install the package "${runtime.package}"`;
 }
 
 async function problemOf(runtime: ContainerRuntime, program: string): Promise<string> {

@@ -56,6 +56,10 @@ function startExitCode(reason: string): number {
 /** The last error of a log of JSON lines: runc's and crun's {level, msg}, youki's {level, fields: {message}}. */
 function lastError(log: string, program: string): string | undefined {
 	for (const line of log.trimEnd().split('\n').reverse()) {
+		const own = /^minimal (.+)$/.exec(line)?.[1];
+		if (own !== undefined) {
+			return inWordsOf(own, program);
+		}
 		const entry = jsonIn(line);
 		if (typeof entry === 'object' && entry !== null && 'level' in entry && /^error$/i.test(String(entry.level))) {
 			const message = 'msg' in entry ? entry.msg : messageOfFields(entry);
@@ -72,13 +76,33 @@ function messageOfFields(entry: object): unknown {
 	return typeof fields === 'object' && fields !== null && 'message' in fields ? fields.message : undefined;
 }
 
+/** What our own runtime says (minimal-script.ts). */
+function inWordsOf(word: string, program: string): string {
+	const name = JSON.stringify(program);
+	switch (word) {
+		case 'not-found':
+			return missing(program);
+		case 'denied':
+			return `exec: ${name}: permission denied`;
+		case 'cwd':
+			return 'chdir to the working directory failed';
+		default:
+			return word.replace(/^setup /, '');
+	}
+}
+
+function missing(program: string): string {
+	const name = JSON.stringify(program);
+	return program.includes('/')
+		? `exec: ${name}: stat ${program}: no such file or directory`
+		: `exec: ${name}: executable file not found in $PATH`;
+}
+
 /** Docker's users, and the command line, know runc's sentences for a program that cannot be run; crun has its own. */
 function inWordsOfRunc(message: string, program: string): string {
-	const [, missing] = /^executable file `(.*)` not found(?: in \$PATH)?: /s.exec(message) ?? [];
-	if (missing !== undefined) {
-		return missing.includes('/')
-			? `exec: ${JSON.stringify(missing)}: stat ${missing}: no such file or directory`
-			: `exec: ${JSON.stringify(missing)}: executable file not found in $PATH`;
+	const [, absent] = /^executable file `(.*)` not found(?: in \$PATH)?: /s.exec(message) ?? [];
+	if (absent !== undefined) {
+		return missing(absent);
 	}
 	return /^(?:open executable|exec .*): (?:Operation not permitted|Permission denied)/.test(message)
 		? `exec: ${JSON.stringify(program)}: permission denied`

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { Runtimes, Trial } from '../container/runtimes';
 import { LIMITS_PROBLEM } from '../container/cgroup';
 import { machine } from '../container/spec';
@@ -54,6 +55,15 @@ async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
 	const trials = await runtime.trials();
 	try {
 		const { name, version, path: program } = await runtime.info();
+		if (name === 'minimal') {
+			const said = trials.filter((trial) => trial.name !== name).map(inWords);
+			return {
+				subject: 'runtime',
+				status: 'warning',
+				message: [MINIMAL_PROBLEM, ...said].join(' '),
+				remedy: findProgram('runc') === undefined ? install('runc') : '',
+			};
+		}
 		const others = trials.filter((trial) => trial.name !== name).map(inWords);
 		return ok('runtime', [`${name} ${version} (${program}) has run a test container.`, ...others].join(' '));
 	} catch (error) {

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import { EngineError } from '../errors';
 import type { NetworkFacts } from '../network/firewall';
 import { LIMITS_PROBLEM } from '../container/cgroup';
+import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { RuntimeInfo } from '../container/runtime';
 import type { Runtimes } from '../container/runtimes';
 import { machine } from '../container/spec';
@@ -71,6 +72,7 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 			? []
 			: [`containers cannot run: no storage driver works (${storage.problem})`]),
 	];
+	const used = await runtimeFacts(runtime, warnings);
 	return {
 		hostname: os.hostname(),
 		kernelVersion: os.release(),
@@ -83,10 +85,12 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
 		storageDriver: storage.driver.name,
 		storageStatus: storage.status,
-		runtime: await runtimeFacts(runtime, warnings),
+		runtime: used,
 		runtimes: runtime.installed(),
 		securityOptions: [
-			...(fs.existsSync('/proc/sys/kernel/seccomp') ? ['name=seccomp,profile=builtin'] : []),
+			...(fs.existsSync('/proc/sys/kernel/seccomp') && used.name !== 'minimal'
+				? ['name=seccomp,profile=builtin']
+				: []),
 			...(rootless === undefined ? [] : ['name=rootless']),
 		],
 		hasLimits: machine().hasCgroups,
@@ -98,6 +102,9 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 async function runtimeFacts(runtime: Pick<Runtimes, 'info'>, warnings: string[]): Promise<EngineFacts['runtime']> {
 	try {
 		const { name, path, version }: RuntimeInfo = await runtime.info();
+		if (name === 'minimal') {
+			warnings.push(MINIMAL_PROBLEM);
+		}
 		return { name, path, version };
 	} catch (error) {
 		// An engine without a runtime still pulls and lists.

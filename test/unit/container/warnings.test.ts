@@ -6,7 +6,10 @@ describe('warnings of a machine', () => {
 	const warnings = (memory: number, mode: string, hasCgroups: boolean, bridgeWarning: string) => {
 		const resources = { cpu: 0, memory, pids: 0 };
 		const network = { mode } as ContainerConfig['network'];
-		return machineWarnings({ resources, network }, { hasCgroups, bridgeWarning });
+		return machineWarnings(
+			{ resources, network, privileged: false },
+			{ hasCgroups, bridgeWarning, runtime: 'runc' },
+		);
 	};
 
 	it('limits: only when one is asked for and none can be had', () => {
@@ -18,5 +21,15 @@ describe('warnings of a machine', () => {
 	it('bridge networks: only on one', () => {
 		assert.deepEqual(warnings(0, 'host', true, 'no way out'), []);
 		assert.deepEqual(warnings(0, 'bridge', true, 'no way out'), ['no way out']);
+	});
+
+	it('the minimal runtime: is told of, unless no filter was wanted', () => {
+		const asked = {
+			resources: { cpu: 0, memory: 0, pids: 0 },
+			network: { mode: 'none' } as ContainerConfig['network'],
+		};
+		const machine = { hasCgroups: true, bridgeWarning: '', runtime: 'minimal' } as const;
+		assert.match(machineWarnings({ ...asked, privileged: false }, machine).join(), /no seccomp filter/);
+		assert.deepEqual(machineWarnings({ ...asked, privileged: true }, machine), []);
 	});
 });
