@@ -11,7 +11,7 @@ import { EngineError, messageOf } from '../errors';
 import type { JobContext } from '../job-thread';
 import { compressionOf, inflate } from './inflate';
 import type { Compression } from './inflate';
-import { inflateArchive } from './inflate-archive';
+import { complete, inflateArchive } from './inflate-archive';
 import { applyLayerStream } from './layer';
 import type { AppliedLayer } from './layer';
 import { packUpper } from './pack-upper';
@@ -59,7 +59,11 @@ export async function absorb(job: AbsorbJob, { input, signal }: JobContext): Pro
 		const { compression, bytes } = await peek(sourceOf(job, input, signal));
 		const isKept = compression === 'gzip' || compression === 'zstd';
 		const counted = new Counted(bytes);
-		const tar = isKept ? inflate(blob.tee(counted.read())) : blob.compress(inflateArchive(counted.read(), signal));
+		// What is imported has no digest that would tell that it broke off.
+		const whole = job.source.kind === 'input' ? complete : <T>(tar: T): T => tar;
+		const tar = isKept
+			? whole(inflate(blob.tee(counted.read())))
+			: blob.compress(inflateArchive(counted.read(), signal));
 		const layer = await applyLayerStream(tar, {
 			directory: treeOf(job.temporary),
 			sideArchive: path.join(job.temporary, 'side.tar'),

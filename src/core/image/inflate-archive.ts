@@ -22,10 +22,38 @@ export async function* inflateArchive(source: AsyncIterable<Buffer>, signal: Abo
 		const whole = chained(start, chunks);
 		yield* compression === 'xz' || compression === 'bzip2'
 			? throughProgram(compression, whole, signal)
-			: inflate(whole);
+			: compression === 'none'
+				? whole
+				: complete(inflate(whole));
 	} finally {
 		await chunks.return?.();
 	}
+}
+
+const BLOCK = 512;
+
+/**
+ * Passes a tar on. node:zlib does not tell when a compressed stream breaks off (zstd never does); a whole archive ends
+ * with empty blocks. Throws EngineError "corrupt" for one that does not.
+ */
+export async function* complete(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+	let zeros = 0;
+	for await (const chunk of tar) {
+		const end = lastByteThatIsNot0(chunk);
+		zeros = end < 0 ? zeros + chunk.length : chunk.length - end - 1;
+		yield chunk;
+	}
+	if (zeros < BLOCK) {
+		throw new EngineError('corrupt', 'it breaks off: the end of the archive is missing');
+	}
+}
+
+function lastByteThatIsNot0(chunk: Buffer): number {
+	let index = chunk.length - 1;
+	while (index >= 0 && chunk[index] === 0) {
+		index--;
+	}
+	return index;
 }
 
 async function firstBytes(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
