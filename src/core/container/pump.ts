@@ -14,6 +14,9 @@ const STREAMS = ['stdout', 'stderr'] as const;
 /** Read, encoded and written without a pause; between chunks the engine answers others. */
 const buffer = Buffer.allocUnsafe(256 * 1024);
 
+/** On a disk that is nearly full the log is written in pieces that small; two of docker's fragments. */
+const LEAST = 32 * 1024;
+
 /** A full disk announces no room: there is no event to wait for. */
 const RETRY_AFTER = 1000;
 
@@ -54,6 +57,8 @@ export class Pump {
 	private isComplete = false;
 	private hasWarned = false;
 	private retry: NodeJS.Timeout | undefined;
+	/** Bytes taken at once. */
+	private portion = buffer.length;
 
 	constructor(
 		private readonly folder: string,
@@ -145,6 +150,7 @@ export class Pump {
 			this.openLog();
 			const states = STREAMS.map((stream) => this.carry(stream, readers[stream]));
 			this.hasWarned = false;
+			this.portion = Math.min(this.portion * 2, buffer.length);
 			if (states.includes('more')) {
 				this.lastWork = 0;
 				this.wake();
@@ -153,15 +159,24 @@ export class Pump {
 				this.events.onComplete();
 			}
 		} catch (error) {
-			// Nothing is lost: the output stays in the segments, and the container waits when there are too many.
-			if (!this.hasWarned) {
-				this.events.warn(`Cannot write the log of "${this.folder}", trying again: ${messageOf(error)}`);
-			}
-			this.hasWarned = true;
-			this.retry = setTimeout(() => {
-				this.wake();
-			}, RETRY_AFTER);
+			this.holdBack(error);
 		}
+	}
+
+	/** Nothing is lost: the output stays in the segments, and the container waits when there are too many. */
+	private holdBack(error: unknown): void {
+		if (this.portion > LEAST) {
+			this.portion /= 2;
+			this.wake();
+			return;
+		}
+		if (!this.hasWarned) {
+			this.events.warn(`Cannot write the log of "${this.folder}", trying again: ${messageOf(error)}`);
+		}
+		this.hasWarned = true;
+		this.retry = setTimeout(() => {
+			this.wake();
+		}, RETRY_AFTER);
 	}
 
 	/** Logs one chunk of one stream. */
@@ -169,7 +184,7 @@ export class Pump {
 		if (this.log.prepare()) {
 			this.note();
 		}
-		const { length, isFinal } = reader.read(buffer);
+		const { length, isFinal } = reader.read(buffer.subarray(0, this.portion));
 		const taken = this.log.take(stream, buffer.subarray(0, length), isFinal);
 		reader.advance(taken);
 		if (taken > 0 || reader.hasDone) {

@@ -29,11 +29,13 @@ import { writeAtomically } from '../store';
  * Facts that shaped it:
  * - Signals are caught and not ignored: an ignored signal stays ignored across exec, so the container's shell could
  *   never trap it. Pipelines' subshells start with default actions, hence the repeated trap.
- * - The runtime's stdio is two pipes. dd copies them without delay, and its record count tells the end of a segment
- *   (1024 reads) from the end of output (fewer). At most four segments wait unread; then the pump pauses, the pipe
- *   fills and the container blocks in write(2): back-pressure, nothing is dropped.
- * - When the disk is full dd fails after it has read at most 64 KiB that the kernel refused to store. The pump then
- *   waits for room and goes on with the next segment.
+ * - The runtime's stdio is two pipes. dd copies them without delay; its record count tells the end of a segment (as
+ *   many reads as it may do) from the end of output (fewer). At most 64 segments wait unread; then the pump pauses, the
+ *   pipe fills and the container blocks in write(2): back-pressure, nothing is dropped.
+ * - dd loses what it has read when it cannot write it. So the blocks of a segment are there (fallocate) before dd reads
+ *   the first byte for it; on a full disk the pump waits for room and the container blocks. Segments grow from 256 KiB
+ *   to 4 MiB while a container writes much, and shrink to 64 KiB where room is short. On a file system that reserves
+ *   nothing dd may fail after all, and up to 16 KiB are lost each time the disk is full.
  * - The exit file's block is allocated before the container starts and overwritten in place, so a full disk cannot
  *   lose the exit code; only its first line counts.
  * - A keeper holds a writer of the stdin FIFO, so that the engine's death is no end of file for the container. The
@@ -60,16 +62,28 @@ pause() {
 	if [ $i -lt 100 ]; then sleep 0.05 || sleep 1; else sleep 1; fi
 }
 
+reserve() {
+	until true >"$1"; do pause; done 2>/dev/null
+	until refusal=$(fallocate -n -l $size "$1" 2>&1); do
+		case $refusal in *"No space"*|*"uota exceeded"*) ;; *) return ;; esac
+		if [ $size -gt 65536 ]; then size=$((size / 2)); else pause; fi
+		# What room there is belongs to the log first, which frees the segments.
+		while [ -e "\${1%.*}.$((n - 2))" ]; do pause; done
+	done
+}
+
 pump() {
 	trap : HUP INT TERM
-	n=0
+	n=0 size=131072
 	while :; do
 		i=0
-		while [ -e "$d/$1.$((n - 4))" ]; do pause; done
-		if records=$(dd bs=65536 count=1024 of="$d/$1.$n" 2>&1); then
+		while [ -e "$d/$1.$((n - 64))" ]; do pause; done
+		[ $size -ge 4194304 ] || size=$((size * 2))
+		reserve "$d/$1.$n"
+		if records=$(dd bs=16384 count=$((size / 16384)) conv=notrunc of="$d/$1.$n" 2>&1); then
 			# A line before may warn of partial reads.
 			records=\${records%% records in*}
-			[ $((\${records##*[!0-9+]})) -eq 1024 ] || break
+			[ $(((\${records##*[!0-9+]}) * 16384)) -eq $size ] || break
 		else
 			until dd if=/dev/zero of="$d/$1.room" bs=65536 count=1; do pause; done 2>/dev/null
 			rm -f "$d/$1.room"
