@@ -13,7 +13,7 @@ import { registryCalls, registryHeaders } from './registry-client';
 import type { RegistryCalls, RegistryContext } from './registry-client';
 import { volumeArchiveCalls, type VolumeArchiveCalls } from './volume-archive-calls';
 import { openStream, output, type Attachment } from './two-way';
-import { ApiError, bodyOf, isOlderVersion, Transport, type Cancel } from './transport';
+import { ApiError, bodyOf, isOlderVersion, Transport, type Cancel, type EngineAddress } from './transport';
 import type {
 	ContainerInspect,
 	ContainerSummary,
@@ -193,7 +193,10 @@ export interface Client {
 }
 
 /** Makes a client; see the interface. Without a context, registries are used anonymously. */
-export function createClient(connect: (signal?: AbortSignal) => Promise<string>, context?: RegistryContext): Client {
+export function createClient(
+	connect: (signal?: AbortSignal) => Promise<string | EngineAddress>,
+	context?: RegistryContext,
+): Client {
 	const transport = new Transport(connect);
 	return {
 		version: (options) => transport.json<Version>({ method: 'GET', path: '/version', signal: options?.signal }),

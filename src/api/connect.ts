@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { BUILD_HEADERS, build, isOlderBuild } from './build';
 import type { Build } from './build';
 import { openStoreFolder } from './store-folder';
-import { abortError, errorCode, exchange } from './transport';
+import { abortError, errorCode, exchange, type EngineAddress } from './transport';
 
 export interface EngineOptions {
 	/** Folder of the store; made with mode 0700 when missing. */
@@ -42,13 +41,18 @@ const ENVIRONMENT =
  * Throws EngineNotStarted with the engine's own last words when it cannot come up.
  */
 export async function connectEngine(options: EngineOptions, signal?: AbortSignal): Promise<string> {
+	return (await reachEngine(options, signal)).socketPath;
+}
+
+/** As `connectEngine`, with the API version that the engine named, so that a client need not ask for it again. */
+export async function reachEngine(options: EngineOptions, signal?: AbortSignal): Promise<EngineAddress> {
 	const root = path.resolve(options.root);
 	const socketPath = path.join(root, 'run', 'api.sock');
 	const log = options.log ?? (() => undefined);
 	for (let round = 0; round < ROUNDS; round++) {
 		const running = await handshake(socketPath, signal);
 		if (running !== undefined && !isOlderBuild(running, build)) {
-			return socketPath;
+			return { socketPath, apiVersion: running.apiVersion };
 		}
 		if (running !== undefined) {
 			log(`Replacing engine ${running.version} by ${build.version} in ${root}`);
@@ -62,7 +66,10 @@ export async function connectEngine(options: EngineOptions, signal?: AbortSignal
 }
 
 /** The build of the engine that answers, or undefined when none does. */
-async function handshake(socketPath: string, signal: AbortSignal | undefined): Promise<Build | undefined> {
+async function handshake(
+	socketPath: string,
+	signal: AbortSignal | undefined,
+): Promise<(Build & Pick<EngineAddress, 'apiVersion'>) | undefined> {
 	const deadline = AbortSignal.timeout(ANSWER_WITHIN);
 	try {
 		const { response } = await exchange(socketPath, {
@@ -75,7 +82,9 @@ async function handshake(socketPath: string, signal: AbortSignal | undefined): P
 		if (typeof version !== 'string') {
 			throw new EngineNotStarted(`Cannot use "${socketPath}": another program than MyDocker's engine serves it`);
 		}
-		return { version, time: Number(response.headers[BUILD_HEADERS.time]) || 0 };
+		const named = response.headers['api-version'];
+		const apiVersion = typeof named === 'string' ? named : undefined;
+		return { version, time: Number(response.headers[BUILD_HEADERS.time]) || 0, apiVersion };
 	} catch (error) {
 		if (isAbsent(error)) {
 			return undefined;
@@ -113,6 +122,8 @@ async function startEngine(options: EngineOptions, signal: AbortSignal | undefin
 	const log = openStoreLog(root);
 	const before = fs.fstatSync(log).size;
 	try {
+		// Most commands find an engine and never need it.
+		const { spawn } = await import('node:child_process');
 		const child = spawn(
 			// VS Code's own program may have been replaced by an update while it runs.
 			fs.existsSync(process.execPath) ? process.execPath : 'node',

@@ -37,6 +37,12 @@ export interface Call {
 	readonly signal?: AbortSignal | undefined;
 }
 
+/** An engine that was reached, with the version that it named when it was asked; without one it is asked again. */
+export interface EngineAddress {
+	readonly socketPath: string;
+	readonly apiVersion: string | undefined;
+}
+
 /** The newest API version whose answers this client knows. */
 const NEWEST_VERSION = '1.47';
 const OLDEST_VERSION = '1.24';
@@ -50,10 +56,10 @@ const LONGEST_ERROR = 64 * 1024;
 export class Transport {
 	/** Short reads share connections; whatever changes something or streams has a connection of its own. */
 	private readonly agent = new SocketAgent({ keepAlive: true, maxFreeSockets: 4 });
-	private socketPath: Promise<string> | undefined;
+	private reached: Promise<string | EngineAddress> | undefined;
 	private version: Promise<string> | undefined;
 
-	constructor(private readonly connect: (signal?: AbortSignal) => Promise<string>) {}
+	constructor(private readonly connect: (signal?: AbortSignal) => Promise<string | EngineAddress>) {}
 
 	/** The API version agreed with the engine, "1.41". */
 	async apiVersion(signal?: AbortSignal): Promise<string> {
@@ -125,6 +131,10 @@ export class Transport {
 	}
 
 	private async negotiate(): Promise<string> {
+		const { apiVersion } = await this.address(undefined);
+		if (apiVersion !== undefined) {
+			return agreedVersion(apiVersion);
+		}
 		const call: Call = { method: 'GET', path: '/_ping' };
 		const response = await this.withRetry(call, async (socketPath) => {
 			const answer = await exchange(socketPath, call, this.agent);
@@ -136,7 +146,7 @@ export class Transport {
 
 	/** Asks `connect` again, once, when the engine is not there (any more). */
 	private async withRetry<T>(call: Call, attempt: (socketPath: string) => Promise<T>): Promise<T> {
-		const first = await this.address(call.signal);
+		const { socketPath: first } = await this.address(call.signal);
 		try {
 			return await attempt(first);
 		} catch (error) {
@@ -144,20 +154,21 @@ export class Transport {
 				throw error;
 			}
 		}
-		this.socketPath = undefined;
-		return attempt(await this.address(call.signal));
+		this.reached = undefined;
+		return attempt((await this.address(call.signal)).socketPath);
 	}
 
-	private async address(signal: AbortSignal | undefined): Promise<string> {
+	private async address(signal: AbortSignal | undefined): Promise<EngineAddress> {
 		signal?.throwIfAborted();
 		// One question for all callers: none of them may cancel it for the others.
-		this.socketPath ??= this.connect();
-		const socketPath = this.socketPath;
+		this.reached ??= this.connect();
+		const reached = this.reached;
 		try {
-			return await cancellable(socketPath, signal);
+			const address = await cancellable(reached, signal);
+			return typeof address === 'string' ? { socketPath: address, apiVersion: undefined } : address;
 		} catch (error) {
-			if (!isAbort(error) && this.socketPath === socketPath) {
-				this.socketPath = undefined;
+			if (!isAbort(error) && this.reached === reached) {
+				this.reached = undefined;
 			}
 			throw error;
 		}

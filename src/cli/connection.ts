@@ -2,7 +2,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { createClient } from '../api/client';
 import type { Client } from '../api/client';
-import { connectEngine } from '../api/connect';
+import { reachEngine } from '../api/connect';
 import { CommandError } from './errors';
 
 /** The global flags that choose an engine. */
@@ -42,7 +42,7 @@ export function openClient(target: Target, engine: string, log: (message: string
 	if (target.kind === 'socket') {
 		return createClient(() => Promise.resolve(target.path), context);
 	}
-	return createClient((signal) => connectEngine({ root: target.root, engine, log }, signal), context);
+	return createClient((signal) => reachEngine({ root: target.root, engine, log }, signal), context);
 }
 
 function defaultRoot(env: NodeJS.ProcessEnv): string {

@@ -43,14 +43,18 @@ export function parseCommandLine(program: Program, args: readonly string[]): Com
 	};
 	const root = groupNode('', program.flags, decide, () => rootHelp(program.rows, program.nouns, program.flags));
 	const groups = new Map([['', root]]);
-	for (const [noun, summary] of Object.entries(program.nouns)) {
+	// Only what the line may mean: the whole tree takes a third of a short command's own time.
+	const words = new Set(args);
+	for (const [noun, summary] of Object.entries(program.nouns).filter(([noun]) => words.has(noun))) {
 		const group = groupNode(noun, {}, decide, () => nounHelp(noun, summary, program.rows));
 		groups.set(noun, group);
 		root.addCommand(group);
 	}
 	for (const row of program.rows) {
 		for (const { noun, verbs } of places(row)) {
-			groups.get(noun)?.addCommand(verbNode(row, noun, verbs, decide));
+			if (verbs.some((verb) => words.has(verb))) {
+				groups.get(noun)?.addCommand(verbNode(row, noun, verbs, decide));
+			}
 		}
 	}
 	root.run(args);
@@ -71,6 +75,7 @@ class Node extends Command {
 		readonly path: string,
 		private readonly usageText: string,
 		private readonly flags: Flags,
+		private readonly isGroup: boolean,
 		private readonly stopsAtOperand: boolean,
 		private readonly giveHelp: () => void,
 	) {
@@ -104,7 +109,7 @@ class Node extends Command {
 
 	override parseOptions(args: string[]): ParseOptionsResult {
 		const parsed = this.guard(() => parseFlags(this.flags, args, this.stopsAtOperand));
-		const isGroup = this.commands.length > 0;
+		const { isGroup } = this;
 		const [first, ...rest] = parsed.operands;
 		// `help run` is `run --help`.
 		this.parsed = isGroup && first === 'help' ? { ...parsed, operands: rest, isHelp: true } : parsed;
@@ -118,7 +123,7 @@ class Node extends Command {
 }
 
 function groupNode(name: string, flags: Flags, decide: Decide, help: () => string): Node {
-	const node = new Node(name, name === '' ? '[OPTIONS] COMMAND [ARG...]' : '', flags, true, () => {
+	const node = new Node(name, name === '' ? '[OPTIONS] COMMAND [ARG...]' : '', flags, true, true, () => {
 		decide({ help: help() });
 	});
 	node.action(() => {
@@ -136,7 +141,7 @@ function groupNode(name: string, flags: Flags, decide: Decide, help: () => strin
 function verbNode(row: Row, noun: string, verbs: readonly string[], decide: Decide): Node {
 	const [verb = '', ...aliases] = verbs;
 	const name = `${noun} ${verb}`.trim();
-	const node = new Node(name, row.usage, row.flags, row.stopsAtOperand ?? false, () => {
+	const node = new Node(name, row.usage, row.flags, false, row.stopsAtOperand ?? false, () => {
 		decide({ help: rowHelp(row, name) });
 	});
 	node.aliases(aliases).action(() => {

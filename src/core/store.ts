@@ -21,8 +21,8 @@ export class Store {
 	) {}
 
 	/** Writes `value` under `key`; throws EngineError "invalid" for a key that cannot be a file name. */
-	save(key: string, value: object): void {
-		writeAtomically(this.file(key), JSON.stringify(value, undefined, '\t') + '\n');
+	save(key: string, value: object, durability: Durability = 'at once'): void {
+		writeAtomically(this.file(key), JSON.stringify(value, undefined, '\t') + '\n', { durability });
 	}
 
 	/** The record, when `check` accepts it; undefined when there is none or it was corrupt. */
@@ -64,9 +64,11 @@ export class Store {
 	}
 
 	/** Removes the record; removing what is not there is no error. */
-	remove(key: string): void {
+	remove(key: string, durability: Durability = 'at once'): void {
 		fs.rmSync(this.file(key), { force: true });
-		syncFolder(this.dir);
+		if (durability === 'at once') {
+			syncFolder(this.dir);
+		}
 	}
 
 	private file(key: string): string {
@@ -77,13 +79,26 @@ export class Store {
 	}
 }
 
+/** Whether a machine that loses power has the change when the call returns, or a little later (the old one until then). */
+export type Durability = 'at once' | 'soon';
+
 /** Replaces `file` so that a reader, or a machine that loses power, sees the old content or the new, never half. */
-export function writeAtomically(file: string, content: string | Uint8Array, mode = 0o600): void {
-	writeTogether(new Map([[file, content]]), mode);
+export function writeAtomically(file: string, content: string | Uint8Array, options: WriteOptions = {}): void {
+	writeTogether(new Map([[file, content]]), options);
+}
+
+export interface WriteOptions {
+	/** 0600 by default. */
+	readonly mode?: number;
+	/** "at once" by default. */
+	readonly durability?: Durability;
 }
 
 /** As writeAtomically, for files of one folder: the disk is waited for as seldom as that takes. */
-export function writeTogether(files: ReadonlyMap<string, string | Uint8Array>, mode = 0o600): void {
+export function writeTogether(
+	files: ReadonlyMap<string, string | Uint8Array>,
+	{ mode = 0o600, durability = 'at once' }: WriteOptions = {},
+): void {
 	const written = new Map<string, string>();
 	try {
 		for (const [file, content] of files) {
@@ -102,6 +117,9 @@ export function writeTogether(files: ReadonlyMap<string, string | Uint8Array>, m
 			fs.rmSync(temporary, { force: true });
 		}
 		throw error;
+	}
+	if (durability === 'soon') {
+		return;
 	}
 	for (const folder of new Set([...files.keys()].map((file) => path.dirname(file)))) {
 		syncFolder(folder);

@@ -11,7 +11,7 @@ import { parseNetworkMode } from '../network/network';
 import type { Networks } from '../network/networks';
 import { publishAll } from '../network/ports';
 import type { Tree } from '../files/tree';
-import type { Store } from '../store';
+import type { Durability, Store } from '../store';
 import type { Container, Mount } from '../types';
 import type { Volumes } from '../volume/volumes';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
@@ -690,10 +690,14 @@ export class Containers {
 		});
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
-		this.update(entry, {
-			...{ status: 'starting', manual_stop: false, restart_count: restartCount },
-			...{ error: '', exit_code: restartCount > 0 ? entry.record.exit_code : 0, oom_killed: false },
-		});
+		this.update(
+			entry,
+			{
+				...{ status: 'starting', manual_stop: false, restart_count: restartCount },
+				...{ error: '', exit_code: restartCount > 0 ? entry.record.exit_code : 0, oom_killed: false },
+			},
+			'soon',
+		);
 		const run = this.newRun(entry);
 		run.launch(this.shimScript, {
 			root: rootFiles.mount,
@@ -1127,8 +1131,13 @@ export class Containers {
 	}
 
 	private async removeLocked(entry: Entry, options: { readonly volumes: boolean }): Promise<void> {
-		const { id, name, config } = entry.record;
-		this.note(entry, { status: 'removing' });
+		const { id, name, config, status } = entry.record;
+		if (config.auto_remove && status === 'exited') {
+			// The next engine would remove it as it stands on the disk.
+			entry.record = { ...entry.record, status: 'removing' };
+		} else {
+			this.note(entry, { status: 'removing' });
+		}
 		for (const attachment of [...entry.attachments]) {
 			attachment.abandon();
 		}
@@ -1141,7 +1150,8 @@ export class Containers {
 				cause: error,
 			});
 		}
-		this.options.store.remove(recordKey(id));
+		// Should the power go now, the next engine finds what is to be removed and does so.
+		this.options.store.remove(recordKey(id), config.auto_remove ? 'soon' : 'at once');
 		this.entries.delete(id);
 		this.names.delete(name);
 		this.execs.containerRemoved(id);
@@ -1358,9 +1368,9 @@ export class Containers {
 	}
 
 	/** Changes what a person asked to change: it is on the disk, or it has not happened. */
-	private update(entry: Entry, changes: Partial<Container>): void {
+	private update(entry: Entry, changes: Partial<Container>, durability: Durability = 'at once'): void {
 		const record = { ...entry.record, ...changes };
-		this.options.store.save(recordKey(record.id), record);
+		this.options.store.save(recordKey(record.id), record, durability);
 		entry.record = record;
 		entry.isUnsaved = false;
 	}
@@ -1368,7 +1378,8 @@ export class Containers {
 	/** Notes what has happened. A full disk cannot undo it, nor may it keep anybody from stopping what fills it. */
 	private note(entry: Entry, changes: Partial<Container>): void {
 		try {
-			this.update(entry, changes);
+			// Where a container was when the power went matters no more: nothing runs then.
+			this.update(entry, changes, 'soon');
 		} catch (error) {
 			entry.record = { ...entry.record, ...changes };
 			entry.isUnsaved = true;
