@@ -30,16 +30,17 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /**
  * Measures rivals in turn, round after round, so that what else the machine does meets all of them. Gives the median of
- * each one that is there; one round before is thrown away.
+ * each one that is there; one round before is thrown away, unless all are warm.
  */
 export async function interleaved<Name extends string>(
 	rounds: number,
 	rivals: Readonly<Record<Name, (() => Promise<number>) | undefined>>,
+	{ isWarm = false }: { readonly isWarm?: boolean } = {},
 ): Promise<Partial<Record<Name, number>>> {
 	const there = (Object.entries(rivals) as [Name, (() => Promise<number>) | undefined][]).flatMap(
 		([name, measure]) => (measure === undefined ? [] : [{ name, measure, samples: [] as number[] }]),
 	);
-	for (let round = -1; round < rounds; round++) {
+	for (let round = isWarm ? 0 : -1; round < rounds; round++) {
 		for (const { measure, samples } of there) {
 			const sample = await measure();
 			if (round >= 0) {

@@ -1,7 +1,7 @@
 /**
  * Prints the figures that the project promises, beside docker's in the same run.
  *
- *   npm run bench [-- NAME…]      run, memory, size, activate, ui, logs, net, pull; all by default
+ *   npm run bench [-- NAME…]      run, memory, many, size, activate, ui, logs, net, pull; all by default
  *
  * MYDOCKER_BENCH_PULL=typical,huge measures these images only (tiny, typical, many, huge, zstd), MYDOCKER_BENCH_ROUNDS=1
  * fewer rounds, and MYDOCKER_BENCH_DISK=/dev/shm puts the disks that are pulled to in memory.
@@ -12,6 +12,7 @@ import { Workspace } from '../test/engine/workspace';
 import { measureActivate } from './activate';
 import { table, type Figure } from './figure';
 import { measureLogs } from './logs';
+import { measureMany } from './many';
 import { measureMemory } from './memory';
 import { makeProduct, type Product } from './product';
 import { measureNet } from './net';
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, (bench: Bench) => Figure[] | Promise<Figu
 	ui: ({ workspace, product }) => measureUi(workspace, product()),
 	run: async ({ rivals }) => measureRun(await rivals()),
 	memory: async ({ rivals }) => measureMemory(await rivals()),
+	many: async ({ workspace, rivals }) => measureMany(workspace, await rivals()),
 	logs: async ({ rivals }) => measureLogs(await rivals()),
 	net: ({ workspace }) => measureNet(workspace),
 	pull: ({ workspace, product }) => measurePull(workspace, product()),

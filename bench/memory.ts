@@ -35,6 +35,11 @@ function daemonsOf(root: string): number[] {
 		.map(({ pid }) => pid);
 }
 
+/** Sum of their proportional set sizes, MiB. */
+export function totalSize(pids: readonly number[]): number {
+	return pids.reduce((sum, pid) => sum + (sizeOf(pid) || 0), 0);
+}
+
 /** PSS in MiB. */
 function sizeOf(pid: number): number {
 	const text = readOr(path.join('/proc', String(pid), 'smaps_rollup'), '');

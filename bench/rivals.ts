@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import * as path from 'node:path';
 import {
 	dockerEngine,
@@ -7,7 +7,7 @@ import {
 	type EngineProcess,
 	type Registries,
 } from '../test/engine/subject';
-import { hasProgram, type Workspace } from '../test/engine/workspace';
+import { hasProgram, mountsOf, type Workspace } from '../test/engine/workspace';
 import type { Product } from './product';
 import { timed } from './figure';
 
@@ -19,6 +19,8 @@ export interface Rivals {
 	readonly docker: EngineProcess | undefined;
 	/** Runs our command line; gives milliseconds. */
 	mydocker(...args: string[]): Promise<number>;
+	/** Gives what runs podman, root's and with its files in the workspace, once it has the image; undefined without podman. */
+	podman(image: string): Promise<((...args: string[]) => Promise<number>) | undefined>;
 	/** Runs the docker program on an engine; gives milliseconds. */
 	dockerOn(engine: EngineProcess, ...args: string[]): Promise<number>;
 }
@@ -41,6 +43,7 @@ export async function startRivals(workspace: Workspace, product: Product): Promi
 					MYDOCKER_ROOT: ours.root,
 				}),
 			),
+		podman: async (image) => (isRoot && hasProgram('podman') ? openPodman(workspace, image) : undefined),
 		dockerOn: (engine, ...args) =>
 			timed(() => execute('docker', args, { ...environment, DOCKER_HOST: `unix://${engine.socket}` })),
 	};
@@ -49,6 +52,21 @@ export async function startRivals(workspace: Workspace, product: Product): Promi
 /** For command lines: with no configuration of the person who measures. */
 export function clientEnvironment(workspace: Workspace): NodeJS.ProcessEnv {
 	return { ...process.env, DOCKER_CONFIG: workspace.folder('config'), DOCKER_CONTEXT: undefined };
+}
+
+async function openPodman(workspace: Workspace, image: string): Promise<(...args: string[]) => Promise<number>> {
+	const root = workspace.folder('podman');
+	const options = ['--root', path.join(root, 'data'), '--runroot', path.join(root, 'run')];
+	options.push('--tmpdir', path.join(root, 'tmp'), '--cgroup-manager', 'cgroupfs', '--events-backend', 'none');
+	// The runtime that the others use.
+	options.push('--runtime', 'runc');
+	workspace.defer('unmount what podman left', () => {
+		for (const line of mountsOf(root).reverse()) {
+			spawnSync('umount', ['--lazy', line.split(' ')[4] ?? '']);
+		}
+	});
+	await execute('podman', [...options, 'pull', '--quiet', '--tls-verify=false', image], process.env);
+	return async (...args) => timed(async () => execute('podman', [...options, ...args], process.env));
 }
 
 /** Runs a program to its end, silently; throws with its complaint when it fails. */
