@@ -34,7 +34,7 @@ export function parsePort(spec: string): PortMapping[] {
 	return Array.from({ length: last - first + 1 }, (_, index) => ({
 		port: `${first + index}/${protocol.toLowerCase()}`,
 		hostIp,
-		hostPort: host === '' ? '' : first === last ? host : String(hostFirst + index),
+		hostPort: host === '' ? '' : host.includes('-') && first === last ? host : String(hostFirst + index),
 	}));
 }
 
