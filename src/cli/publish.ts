@@ -31,10 +31,12 @@ export function parsePort(spec: string): PortMapping[] {
 	if (last - first !== hostLast - hostFirst && last !== first) {
 		throw new CommandError(`invalid ranges specified for container and host Ports: ${target} and ${host}`, 125);
 	}
+	// For one port of the container, any free one of the host's range.
+	const isChoice = first === last && hostFirst < hostLast;
 	return Array.from({ length: last - first + 1 }, (_, index) => ({
 		port: `${first + index}/${protocol.toLowerCase()}`,
 		hostIp,
-		hostPort: host === '' ? '' : host.includes('-') && first === last ? host : String(hostFirst + index),
+		hostPort: host === '' ? '' : isChoice ? `${hostFirst}-${hostLast}` : String(hostFirst + index),
 	}));
 }
 

@@ -34,6 +34,7 @@ export const IMPOSSIBLE: Readonly<Record<string, string>> = {
 	'a device: is there with the permissions asked for': 'the device is one that root of the machine made for the test',
 	'PidMode "host": is the host\'s namespace, and otherwise one of its own':
 		'the kernel mounts /proc of a foreign process namespace for root of the machine only; not yet bound in its place',
+	'syslog: the server gets the same bytes, and logs are read': "the suite's socket is root's alone",
 	'domain name: is the one asked for': 'runc 1.1 writes it where the kernel lets only root of the machine write',
 	'volume in memory: shared by the containers that run, of its size, empty and unmounted after them':
 		'the mount would be in the mount namespace of the machine',

@@ -35,7 +35,7 @@ describe('the packaged extension', () => {
 					path.relative(path.join(dataDir, 'extensions', name), path.join(entry.parentPath, entry.name)),
 				);
 			const expected =
-				/^(dist\/(extension|cli|engine|layer-worker|socket-agent|worker)\.js|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
+				/^(dist\/(extension|cli|engine|layer-worker|socket-agent|stats-panel|worker)\.js|dist\/stats-panel\.css|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
 			const documents = ['.vsixmanifest', 'LICENSE.txt', 'changelog.md', 'readme.md'];
 			assert.deepEqual(
 				files.filter((file) => !expected.test(file)).sort(),
@@ -48,6 +48,8 @@ describe('the packaged extension', () => {
 				'dist/extension.js',
 				'dist/layer-worker.js',
 				'dist/socket-agent.js',
+				'dist/stats-panel.css',
+				'dist/stats-panel.js',
 				'dist/worker.js',
 			]);
 		} finally {

@@ -85,12 +85,18 @@ export class FileQueue {
 		this.wake();
 	}
 
-	/** The open files, oldest first, for a look before the first read. */
-	get descriptors(): readonly QueuedFile[] {
-		return this.files;
+	/** Lets `work` look at the open files, oldest first, before the first read. They stay open until it has ended. */
+	async look<T>(work: (files: readonly QueuedFile[]) => Promise<T>): Promise<T> {
+		this.isReading = true;
+		try {
+			return await work(this.files);
+		} finally {
+			this.isReading = false;
+			this.closeIfIdle();
+		}
 	}
 
-	/** Decompresses one of `descriptors`, when it is not yet: before its size and content are looked at. */
+	/** Decompresses one of the files that `look` gives, when it is not yet: before its size and content are looked at. */
 	async ready(file: QueuedFile): Promise<void> {
 		if (file.compressed === undefined) {
 			return;
@@ -101,7 +107,7 @@ export class FileQueue {
 		file.compressed = undefined;
 	}
 
-	/** Begins at `offset` of the file at `index` of `descriptors`. */
+	/** Begins at `offset` of the file at `index` of those that `look` gives. */
 	seek(index: number, offset: number): void {
 		for (const file of this.files.splice(0, index)) {
 			fs.closeSync(file.descriptor);

@@ -225,7 +225,8 @@ export class JsonFileLog implements LogDriver {
 async function* joinLines(queue: FileQueue, query: LogQuery): AsyncGenerator<LogEntry, void, void> {
 	let skip = 0;
 	if (query.tail !== undefined) {
-		const start = await findTail(queue.descriptors, query.tail, (file) => queue.ready(file));
+		const { tail } = query;
+		const start = await queue.look((files) => findTail(files, tail, (file) => queue.ready(file)));
 		queue.seek(start.index, start.offset);
 		skip = start.skip;
 	}

@@ -4,6 +4,10 @@ import { LIMITS_PROBLEM } from './cgroup';
 import { MINIMAL_WARNING } from './minimal-runtime';
 import type { RuntimeName } from './runtime';
 
+/** crun 1.8 copies a terminal's output itself, and does not wait for the rest when the program has ended. */
+const CRUN_TERMINAL =
+	"crun may lose the last output of this container's terminal when its program ends; runc does not (mydocker.runtime)";
+
 /** What this machine or user cannot give a container that asks for it; sentences for the person who makes it. */
 export function machineWarnings(
 	{
@@ -11,7 +15,8 @@ export function machineWarnings(
 		network,
 		privileged,
 		isolation,
-	}: Pick<ContainerConfig, 'resources' | 'network' | 'privileged' | 'isolation'>,
+		tty,
+	}: Pick<ContainerConfig, 'resources' | 'network' | 'privileged' | 'isolation' | 'tty'>,
 	machine: {
 		readonly hasCgroups: boolean;
 		readonly bridgeWarning: string;
@@ -25,6 +30,7 @@ export function machineWarnings(
 	return [
 		...(isLimited && !machine.hasCgroups ? [`Limitation discarded. ${LIMITS_PROBLEM}`] : []),
 		...(machine.runtime === 'minimal' && !isUnconfined ? [MINIMAL_WARNING] : []),
+		...(machine.runtime === 'crun' && tty ? [CRUN_TERMINAL] : []),
 		...(isOnBridge && machine.bridgeWarning !== '' ? [machine.bridgeWarning] : []),
 	];
 }

@@ -7,7 +7,7 @@ describe('warnings of a machine', () => {
 		const resources = { cpu: 0, memory, pids: 0 };
 		const network = { mode } as ContainerConfig['network'];
 		return machineWarnings(
-			{ resources, network, privileged: false },
+			{ resources, network, privileged: false, tty: false },
 			{ hasCgroups, bridgeWarning, runtime: 'runc' },
 		);
 	};
@@ -27,9 +27,19 @@ describe('warnings of a machine', () => {
 		const asked = {
 			resources: { cpu: 0, memory: 0, pids: 0 },
 			network: { mode: 'none' } as ContainerConfig['network'],
+			tty: false,
 		};
 		const machine = { hasCgroups: true, bridgeWarning: '', runtime: 'minimal' } as const;
 		assert.match(machineWarnings({ ...asked, privileged: false }, machine).join(), /no seccomp filter/);
 		assert.deepEqual(machineWarnings({ ...asked, privileged: true }, machine), []);
+	});
+
+	it('crun: is told of where the container has a terminal, whose end it may lose', () => {
+		const resources = { cpu: 0, memory: 0, pids: 0 };
+		const network = { mode: 'none' } as ContainerConfig['network'];
+		const machine = { hasCgroups: true, bridgeWarning: '', runtime: 'crun' } as const;
+		const asked = { resources, network, privileged: false };
+		assert.match(machineWarnings({ ...asked, tty: true }, machine).join(), /last output/);
+		assert.deepEqual(machineWarnings({ ...asked, tty: false }, machine), []);
 	});
 });
