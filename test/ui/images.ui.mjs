@@ -1,8 +1,6 @@
 // Finding an image to pull, and giving space back: click by click.
 //   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { openVSCode, photographFailures } from './session.mjs';
 
 const registry = process.env.MYDOCKER_TEST_REGISTRY;
@@ -20,12 +18,7 @@ describe('a person finds images and gives space back', function () {
 	after(() => session?.close());
 	photographFailures(() => session);
 
-	/** The command line on the window's store, as in its terminal. */
-	const mydocker = (...args) =>
-		execFileSync(path.join(session.store, 'bin/mydocker'), args, {
-			encoding: 'utf8',
-			env: { ...process.env, MYDOCKER_ROOT: session.store },
-		}).trim();
+	const mydocker = (...args) => session.mydocker(...args);
 
 	it('pull box: finds the repositories of a registry when asked to, then lists their tags', async () => {
 		await workbench.openMyDocker();

@@ -1,8 +1,6 @@
 // Networks, volumes, published ports, and finding containers: click by click.
 //   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { openVSCode, photographFailures } from './session.mjs';
 
 const image = `${process.env.MYDOCKER_TEST_REGISTRY}/demo/web`;
@@ -19,12 +17,7 @@ describe('a person connects containers, keeps data and finds things', function (
 	after(() => session?.close());
 	photographFailures(() => session);
 
-	/** The command line on the window's store, as in its terminal. */
-	const mydocker = (...args) =>
-		execFileSync(path.join(session.store, 'bin/mydocker'), args, {
-			encoding: 'utf8',
-			env: { ...process.env, MYDOCKER_ROOT: session.store },
-		});
+	const mydocker = (...args) => session.mydocker(...args);
 
 	it('networks and volumes: are closed at first, and say what they are when opened', async () => {
 		await workbench.openMyDocker();

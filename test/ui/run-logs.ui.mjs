@@ -1,7 +1,6 @@
 // Running with choices, making a container anew, and logs in an editor: click by click.
 //   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { freePort } from '../../scripts/background.mjs';
@@ -22,12 +21,7 @@ describe('a person runs with choices and reads logs in an editor', function () {
 	});
 	after(() => session?.close());
 
-	/** The command line on the window's store, as in its terminal. */
-	const mydocker = (...args) =>
-		execFileSync(path.join(session.store, 'bin/mydocker'), args, {
-			encoding: 'utf8',
-			env: { ...process.env, MYDOCKER_ROOT: session.store },
-		}).trim();
+	const mydocker = (...args) => session.mydocker(...args);
 	photographFailures(() => session);
 
 	it('run: a list of what is chosen, of which any part can be changed before Enter', async () => {

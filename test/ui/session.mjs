@@ -1,5 +1,6 @@
 // A VS Code of one's own: server, browser, window, and the extension installed from its package.
 //   MYDOCKER_TEST_VSIX   the package
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,7 +13,9 @@ const interrupted = interruption();
 
 /**
  * Opens VS Code with the extension in it. Options: `settings`, `locale`, `viewport`, `vsix` (MYDOCKER_TEST_VSIX by
- * default), `asksForTrust` (Restricted Mode until somebody trusts the folder). Gives { workbench, page, browser, server, store, folder, temporary, close() }; close() leaves nothing behind, containers included.
+ * default), `asksForTrust` (Restricted Mode until somebody trusts the folder). Gives { workbench, page, browser, server,
+ * store, folder, temporary, mydocker(), close() }: mydocker() runs the command line on the window's store, as in its
+ * terminal, and gives its output, trimmed; close() leaves nothing behind, containers included.
  */
 export async function openVSCode({
 	settings,
@@ -43,7 +46,22 @@ export async function openVSCode({
 		const page = await browser.newPage({ viewport });
 		await openWorkbench(page, server);
 		const store = server.globalStorage('mydocker.mydocker');
-		return { workbench: new Workbench(page, locale), page, browser, server, store, folder, temporary, close };
+		const mydocker = (...args) =>
+			execFileSync(path.join(store, 'bin/mydocker'), args, {
+				encoding: 'utf8',
+				env: { ...process.env, MYDOCKER_ROOT: store },
+			}).trim();
+		return {
+			workbench: new Workbench(page, locale),
+			page,
+			browser,
+			server,
+			store,
+			folder,
+			temporary,
+			mydocker,
+			close,
+		};
 	} catch (error) {
 		await close();
 		throw error;

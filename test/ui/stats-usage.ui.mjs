@@ -1,7 +1,6 @@
 // What containers use: the stats panel, figures in the rows, disk usage and events.
 //   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openVSCode, photographFailures } from './session.mjs';
@@ -44,11 +43,7 @@ describe('a person watches what containers use', function () {
 	after(() => session?.close());
 	photographFailures(() => session);
 
-	const mydocker = (...args) =>
-		execFileSync(path.join(session.store, 'bin/mydocker'), args, {
-			encoding: 'utf8',
-			env: { ...process.env, MYDOCKER_ROOT: session.store },
-		}).trim();
+	const mydocker = (...args) => session.mydocker(...args);
 	/** Waits until an element of the panel says what the pattern matches. */
 	const reads = async (selector, pattern) => {
 		const element = frame.locator(selector, { hasText: pattern }).first();
