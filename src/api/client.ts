@@ -8,6 +8,8 @@ import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
 import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
 import { parseTime } from './time';
+import { prune } from './prune-calls';
+import type { Pruned, PruneOptions } from './prune-calls';
 import { splitReference } from './references';
 import { registryCalls, registryHeaders } from './registry-client';
 import type { RegistryCalls, RegistryContext } from './registry-client';
@@ -168,8 +170,7 @@ export interface Client {
 		inspect(name: string, options?: Cancel): Promise<NetworkJson>;
 		create(body: CreateNetworkBody, options?: Cancel): Promise<{ readonly Id: string; readonly Warning: string }>;
 		remove(name: string, options?: Cancel): Promise<void>;
-		/** Gives the names of the networks that were removed. */
-		prune(options?: Cancel & { readonly filters?: Filters }): Promise<readonly string[]>;
+		prune(options?: PruneOptions): Promise<PrunedNetworks>;
 		connect(
 			name: string,
 			container: string,
@@ -186,10 +187,18 @@ export interface Client {
 		remove(name: string, options?: Cancel & { readonly force?: boolean }): Promise<void>;
 		/** Files of the volume, whether a container uses it or not; our engine only. */
 		archive(name: string): Archive;
-		prune(
-			options?: Cancel & { readonly filters?: Filters },
-		): Promise<{ readonly VolumesDeleted: readonly string[]; readonly SpaceReclaimed: number }>;
+		prune(options?: PruneOptions): Promise<PrunedVolumes>;
 	};
+}
+
+export interface PrunedNetworks extends Pruned {
+	/** Names. */
+	readonly NetworksDeleted: readonly string[] | null;
+}
+
+export interface PrunedVolumes extends Pruned {
+	readonly VolumesDeleted: readonly string[] | null;
+	readonly SpaceReclaimed: number;
 }
 
 /** Makes a client; see the interface. Without a context, registries are used anonymously. */
@@ -454,15 +463,7 @@ function networkCalls(transport: Transport): Client['networks'] {
 				signal: options?.signal,
 			}),
 		remove: (name, options) => transport.done({ method: 'DELETE', path: network(name), signal: options?.signal }),
-		prune: async (options) => {
-			const pruned = await transport.json<{ readonly NetworksDeleted: readonly string[] | null }>({
-				method: 'POST',
-				path: '/networks/prune',
-				query: { filters: filtersOf(options?.filters) },
-				signal: options?.signal,
-			});
-			return pruned.NetworksDeleted ?? [];
-		},
+		prune: (options) => prune<PrunedNetworks>(transport, '/networks/prune', options),
 		connect: (name, container, options) =>
 			transport.done({
 				method: 'POST',
@@ -510,18 +511,7 @@ function volumeCalls(transport: Transport): Client['volumes'] {
 			}),
 		archive: (name) => archiveCalls(transport, `/mydocker${volume(name)}`, `/mydocker${volume(name)}`),
 		...volumeArchiveCalls(transport),
-		prune: async (options) => {
-			const pruned = await transport.json<{
-				readonly VolumesDeleted: readonly string[] | null;
-				readonly SpaceReclaimed: number;
-			}>({
-				method: 'POST',
-				path: '/volumes/prune',
-				query: { filters: filtersOf(options?.filters) },
-				signal: options?.signal,
-			});
-			return { VolumesDeleted: pruned.VolumesDeleted ?? [], SpaceReclaimed: pruned.SpaceReclaimed };
-		},
+		prune: (options) => prune<PrunedVolumes>(transport, '/volumes/prune', options),
 	};
 }
 

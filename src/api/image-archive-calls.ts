@@ -1,4 +1,6 @@
 /** The client's side of archives, history, prunes and disk usage (routes/image-archives.ts). */
+import { prune } from './prune-calls';
+import type { Pruned, PruneOptions } from './prune-calls';
 import { jsonMessages } from './stream';
 import { splitReference } from './references';
 import { ApiError, bodyOf } from './transport';
@@ -24,12 +26,14 @@ export interface ContainerChange {
 	readonly Kind: 0 | 1 | 2;
 }
 
-type Filters = Readonly<Record<string, readonly string[]>>;
+export interface PrunedImages extends Pruned {
+	readonly ImagesDeleted: readonly ImageDeleteItem[] | null;
+	readonly SpaceReclaimed: number;
+}
 
-export interface PruneOptions extends Cancel {
-	readonly filters?: Filters;
-	/** Our engine only: removes nothing, and tells what would go. */
-	readonly isDryRun?: boolean;
+export interface PrunedContainers extends Pruned {
+	readonly ContainersDeleted: readonly string[] | null;
+	readonly SpaceReclaimed: number;
 }
 
 export interface ImageArchiveCalls {
@@ -47,9 +51,7 @@ export interface ImageArchiveCalls {
 		},
 	): Promise<string>;
 	history(name: string, options?: Cancel): Promise<HistoryItem[]>;
-	prune(
-		options?: PruneOptions,
-	): Promise<{ readonly ImagesDeleted: readonly ImageDeleteItem[] | null; readonly SpaceReclaimed: number }>;
+	prune(options?: PruneOptions): Promise<PrunedImages>;
 }
 
 export interface ContainerArchiveCalls {
@@ -68,9 +70,7 @@ export interface ContainerArchiveCalls {
 			readonly isPaused?: boolean;
 		},
 	): Promise<string>;
-	prune(
-		options?: PruneOptions,
-	): Promise<{ readonly ContainersDeleted: readonly string[] | null; readonly SpaceReclaimed: number }>;
+	prune(options?: PruneOptions): Promise<PrunedContainers>;
 }
 
 export function imageArchiveCalls(transport: Transport): ImageArchiveCalls {
@@ -163,16 +163,4 @@ async function* messages(body: AsyncIterable<Buffer>): AsyncGenerator<ProgressMe
 		}
 		yield message;
 	}
-}
-
-function prune<T>(transport: Transport, path: string, options?: PruneOptions): Promise<T> {
-	return transport.json<T>({
-		method: 'POST',
-		path,
-		query: {
-			filters: options?.filters === undefined ? undefined : JSON.stringify(options.filters),
-			'dry-run': options?.isDryRun,
-		},
-		signal: options?.signal,
-	});
 }

@@ -8,6 +8,7 @@ import { ApiRequest, takeBody } from './request';
 import type { Core } from './request';
 import { API_VERSION, findRoute, MINIMUM_API_VERSION, splitVersion } from './route';
 import type { Route } from './route';
+import { diskUsageRoutes } from './routes/disk-usage';
 import { imageArchiveRoutes } from './routes/image-archives';
 import { imageLayerRoutes } from './routes/image-layers';
 import { archiveRoutes } from './routes/archive';
@@ -16,6 +17,7 @@ import { execRoutes } from './routes/exec';
 import { imageRoutes } from './routes/images';
 import { networkRoutes } from './routes/networks';
 import { processRoutes } from './routes/processes';
+import { pruneRoutes } from './routes/prune';
 import { registryRoutes } from './routes/registries';
 import { statsRoutes } from './routes/stats';
 import { swarmRoutes } from './routes/swarm';
@@ -37,6 +39,8 @@ const ROUTES: readonly Route[] = [
 	...updateRoutes,
 	...processRoutes,
 	...imageArchiveRoutes,
+	...pruneRoutes,
+	...diskUsageRoutes,
 	...imageLayerRoutes,
 	...networkRoutes,
 	...volumeRoutes,

@@ -390,6 +390,9 @@ export interface VolumeJson {
 	readonly UsageData?: { readonly Size: number; readonly RefCount: number } | null;
 }
 
+/** Logs of containers, roots that the driver copy has made, downloads that were cut off, the engine's own files. */
+export type OtherUsageKind = 'logs' | 'copies' | 'partial-downloads' | 'engine';
+
 /** GET /system/df; sizes in bytes. */
 export interface DiskUsage {
 	/** Of all layers, each once. */
@@ -399,6 +402,8 @@ export interface DiskUsage {
 	readonly Containers: readonly ContainerSummary[] | null;
 	readonly Volumes: readonly VolumeJson[] | null;
 	readonly BuildCache?: readonly { readonly Size: number }[] | null;
+	/** Our engine only: the rest of what the store takes on the disk. */
+	readonly Other?: readonly { readonly Kind: OtherUsageKind; readonly Size: number }[];
 }
 
 /** Body of POST /volumes/create. */

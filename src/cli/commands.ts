@@ -544,10 +544,10 @@ export const rows = [
 		summary: 'Remove all unused networks',
 		operands: none,
 		flags: {
+			...pruneFlags,
 			filter: { ...filters('Provide filter values (such as "until=24h")'), spelling: '--filter' },
-			force: toggle('-f, --force', 'Accepted for compatibility: nothing is asked'),
 		},
-		load: async () => (await import('./networks')).prune,
+		load: async () => (await import('./prune')).pruneNetworks,
 	}),
 	row({
 		names: ['network connect'],
@@ -617,10 +617,10 @@ export const rows = [
 		operands: none,
 		flags: {
 			all: toggle('-a, --all', 'Remove all unused volumes, not just anonymous ones'),
+			...pruneFlags,
 			filter: { ...filters('Provide filter values (such as "label=<label>")'), spelling: '--filter' },
-			force: toggle('-f, --force', 'Accepted for compatibility: nothing is asked'),
 		},
-		load: async () => (await import('./volumes')).prune,
+		load: async () => (await import('./prune')).pruneVolumes,
 	}),
 	row({
 		names: ['volume backup'],

@@ -1,5 +1,4 @@
 import { addressPools } from './address-pools';
-import type { Session } from './session';
 import { eachInTurn } from './in-turn';
 import { shortId } from './format';
 import { parseLink } from './network-flag';
@@ -77,19 +76,6 @@ export const remove: Action<object> = (session, names) =>
 		await session.client.networks.remove(name, { signal: session.signal });
 		return name;
 	});
-
-interface PruneFlags {
-	readonly filter: Readonly<Record<string, readonly string[]>>;
-}
-
-/** `mydocker network prune`; removes at once, as a script wants it. */
-export const prune: Action<PruneFlags> = async (session: Session, _operands, flags) => {
-	const removed = await session.client.networks.prune({ signal: session.signal, filters: flags.filter });
-	if (removed.length > 0) {
-		session.output.line(['Deleted Networks:', ...removed, ''].join('\n'));
-	}
-	return 0;
-};
 
 interface ConnectFlags {
 	readonly alias: readonly string[];

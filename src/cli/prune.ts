@@ -1,6 +1,8 @@
 import { summarizeUsage } from '../api/disk-usage';
-import type { DiskUsage } from '../api/types';
+import type { PruneFailureJson, Pruned, PruneOptions } from '../api/prune-calls';
+import type { DiskUsage, OtherUsageKind } from '../api/types';
 import { age, shortId, size } from './format';
+import { plain } from './output';
 import type { Action } from './row';
 import type { Session } from './session';
 import { renderList } from './table';
@@ -10,67 +12,124 @@ export interface PruneFlags {
 	readonly dryRun: boolean;
 }
 
+type ImageFlags = PruneFlags & { readonly all: boolean };
+type VolumeFlags = PruneFlags & { readonly all: boolean };
+
 /** `mydocker container prune`; removes at once, as a script wants it. */
-export const pruneContainers: Action<PruneFlags> = async (session, _operands, flags) => {
-	session.output.line(`Total reclaimed space: ${size(await containers(session, flags), 4)}`);
-	return 0;
-};
+export const pruneContainers: Action<PruneFlags> = async (session, _operands, flags) =>
+	report(session, [await containers(session, flags)], flags);
 
 /** `mydocker image prune` */
-export const pruneImages: Action<PruneFlags & { readonly all: boolean }> = async (session, _operands, flags) => {
-	session.output.line(`Total reclaimed space: ${size(await images(session, flags), 4)}`);
-	return 0;
-};
+export const pruneImages: Action<ImageFlags> = async (session, _operands, flags) =>
+	report(session, [await images(session, flags)], flags);
+
+/** `mydocker network prune` */
+export const pruneNetworks: Action<PruneFlags> = async (session, _operands, flags) =>
+	report(session, [await networks(session, flags)], flags);
+
+/** `mydocker volume prune` */
+export const pruneVolumes: Action<VolumeFlags> = async (session, _operands, flags) =>
+	report(session, [await volumes(session, flags)], flags);
 
 /** `mydocker system prune`: docker's order: containers, networks, volumes when asked for, images. */
-export const pruneSystem: Action<PruneFlags & { readonly all: boolean; readonly volumes: boolean }> = async (
-	session,
-	_operands,
-	flags,
-) => {
-	const { client, output, signal } = session;
-	let space = await containers(session, flags);
-	if (!flags.dryRun) {
-		const networks = await client.networks.prune({ signal, filters: flags.filter });
-		print(session, 'Deleted Networks:', networks);
-		if (flags.volumes) {
-			const { VolumesDeleted: volumes, SpaceReclaimed } = await client.volumes.prune({
-				signal,
-				filters: flags.filter,
-			});
-			print(session, 'Deleted Volumes:', volumes);
-			space += SpaceReclaimed;
-		}
+export const pruneSystem: Action<ImageFlags & { readonly volumes: boolean }> = async (session, _operands, flags) => {
+	const after = { ...flags, isAfterContainers: flags.dryRun };
+	const done = [await containers(session, flags), await networks(session, flags)];
+	if (flags.volumes) {
+		done.push(await volumes(session, { ...after, all: false }));
 	}
-	space += await images(session, flags);
-	output.line(`Total reclaimed space: ${size(space, 4)}`);
-	return 0;
+	done.push(await images(session, after));
+	return report(session, done, flags);
 };
 
-async function containers(session: Session, flags: PruneFlags): Promise<number> {
-	const pruned = await session.client.containers.prune({
-		signal: session.signal,
-		filters: flags.filter,
-		isDryRun: flags.dryRun,
-	});
-	print(session, 'Deleted Containers:', pruned.ContainersDeleted ?? []);
-	return pruned.SpaceReclaimed;
+/** What one prune did, or would do. */
+interface Done {
+	/** Undefined for what takes no room. */
+	readonly space?: number;
+	readonly failures: readonly PruneFailureJson[];
 }
 
-async function images(session: Session, flags: PruneFlags & { readonly all: boolean }): Promise<number> {
+interface After {
+	readonly isAfterContainers?: boolean;
+}
+
+async function containers(session: Session, flags: PruneFlags): Promise<Done> {
+	const pruned = await session.client.containers.prune(options(session, flags, flags.filter));
+	return print(session, flags, {
+		title: 'Containers',
+		lines: pruned.ContainersDeleted ?? [],
+		space: pruned.SpaceReclaimed,
+		pruned,
+	});
+}
+
+async function images(session: Session, flags: ImageFlags & After): Promise<Done> {
 	const filters = { ...flags.filter, dangling: [flags.all ? 'false' : 'true'] };
-	const pruned = await session.client.images.prune({ signal: session.signal, filters, isDryRun: flags.dryRun });
+	const pruned = await session.client.images.prune(options(session, flags, filters));
 	const lines = (pruned.ImagesDeleted ?? []).map((item) =>
 		item.Untagged === undefined ? `deleted: ${item.Deleted ?? ''}` : `untagged: ${item.Untagged}`,
 	);
-	print(session, 'Deleted Images:', lines);
-	return pruned.SpaceReclaimed;
+	return print(session, flags, { title: 'Images', lines, space: pruned.SpaceReclaimed, pruned });
 }
 
-function print(session: Session, title: string, lines: readonly string[]): void {
+async function networks(session: Session, flags: PruneFlags): Promise<Done> {
+	const pruned = await session.client.networks.prune(options(session, flags, flags.filter));
+	return print(session, flags, { title: 'Networks', lines: pruned.NetworksDeleted ?? [], pruned });
+}
+
+async function volumes(session: Session, flags: VolumeFlags & After): Promise<Done> {
+	const filters = { ...flags.filter, ...(flags.all && { all: ['true'] }) };
+	const pruned = await session.client.volumes.prune(options(session, flags, filters));
+	return print(session, flags, {
+		title: 'Volumes',
+		lines: pruned.VolumesDeleted ?? [],
+		space: pruned.SpaceReclaimed,
+		pruned,
+	});
+}
+
+function options(session: Session, flags: PruneFlags & After, filters: PruneFlags['filter']): PruneOptions {
+	return {
+		signal: session.signal,
+		filters,
+		...(flags.dryRun && { isDryRun: true, isAfterContainers: flags.isAfterContainers ?? false }),
+	};
+}
+
+interface Printed {
+	readonly title: string;
+	readonly lines: readonly string[];
+	readonly space?: number;
+	readonly pruned: Pruned;
+}
+
+/** Docker's list; of what would go, with its bytes. */
+function print(session: Session, flags: PruneFlags, { title, lines, space, pruned }: Printed): Done {
 	if (lines.length > 0) {
-		session.output.line([title, ...lines, ''].join('\n'));
+		const bytes = space === undefined ? '' : ` (${size(space, 4)})`;
+		const head = flags.dryRun ? `${title} that would be deleted${bytes}:` : `Deleted ${title}:`;
+		session.output.line([head, ...lines.map(plain), ''].join('\n'));
 	}
+	return { ...(space !== undefined && { space }), failures: pruned.Failures ?? [] };
+}
+
+/** The sum, then what could not be removed. */
+function report(session: Session, done: readonly Done[], flags: PruneFlags): number {
+	const spaces = done.flatMap(({ space }) => (space === undefined ? [] : [space]));
+	if (spaces.length > 0) {
+		const what = flags.dryRun ? 'reclaimable' : 'reclaimed';
+		session.output.line(
+			`Total ${what} space: ${size(
+				spaces.reduce((sum, space) => sum + space, 0),
+				4,
+			)}`,
+		);
+	}
+	const failures = done.flatMap((one) => one.failures);
+	for (const { Kind: kind, Name: name, Reason: reason } of failures) {
+		session.output.error(plain(`Cannot remove ${kind} "${name}": ${reason}`));
+	}
+	return failures.length === 0 ? 0 : 1;
 }
 
 interface UsageFlags {
@@ -95,9 +154,23 @@ export const diskUsage: Action<UsageFlags> = async (session, _operands, flags) =
 const TYPES = { image: 'Images', container: 'Containers', volume: 'Local Volumes', 'build-cache': 'Build Cache' };
 
 function summary(usage: DiskUsage): Record<string, string>[] {
-	return summarizeUsage(usage).map(({ kind, total, active, size: used, reclaimable }) =>
+	const rows = summarizeUsage(usage).map(({ kind, total, active, size: used, reclaimable }) =>
 		row(TYPES[kind], total, active, used, reclaimable),
 	);
+	const others = (usage.Other ?? []).filter(({ Size }) => Size > 0);
+	return [...rows, ...others.map(({ Kind, Size }) => otherRow(OTHERS[Kind], Size))];
+}
+
+const OTHERS: Readonly<Record<OtherUsageKind, string>> = {
+	logs: 'Container Logs',
+	copies: 'Copied Roots',
+	'partial-downloads': 'Partial Downloads',
+	engine: 'Engine Files',
+};
+
+/** What docker has no row for. */
+function otherRow(type: string, used: number): Record<string, string> {
+	return { Type: type, TotalCount: '', Active: '', Size: size(used, 4), Reclaimable: '' };
 }
 
 function row(type: string, total: number, active: number, used: number, reclaimable: number): Record<string, string> {

@@ -1,4 +1,3 @@
-import { size } from './format';
 import { eachInTurn } from './in-turn';
 import { keyValues } from './networks';
 import type { Action } from './row';
@@ -54,22 +53,3 @@ export const remove: Action<{ readonly force: boolean }> = (session, names, flag
 		},
 		flags.force,
 	);
-
-interface PruneFlags {
-	readonly all: boolean;
-	readonly filter: Readonly<Record<string, readonly string[]>>;
-}
-
-/** `mydocker volume prune`; removes at once, as a script wants it. */
-export const prune: Action<PruneFlags> = async (session, _operands, flags) => {
-	const filters = { ...flags.filter, ...(flags.all && { all: ['true'] }) };
-	const { VolumesDeleted: removed, SpaceReclaimed: space } = await session.client.volumes.prune({
-		signal: session.signal,
-		filters,
-	});
-	if (removed.length > 0) {
-		session.output.line(['Deleted Volumes:', ...removed, ''].join('\n'));
-	}
-	session.output.line(`Total reclaimed space: ${size(space, 4)}`);
-	return 0;
-};

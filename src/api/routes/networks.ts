@@ -3,7 +3,7 @@ import type { Network } from '../../core/network/network';
 import { PREDEFINED } from '../../core/network/network';
 import { endpointConfig } from '../create';
 import { Fields, object } from '../fields';
-import { booleanFilter, hasLabels, isBefore, matches } from '../filters';
+import { booleanFilter, hasLabels, matches } from '../filters';
 import type { FilterValues } from '../filters';
 import { networkJson } from '../network-shapes';
 import type { ApiRequest } from '../request';
@@ -15,7 +15,6 @@ const LIST_FILTERS = ['id', 'name', 'driver', 'label', 'type', 'dangling', 'scop
 export const networkRoutes: readonly Route[] = [
 	route('GET', '/networks', list),
 	route('POST', '/networks/create', create),
-	route('POST', '/networks/prune', prune),
 	route('POST', '/networks/{id}/connect', connect),
 	route('POST', '/networks/{id}/disconnect', disconnect),
 	route('GET', '/networks/{id}', inspect),
@@ -85,14 +84,6 @@ function inspect(request: ApiRequest): void {
 async function remove(request: ApiRequest): Promise<void> {
 	await request.core.networks.remove(request.parameter('id'));
 	request.empty();
-}
-
-async function prune(request: ApiRequest): Promise<void> {
-	const filters = request.filters(['label', 'label!', 'until']);
-	const removed = await request.core.networks.prune(
-		({ labels, created }) => hasLabels(filters, labels) && isBefore(filters, created),
-	);
-	request.json({ NetworksDeleted: removed.length === 0 ? null : removed.map(({ name }) => name) });
 }
 
 async function connect(request: ApiRequest): Promise<void> {

@@ -1,16 +1,13 @@
-import type { Volume } from '../../core/volume/volume';
 import { Fields, object } from '../fields';
-import { booleanFilter, hasLabels, isBefore, matches } from '../filters';
+import { booleanFilter, hasLabels, matches } from '../filters';
 import { volumeJson } from '../network-shapes';
 import type { ApiRequest } from '../request';
-import { isOlderVersion } from '../transport';
 import { route } from '../route';
 import type { Route } from '../route';
 
 export const volumeRoutes: readonly Route[] = [
 	route('GET', '/volumes', list),
 	route('POST', '/volumes/create', create),
-	route('POST', '/volumes/prune', prune),
 	route('GET', '/volumes/{id}', inspect),
 	route('DELETE', '/volumes/{id}', remove),
 ];
@@ -50,14 +47,4 @@ function inspect(request: ApiRequest): void {
 async function remove(request: ApiRequest): Promise<void> {
 	await request.core.volumes.remove(request.parameter('id'), { force: request.flag('force') });
 	request.empty();
-}
-
-/** Anonymous volumes, and the named ones with the filter "all", or for a client from before there was that filter. */
-async function prune(request: ApiRequest): Promise<void> {
-	const filters = request.filters(['label', 'label!', 'all', 'until']);
-	const isAll = booleanFilter(filters, 'all') === true || isOlderVersion(request.parts.version, '1.42');
-	const isWanted = ({ is_anonymous, labels, created }: Volume): boolean =>
-		(isAll || is_anonymous) && hasLabels(filters, labels) && isBefore(filters, created);
-	const { removed, reclaimed } = await request.core.volumes.prune(isWanted, request.signal);
-	request.json({ VolumesDeleted: removed.length === 0 ? null : removed, SpaceReclaimed: reclaimed });
 }

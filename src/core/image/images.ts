@@ -292,6 +292,11 @@ export class Images {
 		return directories;
 	}
 
+	/** Bytes of an unpacked layer's files; 0 when it is not there. */
+	layerSize(diffId: string): number {
+		return this.layers.get(diffId)?.size ?? 0;
+	}
+
 	/** Gives `work` the unpacked layers of an image, lowest first; they stay while it goes on. */
 	async withLayers<T>(
 		imageId: string,
@@ -370,7 +375,7 @@ export class Images {
 			configuration: JSON.parse(bytes.toString()) as Record<string, unknown>,
 			layers: stored.manifest.layers.map((descriptor, index) => {
 				const diffId = diffIds[index] ?? '';
-				return { descriptor, diffId, size: this.layers.get(diffId)?.size ?? 0 };
+				return { descriptor, diffId, size: this.layerSize(diffId) };
 			}),
 		};
 	}
@@ -425,7 +430,7 @@ export class Images {
 		const record: Image = {
 			...{ id: manifest.config.digest, name: '', tag: '', layers: configuration.diffIds },
 			config: configuration.config,
-			size: sum(configuration.diffIds.map((diffId) => this.layers.get(diffId)?.size ?? 0)),
+			size: sum(configuration.diffIds.map((diffId) => this.layerSize(diffId))),
 			created: configuration.created,
 			digest: descriptor.digest,
 			...{ repo_digests: [], platform: configuration.platform, pulled_at: rfc3339(nowNanoseconds()) },
@@ -562,7 +567,7 @@ export class Images {
 			tag: reference.tag ?? '',
 			layers: configuration.diffIds,
 			config: configuration.config,
-			size: sum(configuration.diffIds.map((diffId) => this.layers.get(diffId)?.size ?? 0)),
+			size: sum(configuration.diffIds.map((diffId) => this.layerSize(diffId))),
 			created: configuration.created,
 			digest: descriptor.digest,
 			repo_digests: [],

@@ -1,5 +1,7 @@
 import { EngineError, messageOf } from '../errors';
 import type { Events } from '../events';
+import { tellFailure } from '../prune';
+import type { PruneOptions } from '../prune';
 import type { Store } from '../store';
 import { parseSubnet } from './address';
 import { insideBatch, outsideBatch, readOr } from './bridge';
@@ -160,18 +162,29 @@ export class Networks {
 	}
 
 	/** Removes user networks that no running container is on and that `isWanted` (the API's filters) chooses. */
-	async prune(isWanted: (network: Network) => boolean): Promise<Network[]> {
+	async prune(isWanted: (network: Network) => boolean, options: PruneOptions): Promise<Network[]> {
 		return this.exclusive(() => {
 			const unused = this.list().filter(
 				(network) => !PREDEFINED.includes(network.name) && !isUsed(network) && isWanted(network),
 			);
-			for (const network of unused) {
-				this.forget(network);
+			if (options.isDryRun) {
+				return Promise.resolve(unused);
 			}
+			const removed = unused.filter((network) => this.isForgotten(network, options));
 			// docker says this for each kind of object; a network has no bytes.
 			this.options.events.emit('network', 'prune', '', { reclaimed: '0' });
-			return Promise.resolve(unused);
+			return Promise.resolve(removed);
 		});
+	}
+
+	private isForgotten(network: Network, options: PruneOptions): boolean {
+		try {
+			this.forget(network);
+			return true;
+		} catch (error) {
+			tellFailure(error, { kind: 'network', name: network.name }, options);
+			return false;
+		}
 	}
 
 	/**

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import type { Containers } from '../container/containers';
 import type { Images } from '../image/images';
 import type { Container, Image } from '../types';
-import { treeSize } from '../volume/tree';
+import { folderSizes, treeSize } from '../volume/tree';
 import type { Volume } from '../volume/volume';
 import type { Volumes } from '../volume/volumes';
 
@@ -14,7 +14,11 @@ export interface Usage {
 	readonly images: readonly ImageUsage[];
 	readonly containers: readonly { readonly container: Container; readonly size: number }[];
 	readonly volumes: readonly { readonly volume: Volume; readonly size: number; readonly users: number }[];
+	/** The rest, so that the sum of all is what du tells of the store. */
+	readonly other: readonly { readonly kind: OtherKind; readonly size: number }[];
 }
+
+export type OtherKind = 'logs' | 'copies' | 'partial-downloads' | 'engine';
 
 export interface ImageUsage {
 	readonly image: Image;
@@ -28,9 +32,8 @@ export async function measure(
 	{ images, containers, volumes }: { images: Images; containers: Containers; volumes: Volumes },
 	signal: AbortSignal,
 ): Promise<Usage> {
-	const prefix: string[] = [];
-	const folders = ['layers', 'blobs'].map((name) => path.join(root, name)).filter((name) => fs.existsSync(name));
-	const sizes = await Promise.all(folders.map((folder) => treeSize(folder, { prefix, signal })));
+	const folders = await folderSizes(root, { prefix: [], signal });
+	const layersSize = (folders.get('layers') ?? 0) + (folders.get('blobs') ?? 0);
 	const list = [...new Map(images.list().map((image) => [image.id, image])).values()];
 	const all = containers.list();
 	const owners = new Map<string, number>();
@@ -38,21 +41,28 @@ export async function measure(
 		owners.set(layer, (owners.get(layer) ?? 0) + 1);
 	}
 	const shared = (image: Image): number =>
-		images
-			.parts(image.id)
-			.layers.filter(({ diffId }) => (owners.get(diffId) ?? 0) > 1)
-			.reduce((sum, { size }) => sum + size, 0);
+		sum(image.layers.filter((diffId) => (owners.get(diffId) ?? 0) > 1).map((diffId) => images.layerSize(diffId)));
 	const measured = [];
+	let logs = 0;
+	let copies = 0;
 	for (const container of all) {
-		measured.push({ container, size: await containers.size(container.id, signal) });
+		const size = await containers.size(container.id, signal);
+		measured.push({ container, size });
+		const folder = path.join(root, 'containers', container.id);
+		logs += await sizeOrNone(path.join(folder, 'log'), signal);
+		// A whole root, of which `size` is what the container wrote itself.
+		copies += Math.max((await sizeOrNone(path.join(folder, 'copy'), signal)) - size, 0);
 	}
 	const measuredVolumes = [];
 	for (const volume of volumes.list()) {
 		const size = await volumes.size(volume.name, signal);
 		measuredVolumes.push({ volume, size, users: volumes.usersOf(volume.name).length });
 	}
+	const partial = folders.get('ingest') ?? 0;
+	const own = [...measured, ...measuredVolumes].map(({ size }) => Math.max(size, 0));
+	const engine = Math.max((folders.get('') ?? 0) - layersSize - sum(own) - logs - copies - partial, 0);
 	return {
-		layersSize: sizes.reduce((sum, size) => sum + size, 0),
+		layersSize,
 		images: list.map((image) => ({
 			image,
 			sharedSize: shared(image),
@@ -60,5 +70,27 @@ export async function measure(
 		})),
 		containers: measured,
 		volumes: measuredVolumes,
+		other: [
+			{ kind: 'logs', size: logs },
+			{ kind: 'copies', size: copies },
+			{ kind: 'partial-downloads', size: partial },
+			{ kind: 'engine', size: engine },
+		],
 	};
+}
+
+/** As treeSize; 0 for a folder that is not there, or goes meanwhile. */
+async function sizeOrNone(folder: string, signal: AbortSignal): Promise<number> {
+	try {
+		return fs.existsSync(folder) ? await treeSize(folder, { prefix: [], signal }) : 0;
+	} catch (error) {
+		if (signal.aborted || fs.existsSync(folder)) {
+			throw error;
+		}
+		return 0;
+	}
+}
+
+function sum(numbers: readonly number[]): number {
+	return numbers.reduce((total, number) => total + number, 0);
 }

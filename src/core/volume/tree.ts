@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../errors';
@@ -24,6 +25,23 @@ export async function treeSize(directory: string, { prefix, signal }: TreeOption
 		throw new EngineError('internal', `Cannot measure folder "${directory}": ${result.stderr.trim()}`);
 	}
 	return Number(kibibytes) * 1024;
+}
+
+/** As treeSize, of a folder (named "") and of each folder in it, in one walk: a file with several links counts once. */
+export async function folderSizes(directory: string, { prefix, signal }: TreeOptions): Promise<Map<string, number>> {
+	const [program, ...args] = [...prefix, 'du', '-kx0', '--max-depth=1', directory];
+	const result = await run(program, args, signal === undefined ? {} : { signal });
+	const sizes = new Map<string, number>();
+	for (const line of result.stdout.split('\0')) {
+		const [, kibibytes, name = ''] = /^(\d+)\t(.*)$/s.exec(line) ?? [];
+		if (kibibytes !== undefined) {
+			sizes.set(path.relative(directory, name), Number(kibibytes) * 1024);
+		}
+	}
+	if (!sizes.has('')) {
+		throw new EngineError('internal', `Cannot measure folder "${directory}": ${result.stderr.trim()}`);
+	}
+	return sizes;
 }
 
 /** Removes a folder with all that is in it; one that is gone is no error. */

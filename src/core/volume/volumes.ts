@@ -5,6 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { EngineError, messageOf } from '../errors';
 import type { Events } from '../events';
 import { nowNanoseconds, rfc3339 } from '../events';
+import { tellFailure } from '../prune';
+import type { PruneOptions } from '../prune';
 import type { Store } from '../store';
 import { mountTmpfs, unmountTmpfs } from './tmpfs';
 import { packTree, removeTree, treeSize, unpackTree } from './tree';
@@ -40,6 +42,11 @@ export interface RestoreOptions {
 	/** Replaces what the volume has. */
 	readonly force: boolean;
 	readonly signal?: AbortSignal | undefined;
+}
+
+export interface PruneVolumesOptions extends PruneOptions {
+	/** Ids of containers that a dry run takes for removed. */
+	readonly gone: ReadonlySet<string>;
 }
 
 export interface PrunedVolumes {
@@ -190,23 +197,39 @@ export class Volumes {
 		await this.alone(this.get(name).name, () => this.removeNow(name));
 	}
 
-	/** Removes volumes without users that `isWanted` (the API's filters) chooses. */
-	async prune(isWanted: (volume: Volume) => boolean, signal?: AbortSignal): Promise<PrunedVolumes> {
+	/** Removes volumes without users, those `gone` left out, that `isWanted` (the API's filters) chooses. */
+	async prune(isWanted: (volume: Volume) => boolean, options: PruneVolumesOptions): Promise<PrunedVolumes> {
 		const removed: string[] = [];
 		let reclaimed = 0;
-		for (const volume of this.list().filter(isWanted)) {
-			signal?.throwIfAborted();
-			await this.alone(volume.name, async () => {
-				// Asked last: a container may have been made while others were measured.
-				if (this.volumes.has(volume.name) && this.options.users(volume.name).length === 0) {
-					reclaimed += await treeSize(this.data(volume.name), this.tree(signal));
-					await this.removeNow(volume.name);
-					removed.push(volume.name);
+		for (const { name } of this.list().filter(isWanted)) {
+			options.signal?.throwIfAborted();
+			try {
+				const bytes = await this.alone(name, () => this.pruneOne(name, options));
+				if (bytes !== undefined) {
+					removed.push(name);
+					reclaimed += bytes;
 				}
-			});
+			} catch (error) {
+				tellFailure(error, { kind: 'volume', name }, options);
+			}
 		}
-		this.options.events.emit('volume', 'prune', '', { reclaimed: String(reclaimed) });
+		if (!options.isDryRun) {
+			this.options.events.emit('volume', 'prune', '', { reclaimed: String(reclaimed) });
+		}
 		return { removed, reclaimed };
+	}
+
+	/** Gives its bytes; nothing for one that is gone or used: a container may have been made while others were measured. */
+	private async pruneOne(name: string, options: PruneVolumesOptions): Promise<number | undefined> {
+		const users = this.options.users(name).filter((id) => !options.gone.has(id));
+		if (!this.volumes.has(name) || users.length > 0) {
+			return undefined;
+		}
+		const bytes = await treeSize(this.data(name), this.tree(options.signal));
+		if (!options.isDryRun) {
+			await this.removeNow(name);
+		}
+		return bytes;
 	}
 
 	/**

@@ -143,3 +143,40 @@ describe('inspect of any object', () => {
 		assert.deepEqual([one.code, one.requests.map(([name]) => name)], [1, ['GET /networks/data']]);
 	});
 });
+
+describe('prune', () => {
+	it('--dry-run: what would go, with its bytes, as if containers had gone before', async () => {
+		const dry = 'dry-run=1&without-containers';
+		const { code, stdout } = await runVerb(['system', 'prune', '--all', '--volumes', '--dry-run'], {
+			[`POST /containers/prune?filters={}&${dry}=0`]: [200, { ContainersDeleted: ['c'], SpaceReclaimed: 10 }],
+			[`POST /networks/prune?filters={}&${dry}=0`]: [200, { NetworksDeleted: ['n'] }],
+			[`POST /volumes/prune?filters={}&${dry}=1`]: [200, { VolumesDeleted: ['v'], SpaceReclaimed: 20 }],
+			[`POST /images/prune?filters={"dangling":["false"]}&${dry}=1`]: [
+				200,
+				{ ImagesDeleted: [{ Untagged: 'i:1' }, { Deleted: 'sha256:1' }], SpaceReclaimed: 30 },
+			],
+		});
+		assert.equal(code, 0);
+		assert.equal(
+			stdout,
+			'Containers that would be deleted (10B):\nc\n\nNetworks that would be deleted:\nn\n\n' +
+				'Volumes that would be deleted (20B):\nv\n\nImages that would be deleted (30B):\nuntagged: i:1\n' +
+				'deleted: sha256:1\n\nTotal reclaimable space: 60B\n',
+		);
+	});
+
+	it('what could not be removed is told, in one line each, and the exit code is 1', async () => {
+		const { code, stdout, stderr } = await runVerb(['volume', 'prune'], {
+			'POST /volumes/prune?filters={}': [
+				200,
+				{
+					VolumesDeleted: ['gone'],
+					SpaceReclaimed: 1,
+					Failures: [{ Kind: 'volume', Name: 'stays\n', Reason: 'EBUSY' }],
+				},
+			],
+		});
+		assert.deepEqual([code, stdout], [1, 'Deleted Volumes:\ngone\n\nTotal reclaimed space: 1B\n']);
+		assert.equal(stderr, 'Cannot remove volume "stays\ufffd": EBUSY\n');
+	});
+});
