@@ -47,6 +47,12 @@ const forTests = [
 	{ package: 'fuse-overlayfs', isThere: () => hasProgram('fuse-overlayfs') },
 	{ package: 'umoci', isThere: () => hasProgram('umoci') },
 	{ package: 'uidmap', isThere: () => hasProgram('newuidmap') },
+	{
+		package: 'podman',
+		isThere: () => hasProgram('podman'),
+		services: ['podman.service', 'podman.socket', 'podman-auto-update.timer', 'podman-restart.service'],
+	},
+	{ package: 'netavark', isThere: () => fs.existsSync('/usr/lib/podman/netavark') },
 	{ package: 'slirp4netns', isThere: () => hasProgram('slirp4netns') },
 ];
 

@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
 import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
+import { dockersEvent } from './podman';
 import { parseTime } from './time';
 import { prune } from './prune-calls';
 import type { Pruned, PruneOptions } from './prune-calls';
@@ -240,7 +241,7 @@ async function* events(
 			signal: options.signal,
 		});
 		for await (const message of jsonMessages(bodyOf(response, options.signal))) {
-			yield message as EventMessage;
+			yield dockersEvent(message as EventMessage);
 		}
 	} catch (error) {
 		if (options.signal?.aborted === true) {

@@ -52,7 +52,7 @@ export async function reachEngine(options: EngineOptions, signal?: AbortSignal):
 	for (let round = 0; round < ROUNDS; round++) {
 		const running = await handshake(socketPath, signal);
 		if (running !== undefined && !isOlderBuild(running, build)) {
-			return { socketPath, apiVersion: running.apiVersion };
+			return { socketPath, apiVersion: running.apiVersion, program: 'mydocker' };
 		}
 		if (running !== undefined) {
 			log(`Replacing engine ${running.version} by ${build.version} in ${root}`);

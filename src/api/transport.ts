@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
-import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connectSocket } from './unix-socket';
 
@@ -41,7 +40,16 @@ export interface Call {
 export interface EngineAddress {
 	readonly socketPath: string;
 	readonly apiVersion: string | undefined;
+	/** What answers there, where it was asked. */
+	readonly program?: EngineProgram;
+	/** Opens a connection to an engine that no path leads to; `socketPath` is only its name then. */
+	readonly dial?: () => Duplex;
 }
+
+export type EngineProgram = 'mydocker' | 'docker' | 'podman';
+
+/** A way to an engine, as `exchange` needs it. */
+type Way = Pick<EngineAddress, 'socketPath' | 'dial'>;
 
 /** The newest API version whose answers this client knows. */
 const NEWEST_VERSION = '1.47';
@@ -105,8 +113,8 @@ export class Transport {
 	async upgrade(call: Call): Promise<{ readonly socket: Duplex; readonly contentType: string }> {
 		const headers = { ...call.headers, Connection: 'Upgrade', Upgrade: 'tcp' };
 		const version = await this.apiVersion(call.signal);
-		return this.withRetry(call, async (socketPath) => {
-			const answer = await exchange(socketPath, { ...call, path: `/v${version}${call.path}`, headers });
+		return this.withRetry(call, async (way) => {
+			const answer = await exchange(way, { ...call, path: `/v${version}${call.path}`, headers });
 			if ('socket' in answer) {
 				return { socket: answer.socket, contentType: answer.response.headers['content-type'] ?? '' };
 			}
@@ -123,9 +131,9 @@ export class Transport {
 	private async send(call: Call, connection: 'shared' | 'own'): Promise<http.IncomingMessage> {
 		const version = await this.apiVersion(call.signal);
 		const agent = connection === 'shared' && call.method === 'GET' ? this.agent : undefined;
-		return this.withRetry(call, async (socketPath) => {
+		return this.withRetry(call, async (way) => {
 			const versioned = { ...call, path: `/v${version}${call.path}` };
-			const { response } = await exchange(socketPath, versioned, agent);
+			const { response } = await exchange(way, versioned, agent);
 			return refuseErrors(response, call.signal);
 		});
 	}
@@ -136,8 +144,8 @@ export class Transport {
 			return agreedVersion(apiVersion);
 		}
 		const call: Call = { method: 'GET', path: '/_ping' };
-		const response = await this.withRetry(call, async (socketPath) => {
-			const answer = await exchange(socketPath, call, this.agent);
+		const response = await this.withRetry(call, async (way) => {
+			const answer = await exchange(way, call, this.agent);
 			return refuseErrors(answer.response, undefined);
 		});
 		await readAll(response, LONGEST_ERROR, undefined);
@@ -145,8 +153,9 @@ export class Transport {
 	}
 
 	/** Asks `connect` again, once, when the engine is not there (any more). */
-	private async withRetry<T>(call: Call, attempt: (socketPath: string) => Promise<T>): Promise<T> {
-		const { socketPath: first } = await this.address(call.signal);
+	private async withRetry<T>(call: Call, attempt: (way: Way) => Promise<T>): Promise<T> {
+		const first = await this.address(call.signal);
+		refuseForeign(call, first);
 		try {
 			return await attempt(first);
 		} catch (error) {
@@ -155,7 +164,7 @@ export class Transport {
 			}
 		}
 		this.reached = undefined;
-		return attempt((await this.address(call.signal)).socketPath);
+		return attempt(await this.address(call.signal));
 	}
 
 	private async address(signal: AbortSignal | undefined): Promise<EngineAddress> {
@@ -205,8 +214,21 @@ export function isOlderVersion(version: string, other: string): boolean {
 type Answer =
 	{ readonly response: http.IncomingMessage } | { readonly response: http.IncomingMessage; readonly socket: Duplex };
 
+/**
+ * Calls of our own are not sent to an engine that is known to be another: Podman would answer with a page of its own
+ * and Docker would take a dry run for a real one.
+ */
+function refuseForeign({ path, query }: Call, { program }: EngineAddress): void {
+	const isOwn = path.startsWith('/mydocker/') || query?.['dry-run'] === true;
+	if (isOwn && program !== undefined && program !== 'mydocker') {
+		const name = program === 'docker' ? 'Docker' : 'Podman';
+		throw new ApiError(`${name} cannot do this; only MyDocker's own engine can`, 501, 'unsupported');
+	}
+}
+
 /** One request and the head of its answer, without retry or version. Also used by the handshake in connect.ts. */
-export async function exchange(socketPath: string, call: Call, agent?: http.Agent): Promise<Answer> {
+export async function exchange(way: Way | string, call: Call, agent?: http.Agent): Promise<Answer> {
+	const { socketPath, dial = () => connectSocket(socketPath) } = typeof way === 'string' ? { socketPath: way } : way;
 	const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
 	return new Promise((resolve, reject) => {
 		const request = http.request({
@@ -222,7 +244,7 @@ export async function exchange(socketPath: string, call: Call, agent?: http.Agen
 					: {}),
 				...call.headers,
 			},
-			...(agent === undefined ? { createConnection: () => connectSocket(socketPath) } : { agent }),
+			...(agent === undefined ? { createConnection: dial } : { agent, dial }),
 			...(call.signal === undefined ? {} : { signal: call.signal }),
 		});
 		request.once('response', (response) => {
@@ -274,11 +296,13 @@ async function sendContent(request: http.ClientRequest, content: AsyncIterable<U
 }
 
 class SocketAgent extends http.Agent {
-	override createConnection(options: { readonly socketPath?: string | undefined }): net.Socket {
-		if (options.socketPath === undefined) {
-			throw new TypeError('The engine is reached by a socket path only');
+	/** Connections are kept by `socketPath`; `dial` comes with each request (see exchange). */
+	override createConnection(options: object): Duplex {
+		const dial: unknown = Reflect.get(options, 'dial');
+		if (typeof dial !== 'function') {
+			throw new TypeError('The engine is reached by its own way only');
 		}
-		return connectSocket(options.socketPath);
+		return Reflect.apply(dial, undefined, []) as Duplex;
 	}
 }
 
