@@ -165,8 +165,8 @@ function endpoints(networking: Fields, mode: string): EndpointConfig[] {
 			'network-scoped alias is supported only for containers in user defined networks',
 		);
 	}
-	const isPlain = ({ network, aliases, links = [], address, mac_address }: EndpointConfig): boolean =>
-		network === 'bridge' && `${address}${mac_address}${aliases.join('')}${links.join('')}` === '';
+	const isPlain = ({ network, aliases, links = [], address, address6 = '', mac_address }: EndpointConfig): boolean =>
+		network === 'bridge' && `${address}${address6}${mac_address}${aliases.join('')}${links.join('')}` === '';
 	return ['', 'default'].includes(mode) && list.every(isPlain) ? [] : list;
 }
 
@@ -189,12 +189,14 @@ function linkWords(fields: Fields): string[] {
 export function endpointConfig(network: string, fields: Fields): EndpointConfig {
 	const links = linkWords(fields);
 	const ipam = fields.fields('IPAMConfig');
-	ipam.refuse({ IPv6Address: [], LinkLocalIPs: [] });
+	ipam.refuse({ LinkLocalIPs: [] });
+	const address6 = ipam.string('IPv6Address');
 	return {
 		network,
 		aliases: fields.words('Aliases') ?? [],
 		...(links.length === 0 ? {} : { links }),
 		address: ipam.string('IPv4Address'),
+		...(address6 === '' ? {} : { address6 }),
 		mac_address: fields.string('MacAddress'),
 	};
 }

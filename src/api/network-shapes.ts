@@ -1,4 +1,4 @@
-import type { EndpointConfig, Network } from '../core/network/network';
+import type { AddressPool, EndpointConfig, Network } from '../core/network/network';
 import { parseLink } from '../core/network/links';
 import { DEFAULT_NETWORK, parseNetworkMode } from '../core/network/network';
 import type { Connection } from '../core/network/network-records';
@@ -24,6 +24,7 @@ export const NO_ADDRESS = {
 export function addressOf([network, endpoint]: Connection): object {
 	return {
 		...NO_ADDRESS,
+		...ipv6Address([network, endpoint]),
 		EndpointID: endpoint.id,
 		// On an internal network nothing leads out.
 		Gateway: network.internal ? '' : network.gateway,
@@ -31,6 +32,16 @@ export function addressOf([network, endpoint]: Connection): object {
 		IPPrefixLen: prefixLength(network),
 		MacAddress: endpoint.mac_address,
 	};
+}
+
+function ipv6Address([{ ipv6, internal }, { address6 }]: Connection): object {
+	return ipv6 === undefined || address6 === undefined
+		? {}
+		: {
+				GlobalIPv6Address: address6,
+				GlobalIPv6PrefixLen: prefixLength(ipv6),
+				IPv6Gateway: internal ? '' : ipv6.gateway,
+			};
 }
 
 /** NetworkSettings.Networks: where the container is now, and where it will be when it starts. */
@@ -63,12 +74,16 @@ interface Settings {
 }
 
 function settings({ networkId = '', connection, names }: Settings): object {
-	const address = names?.config.address ?? '';
+	const { address = '', address6 = '' } = names?.config ?? {};
+	const ipam = {
+		...(address === '' ? {} : { IPv4Address: address }),
+		...(address6 === '' ? {} : { IPv6Address: address6 }),
+	};
 	const short = names?.container.id.slice(0, 12) ?? '';
 	const aliases = names === undefined ? null : [...names.config.aliases, short];
 	return {
 		...(connection === undefined ? NO_ADDRESS : addressOf(connection)),
-		IPAMConfig: address === '' ? null : { IPv4Address: address },
+		IPAMConfig: address === '' && address6 === '' ? null : ipam,
 		Links: names?.config.links ?? null,
 		Aliases: aliases,
 		DriverOpts: null,
@@ -141,8 +156,7 @@ export function portBindings({ ports }: NetworkConfig): NonNullable<HostConfigJs
 
 /** GET /networks/{id}; a row of the list has no containers. */
 export function networkJson(network: Network, hasContainers: boolean): NetworkJson {
-	const { subnet, gateway, ip_range } = network;
-	const pool = { Subnet: subnet, ...(ip_range === '' ? {} : { IPRange: ip_range }), Gateway: gateway };
+	const { subnet, ipv6 } = network;
 	return {
 		Name: network.name,
 		Id: network.id,
@@ -150,8 +164,12 @@ export function networkJson(network: Network, hasContainers: boolean): NetworkJs
 		Scope: 'local',
 		Driver: network.driver,
 		EnableIPv4: true,
-		EnableIPv6: false,
-		IPAM: { Driver: 'default', Options: {}, Config: subnet === '' ? [] : [pool] },
+		EnableIPv6: ipv6 !== undefined,
+		IPAM: {
+			Driver: 'default',
+			Options: {},
+			Config: [...(subnet === '' ? [] : [network]), ...(ipv6 === undefined ? [] : [ipv6])].map(poolJson),
+		},
 		Internal: network.internal,
 		Attachable: false,
 		Ingress: false,
@@ -163,6 +181,10 @@ export function networkJson(network: Network, hasContainers: boolean): NetworkJs
 	};
 }
 
+function poolJson({ subnet, gateway, ip_range }: AddressPool): object {
+	return { Subnet: subnet, ...(ip_range === '' ? {} : { IPRange: ip_range }), Gateway: gateway };
+}
+
 function networkContainers(network: Network): NonNullable<NetworkJson['Containers']> {
 	return Object.fromEntries(
 		Object.values(network.endpoints).map((endpoint) => [
@@ -172,14 +194,17 @@ function networkContainers(network: Network): NonNullable<NetworkJson['Container
 				EndpointID: endpoint.id,
 				MacAddress: endpoint.mac_address,
 				IPv4Address: `${endpoint.address}/${prefixLength(network)}`,
-				IPv6Address: '',
+				IPv6Address:
+					network.ipv6 === undefined || endpoint.address6 === undefined
+						? ''
+						: `${endpoint.address6}/${prefixLength(network.ipv6)}`,
 			},
 		]),
 	);
 }
 
-function prefixLength(network: Network): number {
-	return Number(network.subnet.split('/')[1] ?? 0);
+function prefixLength({ subnet }: AddressPool): number {
+	return Number(subnet.split('/')[1] ?? 0);
 }
 
 export function volumeJson(volume: Volume, core: Core): VolumeJson {

@@ -55,7 +55,10 @@ export const create: Action<CreateFlags> = async (session, [name = ''], flags) =
 		Labels: keyValues(flags.label),
 		Options: keyValues(flags.opt),
 	};
-	const { Id: id } = await session.client.networks.create(body, { signal: session.signal });
+	const { Id: id, Warning: warning } = await session.client.networks.create(body, { signal: session.signal });
+	if (warning !== '') {
+		session.output.stderr.write(`WARNING: ${warning}\n`);
+	}
 	session.output.line(id);
 	return 0;
 };

@@ -49,7 +49,10 @@ async function askNetwork({ model }: Pick<Parts, 'model'>): Promise<CreateNetwor
 			return undefined;
 		}
 		if (typeof subnet === 'string') {
-			return { Name: name, ...(subnet === '' ? {} : { IPAM: { Config: [{ Subnet: subnet }] } }) };
+			return {
+				Name: name,
+				...(subnet === '' ? {} : { EnableIPv6: subnet.includes(':'), IPAM: { Config: [{ Subnet: subnet }] } }),
+			};
 		}
 	}
 }

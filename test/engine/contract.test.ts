@@ -1,4 +1,5 @@
 import { contractOf, type Engine } from './contract';
+import { ipv6Cases } from './ipv6';
 import { networkCases, poorMachineCases } from './networks';
 import { hasDocker } from './setup';
 import { dockerEngine, embeddedEngine, pushImages, startRegistries, type Images, type Registries } from './subject';
@@ -29,6 +30,7 @@ describe('engine contract', () => {
 	if (process.getuid?.() === 0) {
 		networkCases(() => ({ images, registries }));
 		poorMachineCases(() => ({ images, registries }));
+		ipv6Cases(() => ({ images, registries }));
 	} else {
 		it('networks: not tried, since this is not root');
 	}

@@ -111,7 +111,7 @@ export function datagramEcho(): { readonly Cmd: string[]; readonly binds: string
 export function traces(holder: number): string[] {
 	const devices = inNamespace(holder, ['ip', '-o', 'addr']);
 	const links = inNamespace(holder, ['ip', '-o', 'link']);
-	const rules = inNamespace(holder, ['iptables-save'])
+	const rules = `${inNamespace(holder, ['iptables-save'])}${inNamespace(holder, ['ip6tables-save'])}`
 		.replace(/^#.*$/gm, '')
 		.replace(/\[\d+:\d+\]/g, '');
 	// Tables that were looked at once are printed from then on, with their empty chains.

@@ -323,11 +323,14 @@ export function poorMachineCases(given: () => { readonly images: Images; readonl
 			const hidden = ['iptables', 'iptables-save'];
 			const { subject, holder } = await isolatedEngine(workspace, given(), hidden);
 			const atFirst = traces(holder);
-			await subject.client.networks.create({ Name: 'app' });
+			await subject.client.networks.create({ Name: 'app', EnableIPv6: true });
 			const ports = { '80/tcp': [{ HostPort: '8080' }, { HostIp: '127.0.0.1', HostPort: '8081' }] };
 			const body = { Cmd: ['sh', '-c', SERVE, 'web'], HostConfig: { NetworkMode: 'app', PortBindings: ports } };
 			await launch(subject, body, { name: 'web' });
-			assert.match(traces(holder).join('\n'), /^table ip mydocker_[0-9a-f]{8}$/m);
+			for (const family of ['ip', 'ip6']) {
+				assert.match(traces(holder).join('\n'), new RegExp(`^table ${family} mydocker_[0-9a-f]{8}$`, 'm'));
+			}
+			assert.match(fetchFromHost(holder, '::1', 8080), /hello from web/);
 			assert.ok(!traces(holder).join('\n').includes('MYDOCKER'));
 			const script = `printf '${REQUEST}' | nc -w 2 web 80`;
 			assert.match((await shell(subject, script, { NetworkMode: 'app' })).stdout, /hello from web/);

@@ -70,6 +70,22 @@ describe('an ordinary user', function () {
 		await subject.client.networks.remove('app');
 	});
 
+	it('network with IPv6: two containers talk by it, and the port is reached by ::1', async () => {
+		await subject.client.networks.create({ Name: 'six', EnableIPv6: true });
+		const port = await freePort();
+		const id = await web('six', port);
+		const { Networks: joined } = (await subject.client.containers.inspect(id)).NetworkSettings;
+		const { GlobalIPv6Address: address } = { GlobalIPv6Address: '', ...joined['six'] };
+		assert.match(address, /^fd/);
+		const ask = `nslookup -type=aaaa web; for i in 1 2 3 4 5; do printf '${REQUEST}' | nc ${address} 80 && exit; sleep 0.2; done`;
+		const { stdout } = await shell(subject, ask, { NetworkMode: 'six' });
+		assert.match(stdout, new RegExp(`Address: ${address}\\n`));
+		assert.match(stdout, /hello from web/);
+		assert.match(await fetchPage('[::1]', port), /hello from web/);
+		await remove(subject, id);
+		await subject.client.networks.remove('six');
+	});
+
 	it('published port: the end of input passes before the answer, and a relay that was killed comes back', async () => {
 		const port = await freePort();
 		const id = await web('bridge', port);

@@ -1,6 +1,8 @@
 import { EngineError } from '../../core/errors';
 import type { Network } from '../../core/network/network';
 import { PREDEFINED } from '../../core/network/network';
+import type { PoolOptions } from '../../core/network/pool';
+import { ANY_POOL } from '../../core/network/pool';
 import { endpointConfig } from '../create';
 import { Fields, object } from '../fields';
 import { booleanFilter, hasLabels, matches } from '../filters';
@@ -58,23 +60,30 @@ function isInUse({ endpoints }: Network): boolean {
 
 async function create(request: ApiRequest): Promise<void> {
 	const body = new Fields(object(await request.body(), 'body'), '');
-	body.refuse({ EnableIPv6: [], ConfigOnly: [], ConfigFrom: [{ Network: '' }], Ingress: [], Scope: ['local'] });
-	const ipam = body.fields('IPAM');
-	const [pool, ...others] = ipam.objects('Config');
-	if (others.length > 0) {
-		throw new EngineError('unsupported', 'Cannot create network: several subnets are not supported yet');
+	body.refuse({ ConfigOnly: [], ConfigFrom: [{ Network: '' }], Ingress: [], Scope: ['local'] });
+	const pools = body.fields('IPAM').objects('Config').map(poolOptions);
+	const ipv6 = pools.filter(({ subnet }) => subnet.includes(':'));
+	const ipv4 = pools.filter(({ subnet }) => !subnet.includes(':'));
+	if (ipv4.length > 1 || ipv6.length > 1) {
+		throw new EngineError('denied', "bridge driver doesn't support multiple subnets");
 	}
+	const hasIpv6 = body.flag('EnableIPv6');
 	const { id } = request.core.networks.create({
 		name: body.string('Name'),
 		driver: body.string('Driver'),
 		internal: body.flag('Internal'),
 		labels: body.record('Labels'),
 		options: body.record('Options'),
-		subnet: pool?.string('Subnet') ?? '',
-		gateway: pool?.string('Gateway') ?? '',
-		ip_range: pool?.string('IPRange') ?? '',
+		...(ipv4[0] ?? ANY_POOL),
+		ipv6: hasIpv6 ? (ipv6[0] ?? ANY_POOL) : undefined,
 	});
-	request.json({ Id: id, Warning: '' }, 201);
+	const unused = hasIpv6 ? undefined : ipv6[0]?.subnet;
+	const warning = unused === undefined ? '' : `Subnet ${unused} is not used: the network was made without IPv6`;
+	request.json({ Id: id, Warning: warning }, 201);
+}
+
+function poolOptions(pool: Fields): PoolOptions {
+	return { subnet: pool.string('Subnet'), gateway: pool.string('Gateway'), ip_range: pool.string('IPRange') };
 }
 
 function inspect(request: ApiRequest): void {

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
 import { EngineError, systemCode } from '../errors';
 import { run } from '../exec';
-import type { Endpoint, Network } from './network';
+import type { AddressPool, Endpoint, Network } from './network';
+import { placesOf } from './network';
 import type { NetworkPlace } from './place';
 import { runIn } from './place';
 import { parseAddress } from './address';
@@ -35,22 +36,33 @@ export function vethLines(network: Network, endpoint: Endpoint, { mtu, namespace
 
 /** `ip -batch` input for inside the namespace; the first network with a way out gets the default route. */
 export function insideBatch(endpoints: readonly (readonly [Network, Endpoint])[]): string {
-	const gateway = endpoints.find(([network]) => !network.internal)?.[0].gateway;
 	return [
 		'link set lo up',
 		...endpoints.flatMap(([network, endpoint]) => addressLines(network, endpoint)),
-		...(gateway === undefined ? [] : [`route add default via ${gateway}`]),
+		...gatewaysOf(endpoints).map((gateway) => `route add default via ${gateway}`),
 		'',
 	].join('\n');
 }
 
+/** Of each family, the gateway of the first network that has it and a way out. */
+export function gatewaysOf(endpoints: readonly (readonly [Network, Endpoint])[]): string[] {
+	const open = endpoints.map(([network]) => network).filter((network) => !network.internal);
+	const ipv6 = open.flatMap((network) => network.ipv6 ?? []);
+	return [...open.slice(0, 1), ...ipv6.slice(0, 1)].map(({ gateway }) => gateway);
+}
+
 export function addressLines(network: Network, endpoint: Endpoint): string[] {
-	const bits = network.subnet.split('/')[1] ?? '24';
 	return [
 		`link set ${endpoint.interface} address ${endpoint.mac_address}`,
-		`addr add ${endpoint.address}/${bits} broadcast + dev ${endpoint.interface}`,
+		...placesOf(network, endpoint).map((place) => `addr add ${withLength(place)} dev ${endpoint.interface}`),
 		`link set ${endpoint.interface} up`,
 	];
+}
+
+/** nodad: nobody else can have an address that we give, and a program may use it at once. */
+function withLength({ address, pool }: { readonly address: string; readonly pool: AddressPool }): string {
+	const bits = pool.subnet.split('/')[1] ?? '24';
+	return `${address}/${bits} ${address.includes(':') ? 'nodad' : 'broadcast +'}`;
 }
 
 /** The option com.docker.network.driver.mtu, else `fallback`. */
@@ -69,20 +81,23 @@ export async function makeBridge(
 	mtu: number,
 	signal?: AbortSignal,
 ): Promise<void> {
-	const bits = network.subnet.split('/')[1] ?? '24';
 	// A bridge without an address of its own takes that of a port, and another when the port goes: the neighbours that
 	// know it by the old one lose their gateway for a while.
-	const hardware = hardwareAddress(parseAddress(network.gateway) ?? 0);
+	const hardware = hardwareAddress(parseAddress(network.gateway) ?? 0n);
 	await batch(
 		place,
 		[
 			`link add ${network.bridge} mtu ${mtuOf(network, mtu)} address ${hardware} type bridge`,
-			`addr replace ${network.gateway}/${bits} broadcast + dev ${network.bridge}`,
+			`addr replace ${withLength({ address: network.gateway, pool: network })} dev ${network.bridge}`,
 			`link set ${network.bridge} up`,
 		],
 		{ forgive: 'File exists', signal },
 	);
 	await setKernelOptions(place, network, signal);
+	if (network.ipv6 !== undefined) {
+		const address = withLength({ address: network.ipv6.gateway, pool: network.ipv6 });
+		await batch(place, [`addr replace ${address} dev ${network.bridge}`], { signal });
+	}
 }
 
 /** Removes devices of ours; one that is gone already, with its container's namespace, is no error. */
@@ -129,6 +144,23 @@ export async function batch(place: NetworkPlace, lines: readonly string[], optio
 }
 
 /**
+ * The bridge takes no router's word: any container could pretend to be one (CVE-2020-13401). A host that passes packets
+ * on no longer listens to routers (RFC 4861, 6.2.6), unless told so by accept_ra=2; else it would lose its own way out.
+ */
+const IPV6_OPTIONS = `cd /proc/sys/net/ipv6/conf
+echo 0 >"$0/accept_ra"
+echo 0 >"$0/disable_ipv6"
+if [ "$(cat all/forwarding)" != 1 ]; then
+	for file in */accept_ra; do
+		case $file in
+			all/*|default/*|md-*) ;;
+			*) [ "$(cat "$file")" != 1 ] || echo 2 >"$file" ;;
+		esac
+	done
+	echo 1 >all/forwarding
+fi`;
+
+/**
  * ip_forward: packets pass between bridge and outside (it stays on, as with docker: others may rely on it by then).
  * route_localnet: 127.0.0.1 on the host reaches a published port; the firewall's raw rules keep the way back shut.
  */
@@ -136,7 +168,9 @@ async function setKernelOptions(place: NetworkPlace, network: Network, signal?: 
 	const script = [
 		'[ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo 1 >/proc/sys/net/ipv4/ip_forward',
 		'echo 1 >"/proc/sys/net/ipv4/conf/$0/route_localnet"',
-		'[ ! -e "/proc/sys/net/ipv6/conf/$0" ] || echo 1 >"/proc/sys/net/ipv6/conf/$0/disable_ipv6"',
+		network.ipv6 === undefined
+			? '[ ! -e "/proc/sys/net/ipv6/conf/$0" ] || echo 1 >"/proc/sys/net/ipv6/conf/$0/disable_ipv6"'
+			: IPV6_OPTIONS,
 	].join('\n');
 	await runIn(place, ['sh', '-e', '-c', script, network.bridge], signal === undefined ? {} : { signal });
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { findProgram, run } from '../exec';
 import type { NetworkPlace } from './place';
 import type { PublishedPort } from './ports';
@@ -8,13 +9,14 @@ import type { PublishedPort } from './ports';
  * the program conntrack is installed; without it such a client has to be silent for half a minute.
  */
 export async function forgetConversations(place: NetworkPlace, ports: readonly PublishedPort[]): Promise<void> {
-	const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ host_port }) => String(host_port)));
-	if (udp.size === 0 || findProgram('conntrack') === undefined) {
+	const udp = ports.filter(({ protocol }) => protocol === 'udp');
+	if (udp.length === 0 || findProgram('conntrack') === undefined) {
 		return;
 	}
-	for (const port of udp) {
+	for (const { host_ip, host_port } of udp) {
 		// Exit code 1 says that there was none.
-		const [program, ...args] = [...place.command, 'conntrack', '-D', '-p', 'udp', '--orig-port-dst', port];
+		const match = ['-D', '-f', `ipv${isIP(host_ip)}`, '-p', 'udp', '--orig-port-dst', String(host_port)];
+		const [program = '', ...args] = [...place.command, 'conntrack', ...match];
 		await run(program, args, { timeout: 10_000 });
 	}
 }

@@ -1,6 +1,8 @@
 import { messageOf } from '../errors';
-import { parseAddress } from './address';
-import { addressLines, batch, hostMtu, listBridges, makeBridge, removeDevices, vethLines } from './bridge';
+import { isIP } from 'node:net';
+import type { Family } from './address';
+import { isLoopback } from './address';
+import { addressLines, batch, gatewaysOf, hostMtu, listBridges, makeBridge, removeDevices, vethLines } from './bridge';
 import { forgetConversations } from './conntrack';
 import type { NetworkFacts } from './firewall';
 import { applyFirewall } from './firewall';
@@ -79,14 +81,19 @@ export class NetworkDevices {
 			.split('\n');
 		await batch(place, lines);
 		await batch(place, addressLines(network, endpoint), { pid });
-		if (this.records.wayOut(endpoint.container_id)?.[0].id === network.id) {
-			await this.routeThrough(network, pid);
+		if (!network.internal) {
+			await this.routeOut(endpoint.container_id, pid);
 		}
 	}
 
-	/** A running container's default route. */
-	async routeThrough(network: Network, pid: number): Promise<void> {
-		await batch(this.options.place, [`route replace default via ${network.gateway}`], { pid });
+	/** A running container's default routes. */
+	async routeOut(containerId: string, pid: number): Promise<void> {
+		const gateways = gatewaysOf(this.records.connectionsOf(containerId));
+		await batch(
+			this.options.place,
+			gateways.map((gateway) => `route replace default via ${gateway}`),
+			{ pid },
+		);
 	}
 
 	async removeLinks(names: readonly string[]): Promise<void> {
@@ -110,7 +117,15 @@ export class NetworkDevices {
 	async applyRules(): Promise<void> {
 		const { facts, place } = this.options;
 		const store = this.records.get(DEFAULT_NETWORK).id.slice(0, 8);
-		await applyFirewall(facts, place, store, this.records.used().map(firewallNetwork));
+		const used = this.records.used();
+		const apply = (family: Family): Promise<void> =>
+			applyFirewall(
+				{ facts, place, store, family },
+				used.flatMap((network) => firewallNetwork(network, family)),
+			);
+		// Where no network has ever had IPv6 there are no rules to look for.
+		const hasIpv6 = this.records.list().some(({ ipv6 }) => ipv6 !== undefined);
+		await Promise.all([apply(4), ...(hasIpv6 ? [apply(6)] : [])]);
 	}
 
 	/** The engine leaves: bridges and rules stay, so containers keep their network. */
@@ -141,19 +156,30 @@ export class NetworkDevices {
 	}
 }
 
-function firewallNetwork(network: Network): FirewallNetwork {
+/** What the firewall has to know of one family of a network, if the network has it. */
+function firewallNetwork(network: Network, family: Family): FirewallNetwork[] {
+	const pool = family === 4 ? network : network.ipv6;
+	if (pool === undefined) {
+		return [];
+	}
 	const option = (name: string): string | undefined => network.options[`com.docker.network.bridge.${name}`];
-	return {
+	const fields = {
 		bridge: network.bridge,
-		subnet: network.subnet,
-		gateway: network.gateway,
+		subnet: pool.subnet,
+		gateway: pool.gateway,
 		internal: network.internal,
 		isConnected: option('enable_icc') !== 'false',
 		isMasqueraded: option('enable_ip_masquerade') !== 'false',
 		ports: Object.values(network.endpoints).flatMap((endpoint) =>
 			endpoint.ports
-				.filter((port) => parseAddress(port.host_ip) !== undefined)
-				.map((port) => ({ ...port, address: endpoint.address })),
+				.filter((port) => isIP(port.host_ip) === family && isTranslatable(port))
+				.map((port) => ({ ...port, address: (family === 4 ? endpoint.address : endpoint.address6) ?? '' })),
 		),
 	};
+	return [fields];
+}
+
+/** The kernel lets no packet with the address ::1 pass between interfaces: those connections are relayed. */
+function isTranslatable({ host_ip }: PublishedPort): boolean {
+	return isIP(host_ip) === 4 || !isLoopback(host_ip);
 }

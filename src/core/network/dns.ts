@@ -1,4 +1,6 @@
-/** The part of DNS (RFC 1035, 4.1) that a responder for A records needs. Nothing here throws on hostile bytes. */
+import { formatAddress, parseAddress } from './address';
+
+/** The part of DNS (RFC 1035, 4.1; RFC 3596) that a responder for addresses needs. Nothing here throws on hostile bytes. */
 
 export interface Question {
 	readonly id: number;
@@ -19,8 +21,9 @@ const CODES: Readonly<Record<ResponseCode, number>> = { NOERROR: 0, SERVFAIL: 2,
 const HEADER = 12;
 const CLASS_IN = 1;
 const MAX_NAME = 255;
-/** So many A records fit into 512 bytes after the longest question. */
-const MAX_ANSWERS = 12;
+/** What every resolver takes over UDP. */
+const MAX_MESSAGE = 512;
+const RECORD_HEADER = 12;
 /** Seconds; short, since a restarted container may have another address. */
 const TIME_TO_LIVE = 5;
 
@@ -58,7 +61,7 @@ export function parseQuestion(packet: Uint8Array): Question | undefined {
 
 export interface Answer {
 	readonly code: ResponseCode;
-	/** IPv4 addresses, for a question of type A. */
+	/** Of the family that the question's type wants. */
 	readonly addresses?: readonly string[];
 	/** A host name, for a question of type PTR. */
 	readonly pointer?: string;
@@ -67,8 +70,12 @@ export interface Answer {
 /** The response to the packet that `question` was parsed from. */
 export function formatAnswer(packet: Uint8Array, question: Question, answer: Answer): Buffer {
 	const header = Buffer.from(packet.subarray(0, question.end));
+	const bytes = question.type === TYPE_A ? 4 : 16;
+	const most = Math.floor((MAX_MESSAGE - question.end) / (RECORD_HEADER + bytes));
 	const records = [
-		...(answer.addresses ?? []).slice(0, MAX_ANSWERS).map((address) => record(TYPE_A, addressBytes(address))),
+		...(answer.addresses ?? [])
+			.slice(0, most)
+			.map((address) => record(question.type, addressBytes(address).subarray(-bytes))),
 		...(answer.pointer === undefined ? [] : [record(TYPE_PTR, nameBytes(answer.pointer))]),
 	];
 	const recursionDesired = header.readUInt16BE(2) & 0x0100;
@@ -80,14 +87,18 @@ export function formatAnswer(packet: Uint8Array, question: Question, answer: Ans
 	return Buffer.concat([header, ...records]);
 }
 
-/** "10.1.2.3" for "3.2.1.10.in-addr.arpa"; undefined for other names. */
+/** "10.1.2.3" for "3.2.1.10.in-addr.arpa", "fd00::2" for 32 digits below ip6.arpa; undefined for other names. */
 export function reverseAddress(name: string): string | undefined {
 	const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
-	return match === null ? undefined : match.slice(1).reverse().join('.');
+	if (match !== null) {
+		return match.slice(1).reverse().join('.');
+	}
+	const digits = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1]?.split('.').reverse().join('');
+	return digits === undefined ? undefined : formatAddress(BigInt(`0x${digits}`));
 }
 
 function record(type: number, data: Buffer): Buffer {
-	const start = Buffer.alloc(12);
+	const start = Buffer.alloc(RECORD_HEADER);
 	// A pointer to the question's name, which every packet has at byte 12.
 	start.writeUInt16BE(0xc000 | HEADER, 0);
 	start.writeUInt16BE(type, 2);
@@ -97,8 +108,9 @@ function record(type: number, data: Buffer): Buffer {
 	return Buffer.concat([start, data]);
 }
 
+/** 16 bytes; IPv4's are the last four. */
 function addressBytes(address: string): Buffer {
-	return Buffer.from(address.split('.').map(Number));
+	return Buffer.from((parseAddress(address) ?? 0n).toString(16).padStart(32, '0'), 'hex');
 }
 
 function nameBytes(name: string): Buffer {

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { findProgram } from '../exec';
+import type { Family } from './address';
 import { iptablesRules } from './iptables';
 import { nftablesRules } from './nftables';
 import type { NetworkPlace } from './place';
@@ -11,6 +12,8 @@ export interface NetworkFacts {
 	/** Whether bridge networks work: the right to make them, the `ip` program and a firewall program are there. */
 	readonly hasBridge: boolean;
 	readonly firewall: 'iptables' | 'nftables' | 'none';
+	/** Why networks cannot have IPv6 although bridges work; "" when they can. */
+	readonly ipv6Problem: string;
 	/** Whole sentences: what is missing, what does not work without it, and which package has it. */
 	readonly problems: readonly string[];
 }
@@ -27,28 +30,41 @@ export function probeNetwork(place: NetworkPlace): NetworkFacts {
 		...(isMissing('ip') ? ['The program "ip" is missing (package iproute2):'] : []),
 		...(firewall === 'none' ? ['Neither iptables nor nft is installed (package iptables):'] : []),
 	].map((reason) => `${reason} only the networks host and none work`);
-	return { hasBridge: problems.length === 0, firewall, problems };
+	const ipv6Problem = !fs.existsSync('/proc/net/if_inet6')
+		? 'this kernel runs without IPv6'
+		: firewall === 'iptables' && isMissing('ip6tables-save', 'ip6tables-restore')
+			? 'the programs ip6tables-save and ip6tables-restore are missing (package iptables)'
+			: '';
+	return { hasBridge: problems.length === 0, firewall, ipv6Problem, problems };
+}
+
+/** Whose rules, made where and by what. */
+export interface FirewallPlace {
+	readonly facts: NetworkFacts;
+	readonly place: NetworkPlace;
+	/** 8 hex digits. */
+	readonly store: string;
+	readonly family: Family;
 }
 
 /**
- * Makes the kernel's rules those that `networks` need, no more and no less, in one transaction for each table; an empty
- * list removes every trace. Own chains hold all rules, named after `store` (8 hex digits), so that several stores live
+ * Makes the kernel's rules of one family those that `networks` need, no more and no less, in one transaction for each table; an empty
+ * list removes every trace. Own chains hold all rules, named after the store, so that several stores live
  * side by side, and applying again heals what another program has flushed.
  */
 export async function applyFirewall(
-	facts: NetworkFacts,
-	place: NetworkPlace,
-	store: string,
+	{ facts, place, store, family }: FirewallPlace,
 	networks: readonly FirewallNetwork[],
 ): Promise<void> {
 	if (facts.firewall === 'iptables') {
-		const saved = await runIn(place, ['iptables-save']);
-		const input = iptablesRules(store, networks, saved.stdout);
+		const program = family === 4 ? 'iptables' : 'ip6tables';
+		const saved = await runIn(place, [`${program}-save`]);
+		const input = iptablesRules({ store, family }, networks, saved.stdout);
 		if (input !== '') {
-			await runIn(place, ['iptables-restore', '--noflush', '--wait'], { input });
+			await runIn(place, [`${program}-restore`, '--noflush', '--wait'], { input });
 		}
 	} else if (facts.firewall === 'nftables') {
-		await runIn(place, ['nft', '-f', '-'], { input: nftablesRules(store, networks) });
+		await runIn(place, ['nft', '-f', '-'], { input: nftablesRules({ store, family }, networks) });
 	}
 }
 

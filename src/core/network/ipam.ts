@@ -1,29 +1,36 @@
 import { EngineError } from '../errors';
-import type { Subnet } from './address';
-import { containsAddress, lastAddress, overlaps, parseAddress } from './address';
+import type { Family, Subnet } from './address';
+import { containsAddress, familyOf, IPV4_BITS, lastAddress, overlaps, parseAddress, parseSubnet } from './address';
 
 /**
  * Where networks without a subnet of their own get a /24. Not 172.17–31 and 192.168 (docker), not 10.88–89 (podman),
  * not 10.42, 10.96 and 10.244 (Kubernetes), so that all of them can live on one machine.
  */
-const POOLS: readonly Subnet[] = ['10.86.0.0', '10.87.0.0', '172.30.0.0', '10.222.0.0'].map((base) => ({
-	base: parseAddress(base) ?? 0,
-	bits: 16,
-}));
+const IPV4_POOLS = ['10.86.0.0/16', '10.87.0.0/16', '172.30.0.0/16', '10.222.0.0/16'].flatMap(
+	(text) => parseSubnet(text) ?? [],
+);
 
-/** The first free /24 that overlaps nothing in `taken`: other networks and the host's routes. */
-export function pickSubnet(taken: readonly Subnet[]): Subnet {
-	for (const pool of POOLS) {
-		for (let index = 0; index < 256; index++) {
-			const subnet = { base: pool.base + index * 256, bits: 24 };
+/** Where subnets of this family come from; those of IPv6 (RFC 4193) are the store's own, by 10 hex digits of its id. */
+export function defaultPools(family: Family, store: string): readonly Subnet[] {
+	const groups = `fd${store.slice(0, 10)}`.replace(/.{4}(?=.)/g, '$&:');
+	return family === 4 ? IPV4_POOLS : [parseSubnet(`${groups}::/48`) ?? []].flat();
+}
+
+/** The first free /24, or /64 of IPv6, that overlaps nothing in `taken`: other networks and the host's routes. */
+export function pickSubnet(pools: readonly Subnet[], taken: readonly Subnet[]): Subnet {
+	for (const pool of pools) {
+		const bits = familyOf(pool.base) === 4 ? IPV4_BITS + 24 : 64;
+		for (let index = 0n; index < 256n; index++) {
+			const subnet = { base: pool.base + (index << BigInt(128 - bits)), bits };
 			if (!taken.some((other) => overlaps(other, subnet))) {
 				return subnet;
 			}
 		}
 	}
+	const family = familyOf(pools[0]?.base ?? 0n);
 	throw new EngineError(
 		'conflict',
-		'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+		`could not find an available, non-overlapping IPv${family} address pool among the defaults to assign to the network`,
 	);
 }
 
@@ -33,25 +40,30 @@ export interface Pool {
 	readonly subnet: Subnet;
 	/** Where addresses that nobody asked for come from; the subnet by default. */
 	readonly range: Subnet;
-	readonly gateway: number;
-	readonly used: ReadonlySet<number>;
+	readonly gateway: bigint;
+	readonly used: ReadonlySet<bigint>;
 }
 
 /** The lowest free address of the pool's range. */
-export function lowestFree(pool: Pool): number {
+export function lowestFree(pool: Pool): bigint {
 	for (let address = pool.range.base; address <= lastAddress(pool.range); address++) {
 		if (isAssignable(pool, address) && !pool.used.has(address)) {
 			return address;
 		}
 	}
-	throw new EngineError('conflict', `no available IPv4 addresses on this network's address pools: ${pool.label}`);
+	const family = familyOf(pool.subnet.base);
+	throw new EngineError(
+		'conflict',
+		`no available IPv${family} addresses on this network's address pools: ${pool.label}`,
+	);
 }
 
 /** The address that a person asked for, when it is free. */
-export function staticAddress(pool: Pool, text: string): number {
+export function staticAddress(pool: Pool, text: string): bigint {
 	const address = parseAddress(text);
-	if (address === undefined) {
-		throw new EngineError('invalid', `invalid IPv4 address: ${text}`);
+	const family = familyOf(pool.subnet.base);
+	if (address === undefined || familyOf(address) !== family) {
+		throw new EngineError('invalid', `invalid IPv${family} address: ${text}`);
 	}
 	if (address !== pool.gateway && !isAssignable(pool, address)) {
 		throw new EngineError(
@@ -65,18 +77,19 @@ export function staticAddress(pool: Pool, text: string): number {
 	return address;
 }
 
-function isAssignable(pool: Pool, address: number): boolean {
+/** The first address is the network's, in IPv6 any router's; the last one is IPv4's broadcast address. */
+function isAssignable(pool: Pool, address: bigint): boolean {
 	return (
 		containsAddress(pool.subnet, address) &&
 		address !== pool.subnet.base &&
-		address !== lastAddress(pool.subnet) &&
+		(familyOf(address) === 6 || address !== lastAddress(pool.subnet)) &&
 		address !== pool.gateway
 	);
 }
 
-/** docker's rule: 02:42 and the address, so that a neighbour's ARP entry stays right after a restart. */
-export function hardwareAddress(address: number): string {
-	const octets = [24, 16, 8, 0].map((shift) => ((address >>> shift) & 255).toString(16).padStart(2, '0'));
+/** docker's rule: 02:42 and the IPv4 address, so that a neighbour's ARP entry stays right after a restart. */
+export function hardwareAddress(address: bigint): string {
+	const octets = [24n, 16n, 8n, 0n].map((shift) => ((address >> shift) & 255n).toString(16).padStart(2, '0'));
 	return ['02', '42', ...octets].join(':');
 }
 
@@ -90,7 +103,7 @@ export function parseRoutes(text: string): Subnet[] {
 		const bits = toNumber(mask ?? '')
 			.toString(2)
 			.replaceAll('0', '').length;
-		return [{ base: toNumber(destination ?? ''), bits }];
+		return parseSubnet(`${toOctets(destination ?? '')}/${bits}`) ?? [];
 	});
 }
 
@@ -104,6 +117,9 @@ export function defaultInterface(text: string): string | undefined {
 }
 
 function toNumber(hexadecimal: string): number {
-	const buffer = Buffer.from(hexadecimal, 'hex');
-	return buffer.readUInt32LE();
+	return Buffer.from(hexadecimal, 'hex').readUInt32LE();
+}
+
+function toOctets(hexadecimal: string): string {
+	return [...Buffer.from(hexadecimal, 'hex').reverse()].join('.');
 }

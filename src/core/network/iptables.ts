@@ -1,5 +1,7 @@
+import type { Family } from './address';
 import { isLoopback } from './address';
-import type { FirewallNetwork, FirewallPort } from './rules';
+import type { FirewallNetwork, FirewallOwner, FirewallPort } from './rules';
+import { formatTarget, isAnyAddress } from './rules';
 
 const TABLES = ['raw', 'nat', 'filter'] as const;
 type Table = (typeof TABLES)[number];
@@ -13,34 +15,38 @@ interface Jump {
 }
 
 /**
+ * IPv6 has no such thing as route_localnet: no packet to or from ::1 leaves the loopback interface, so nothing has to
+ * be kept shut, and published ports at ::1 are relayed.
+ *
  * `-I`: ours must be seen before the ACCEPTs and DROPs of docker, ufw and the like. A packet that matches nothing of
  * ours goes on to theirs.
  */
-function jumps(store: string): Jump[] {
+function jumps({ store, family }: FirewallOwner): Jump[] {
 	const chain = (name: string): string => `MYDOCKER-${name}-${store}`;
 	const local = '-m addrtype --dst-type LOCAL ';
-	return [
+	const all: Jump[] = [
 		{ table: 'raw', from: 'PREROUTING', match: '', chain: chain('RAW') },
 		{ table: 'nat', from: 'PREROUTING', match: local, chain: chain('DNAT') },
-		{ table: 'nat', from: 'OUTPUT', match: local, chain: chain('OUT') },
+		{ table: 'nat', from: 'OUTPUT', match: `${family === 4 ? '' : '! -d ::1/128 '}${local}`, chain: chain('OUT') },
 		{ table: 'nat', from: 'POSTROUTING', match: '', chain: chain('POST') },
 		{ table: 'filter', from: 'INPUT', match: '', chain: chain('IN') },
 		{ table: 'filter', from: 'FORWARD', match: '', chain: chain('FWD') },
 	];
+	return all.filter(({ table }) => family === 4 || table !== 'raw');
 }
 
 /**
- * Input of `iptables-restore --noflush`. `saved` is what `iptables-save` prints: it tells which jumps are there.
+ * Input of `iptables-restore --noflush`, or ip6tables-restore. `saved` is what `iptables-save` prints: it tells which jumps are there.
  * Naming a chain of ours empties it, so the result does not depend on what was in it.
  */
-export function iptablesRules(store: string, networks: readonly FirewallNetwork[], saved: string): string {
+export function iptablesRules(owner: FirewallOwner, networks: readonly FirewallNetwork[], saved: string): string {
 	return TABLES.map((table) => {
-		const own = jumps(store).filter((jump) => jump.table === table);
+		const own = jumps(owner).filter((jump) => jump.table === table);
 		const lines =
 			networks.length === 0
 				? removal(own, saved)
-				: [...presence(own, saved), ...tableRules(table, store, networks)];
-		return lines.length === 0 ? '' : [`*${table}`, ...lines, 'COMMIT', ''].join('\n');
+				: [...presence(own, saved), ...tableRules(table, owner, networks)];
+		return own.length === 0 || lines.length === 0 ? '' : [`*${table}`, ...lines, 'COMMIT', ''].join('\n');
 	}).join('');
 }
 
@@ -67,8 +73,8 @@ function jumpsIn(saved: string, jump: Jump): number {
 	return saved.split('\n').filter((line) => line === `-A ${jump.from} ${jump.match}-j ${jump.chain}`).length;
 }
 
-function tableRules(table: Table, store: string, networks: readonly FirewallNetwork[]): string[] {
-	const rules = { raw: rawRules, nat: natRules, filter: filterRules }[table](networks);
+function tableRules(table: Table, { store, family }: FirewallOwner, networks: readonly FirewallNetwork[]): string[] {
+	const rules = { raw: rawRules, nat: natRules, filter: filterRules }[table](networks, family);
 	return rules.map(([chain, rule]) => `-A MYDOCKER-${chain}-${store} ${rule}`);
 }
 
@@ -85,7 +91,7 @@ function rawRules(networks: readonly FirewallNetwork[]): Rule[] {
 	]);
 }
 
-function natRules(networks: readonly FirewallNetwork[]): Rule[] {
+function natRules(networks: readonly FirewallNetwork[], family: Family): Rule[] {
 	const ports = networks.flatMap((network) => network.ports);
 	return [
 		// Ports on a loopback address are for this host's programs only, so they are no business of PREROUTING, where
@@ -97,28 +103,30 @@ function natRules(networks: readonly FirewallNetwork[]): Rule[] {
 				['OUT', translation(port)],
 				['DNAT', translation(port)],
 			]),
-		...networks.filter((network) => !network.internal).flatMap(sourceRules),
+		...networks.filter((network) => !network.internal).flatMap((network) => sourceRules(network, family)),
 	];
 }
 
 function translation(port: FirewallPort): string {
-	const destination = port.host_ip === '0.0.0.0' ? '' : `-d ${port.host_ip}/32 `;
-	const target = `${port.address}:${port.container_port}`;
-	return `${destination}-p ${port.protocol} -m ${port.protocol} --dport ${port.host_port} -j DNAT --to-destination ${target}`;
+	const bits = port.host_ip.includes(':') ? 128 : 32;
+	const destination = isAnyAddress(port.host_ip) ? '' : `-d ${port.host_ip}/${bits} `;
+	const match = `${destination}-p ${port.protocol} -m ${port.protocol} --dport ${port.host_port}`;
+	return `${match} -j DNAT --to-destination ${formatTarget(port)}`;
 }
 
-function sourceRules({ bridge, subnet, isMasqueraded }: FirewallNetwork): Rule[] {
+function sourceRules({ bridge, subnet, isMasqueraded }: FirewallNetwork, family: Family): Rule[] {
 	return [
 		...(isMasqueraded ? [['POST', `-s ${subnet} ! -o ${bridge} -j MASQUERADE`] as const] : []),
-		['POST', `-s 127.0.0.0/8 -o ${bridge} -j MASQUERADE`],
+		...(family === 4 ? [['POST', `-s 127.0.0.0/8 -o ${bridge} -j MASQUERADE`] as const] : []),
 		// A container that uses the host's address of a port on its own network: the answer must come back this way.
 		['POST', `-s ${subnet} -d ${subnet} -m conntrack --ctstate DNAT -j MASQUERADE`],
 	];
 }
 
-function filterRules(networks: readonly FirewallNetwork[]): Rule[] {
+function filterRules(networks: readonly FirewallNetwork[], family: Family): Rule[] {
 	return [
-		...networks.flatMap(({ bridge, gateway }): Rule[] =>
+		// The name server of a network is at its IPv4 gateway.
+		...(family === 4 ? networks : []).flatMap(({ bridge, gateway }): Rule[] =>
 			['udp', 'tcp'].map((protocol) => [
 				'IN',
 				`-d ${gateway}/32 -i ${bridge} -p ${protocol} -m ${protocol} --dport 53 -j ACCEPT`,

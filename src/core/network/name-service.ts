@@ -1,7 +1,7 @@
 import { readOr } from './bridge';
 import { hostsFile, parseExtraHost, rewriteMembers } from './hosts';
 import { addressesOf, fullNames, membersOf } from './names';
-import { DEFAULT_NETWORK } from './network';
+import { DEFAULT_NETWORK, placesOf } from './network';
 import type { Connection, NetworkRecords } from './network-records';
 import type { View } from './resolver';
 import type { DnsConfig, ResolvConf } from './resolvconf';
@@ -43,7 +43,9 @@ export class NameService {
 		const gateway = connections[0]?.[0].gateway ?? '127.0.0.1';
 		return hostsFile({
 			extra: extra.map((text) => parseExtraHost(text, gateway)),
-			own: connections.map(([, endpoint]) => ({ address: endpoint.address, names: [hostname] })),
+			own: connections
+				.flatMap(([network, endpoint]) => placesOf(network, endpoint))
+				.map(({ address }) => ({ address, names: [hostname] })),
 			members: membersOf(connections),
 		});
 	}

@@ -1,7 +1,7 @@
 import type { HostEntry } from './hosts';
 import { linksTo } from './links';
 import type { Endpoint, Network } from './network';
-import { DEFAULT_NETWORK, namesOf } from './network';
+import { DEFAULT_NETWORK, namesOf, placesOf } from './network';
 
 /** A container's own place on a network. */
 type Connection = readonly [Network, Endpoint];
@@ -20,7 +20,10 @@ function knownNames([network, own]: Connection, member: Endpoint): string[] {
 export function membersOf(connections: readonly Connection[]): HostEntry[] {
 	return connections.flatMap((connection) =>
 		Object.values(connection[0].endpoints)
-			.map((member) => ({ address: member.address, names: knownNames(connection, member) }))
+			.flatMap((member) => {
+				const names = knownNames(connection, member);
+				return placesOf(connection[0], member).map(({ address }) => ({ address, names }));
+			})
 			.filter(({ names }) => names.length > 0),
 	);
 }
@@ -32,12 +35,13 @@ export function addressesOf(connection: Connection, name: string): string[] {
 	const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;
 	return Object.values(network.endpoints)
 		.filter((member) => knownNames(connection, member).some((known) => [name, short].includes(known.toLowerCase())))
-		.map((member) => member.address);
+		.flatMap((member) => placesOf(network, member))
+		.map(({ address }) => address);
 }
 
 /** "name.network" of the member with this address. */
 export function fullNames(network: Network, address: string): string[] {
 	return Object.values(network.endpoints)
-		.filter((endpoint) => endpoint.address === address)
+		.filter((endpoint) => placesOf(network, endpoint).some((place) => place.address === address))
 		.map((endpoint) => `${endpoint.container_name}.${network.name}`);
 }

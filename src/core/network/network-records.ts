@@ -123,6 +123,7 @@ export function newNetwork(
 		gateway: fields.gateway ?? '',
 		ip_range: fields.ip_range ?? '',
 		has_user_subnet: fields.has_user_subnet ?? false,
+		...(fields.ipv6 === undefined ? {} : { ipv6: fields.ipv6 }),
 		bridge: driver === 'bridge' ? `md-${id.slice(0, 8)}` : '',
 		endpoints: {},
 	};

@@ -1,11 +1,23 @@
 import { isIP } from 'node:net';
-import { parseAddress, parseSubnet } from './address';
+import type { Family } from './address';
+import { familyOf, parseAddress, parseSubnet } from './address';
 import type { PublishedPort } from './ports';
 
 export type NetworkDriver = 'bridge' | 'host' | 'null';
 
-/** The record `network-<id>.json`. */
-export interface Network {
+/** Addresses of one family. */
+export interface AddressPool {
+	/** "10.86.0.0/24"; of IPv4 "" until the default network is first used, and for host and none. */
+	readonly subnet: string;
+	readonly gateway: string;
+	/** Part of the subnet that addresses are taken from; "" is all of it. */
+	readonly ip_range: string;
+	/** Whether a person chose the subnet; docker allows static addresses only then. */
+	readonly has_user_subnet: boolean;
+}
+
+/** The record `network-<id>.json`; the pool that every network has is IPv4's. */
+export interface Network extends AddressPool {
 	/** 64 hex digits. */
 	readonly id: string;
 	readonly name: string;
@@ -15,13 +27,8 @@ export interface Network {
 	readonly internal: boolean;
 	readonly labels: Readonly<Record<string, string>>;
 	readonly options: Readonly<Record<string, string>>;
-	/** "10.86.0.0/24"; "" until the default network is first used, and for host and none. */
-	readonly subnet: string;
-	readonly gateway: string;
-	/** Part of the subnet that addresses are taken from; "" is all of it. */
-	readonly ip_range: string;
-	/** Whether a person chose the subnet; docker allows static addresses only then. */
-	readonly has_user_subnet: boolean;
+	/** With `--ipv6`: every container gets an address from here as well. */
+	readonly ipv6?: AddressPool;
 	/** The bridge device, "md-<8 hex>"; "" for host and none. It exists while a container is on the network. */
 	readonly bridge: string;
 	/** By container id; only containers that run (or start) have one. */
@@ -35,6 +42,8 @@ export interface Endpoint {
 	readonly container_id: string;
 	readonly container_name: string;
 	readonly address: string;
+	/** On a network with IPv6. */
+	readonly address6?: string;
 	readonly mac_address: string;
 	/** In the container: "eth0". */
 	readonly interface: string;
@@ -59,6 +68,8 @@ export interface EndpointConfig {
 	readonly links?: readonly string[] | undefined;
 	/** A static address, or "". */
 	readonly address: string;
+	/** A static IPv6 address. */
+	readonly address6?: string | undefined;
 	/** "" derives it from the address. */
 	readonly mac_address: string;
 }
@@ -74,6 +85,17 @@ export function isNetworkName(name: string): boolean {
 	return NAME.test(name);
 }
 
+/** The addresses of an endpoint, IPv4's first, each with what the network says of its family. */
+export function placesOf(
+	{ ipv6, ...ipv4 }: Network,
+	{ address, address6 }: Endpoint,
+): { readonly address: string; readonly pool: AddressPool }[] {
+	return [
+		{ address, pool: ipv4 },
+		...(ipv6 === undefined || address6 === undefined ? [] : [{ address: address6, pool: ipv6 }]),
+	];
+}
+
 /** Names by which the members of a network know a container: its name, its aliases, its short id. */
 export function namesOf(endpoint: Endpoint): string[] {
 	return [...new Set([endpoint.container_name, ...endpoint.aliases, endpoint.container_id.slice(0, 12)])];
@@ -83,15 +105,13 @@ export function namesOf(endpoint: Endpoint): string[] {
 export function isNetwork(value: unknown): value is Network {
 	return (
 		isObject(value) &&
-		hasStrings(value, ['id', 'name', 'driver', 'created', 'subnet', 'gateway', 'ip_range', 'bridge']) &&
+		hasStrings(value, ['id', 'name', 'driver', 'created', 'bridge']) &&
+		isPool(value, 4) &&
+		(value['ipv6'] === undefined || (isObject(value['ipv6']) && isPool(value['ipv6'], 6))) &&
 		/^[0-9a-f]{64}$/.test(value['id']) &&
 		/^(md-[0-9a-f]{8})?$/.test(value['bridge']) &&
-		(value['subnet'] === '' || parseSubnet(value['subnet']) !== undefined) &&
-		(value['gateway'] === '' || parseAddress(value['gateway']) !== undefined) &&
-		(value['ip_range'] === '' || parseSubnet(value['ip_range']) !== undefined) &&
 		['bridge', 'host', 'null'].includes(value['driver']) &&
 		typeof value['internal'] === 'boolean' &&
-		typeof value['has_user_subnet'] === 'boolean' &&
 		isStringMap(value['labels']) &&
 		isStringMap(value['options']) &&
 		isObject(value['endpoints']) &&
@@ -99,11 +119,31 @@ export function isNetwork(value: unknown): value is Network {
 	);
 }
 
+function isPool(value: Plain, family: Family): boolean {
+	const isSubnet = (text: string): boolean => text === '' || isOf(parseSubnet(text)?.base, family);
+	return (
+		hasStrings(value, ['subnet', 'gateway', 'ip_range']) &&
+		isSubnet(value['subnet']) &&
+		isSubnet(value['ip_range']) &&
+		(value['gateway'] === '' || isAddress(value['gateway'], family)) &&
+		typeof value['has_user_subnet'] === 'boolean'
+	);
+}
+
+function isAddress(value: unknown, family: Family): boolean {
+	return typeof value === 'string' && isOf(parseAddress(value), family);
+}
+
+function isOf(address: bigint | undefined, family: Family): boolean {
+	return address !== undefined && familyOf(address) === family;
+}
+
 function isEndpoint(value: unknown): value is Endpoint {
 	return (
 		isObject(value) &&
 		hasStrings(value, ['id', 'container_id', 'container_name', 'address', 'mac_address', 'interface', 'veth']) &&
-		parseAddress(value['address']) !== undefined &&
+		isAddress(value['address'], 4) &&
+		(value['address6'] === undefined || isAddress(value['address6'], 6)) &&
 		/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(value['mac_address']) &&
 		/^eth\d{1,3}$/.test(value['interface']) &&
 		/^mv-[0-9a-f]{10}$/.test(value['veth']) &&

@@ -3,6 +3,7 @@ import type { Events } from '../events';
 import { tellFailure } from '../prune';
 import type { PruneOptions } from '../prune';
 import type { Store } from '../store';
+import type { Family } from './address';
 import { parseSubnet } from './address';
 import { insideBatch, outsideBatch, readOr } from './bridge';
 import { NetworkDevices } from './devices';
@@ -12,13 +13,13 @@ import type { LeaseOptions, Member } from './lease';
 import { checkMember, leaseEndpoint } from './lease';
 import { checkLinks } from './links';
 import { NameService } from './name-service';
-import type { Endpoint, EndpointConfig, Network } from './network';
-import { isNetworkName, PREDEFINED } from './network';
+import type { AddressPool, Endpoint, EndpointConfig, Network } from './network';
+import { DEFAULT_NETWORK, isNetworkName, PREDEFINED } from './network';
 import type { Connection } from './network-records';
 import { interfaceNumber, isUsed, NetworkRecords, newNetwork } from './network-records';
 import type { NetworkPlace } from './place';
-import type { PoolFields, PoolOptions } from './pool';
-import { choosePool } from './pool';
+import type { PoolOptions } from './pool';
+import { ANY_POOL, choosePool } from './pool';
 import type { PublishedPort } from './ports';
 import type { PortBinding } from './publish';
 import { PublishedPorts } from './published-ports';
@@ -40,6 +41,8 @@ export interface CreateNetworkOptions extends PoolOptions {
 	/** "bridge"; "" is that too. */
 	readonly driver: string;
 	readonly internal: boolean;
+	/** Addresses of a second family; undefined is IPv4 alone. */
+	readonly ipv6?: PoolOptions | undefined;
 	readonly labels: Readonly<Record<string, string>>;
 	readonly options: Readonly<Record<string, string>>;
 }
@@ -137,7 +140,9 @@ export class Networks {
 		if (this.records.byName(options.name) !== undefined) {
 			throw new EngineError('conflict', `network with name ${options.name} already exists`);
 		}
-		const network = newNetwork({ ...options, driver: 'bridge', ...this.choosePool(options) });
+		const { ipv6: wanted, ...ipv4 } = options;
+		const ipv6 = wanted === undefined ? {} : { ipv6: this.chooseIpv6(options.name, wanted) };
+		const network = newNetwork({ ...ipv4, driver: 'bridge', ...this.choosePool(options), ...ipv6 });
 		this.records.save(network);
 		this.announce('create', network);
 		return network;
@@ -262,6 +267,8 @@ export class Networks {
 			await this.unplug(container.id, network.id);
 			if (former?.[0].id === network.id) {
 				await this.moveWayOut(container, endpoint.ports);
+			} else if (network.ipv6 !== undefined) {
+				await this.devices.routeOut(container.id, container.pid);
 			}
 			this.names.refresh([network.id], [container.id]);
 			this.announce('disconnect', network, container.id);
@@ -362,7 +369,7 @@ export class Networks {
 		this.records.persist([network.id]);
 		await this.devices.applyRules();
 		await this.devices.forgetConversations(ports);
-		await this.devices.routeThrough(network, container.pid);
+		await this.devices.routeOut(container.id, container.pid);
 		// Relays at work elsewhere (socket-agent.ts) know the old address.
 		this.ports.close(container.id);
 		await this.reopenPorts(container.id, ports);
@@ -401,15 +408,27 @@ export class Networks {
 		if (network.subnet !== '') {
 			return network;
 		}
-		const prepared = { ...network, ...this.choosePool({ subnet: '', gateway: '', ip_range: '' }) };
+		const prepared = { ...network, ...this.choosePool(ANY_POOL) };
 		this.records.save(prepared);
 		return prepared;
 	}
 
-	private choosePool(options: PoolOptions): PoolFields {
-		const others = this.list().flatMap((network) => parseSubnet(network.subnet) ?? []);
+	private choosePool(options: PoolOptions, family: Family = 4): AddressPool {
+		const pools = this.list().flatMap((network) => [
+			network,
+			...(network.ipv6 === undefined ? [] : [network.ipv6]),
+		]);
+		const others = pools.flatMap(({ subnet }) => parseSubnet(subnet) ?? []);
 		const routes = parseRoutes(readOr(`/proc/${this.options.place.process}/net/route`, ''));
-		return choosePool(options, others, routes);
+		return choosePool(options, { others, routes, store: this.get(DEFAULT_NETWORK).id }, family);
+	}
+
+	private chooseIpv6(name: string, options: PoolOptions): AddressPool {
+		const problem = this.options.facts.ipv6Problem;
+		if (problem !== '') {
+			throw new EngineError('unsupported', `Cannot create network "${name}" with IPv6: ${problem}`);
+		}
+		return this.choosePool(options, 6);
 	}
 
 	/** A network that nobody is on has no devices, so the record is all there is. */

@@ -1,21 +1,26 @@
+import type { Family } from './address';
 import { isLoopback } from './address';
-import type { FirewallNetwork, FirewallPort } from './rules';
+import type { FirewallNetwork, FirewallOwner, FirewallPort } from './rules';
+import { formatTarget, isAnyAddress } from './rules';
 
 /**
- * Input of `nft -f -`: the same rules as iptables.ts, in one table of our own that is replaced as a whole (one
+ * Input of `nft -f -`: the same rules as iptables.ts, in one table a family of our own that is replaced as a whole (one
  * transaction). A drop in another program's table still wins over our accepts; that is nftables' order of things.
  */
-export function nftablesRules(store: string, networks: readonly FirewallNetwork[]): string {
-	const table = `table ip mydocker_${store}`;
+export function nftablesRules({ store, family }: FirewallOwner, networks: readonly FirewallNetwork[]): string {
+	const table = `table ${family === 4 ? 'ip' : 'ip6'} mydocker_${store}`;
 	// Adding first makes deleting a table that is not there no error.
 	const replacement = [`add ${table}`, `delete ${table}`];
 	if (networks.length > 0) {
-		replacement.push(`${table} {`, ...chains(networks), '}');
+		replacement.push(`${table} {`, ...chains(networks, family), '}');
 	}
 	return replacement.join('\n') + '\n';
 }
 
-function chains(networks: readonly FirewallNetwork[]): string[] {
+function chains(networks: readonly FirewallNetwork[], family: Family): string[] {
+	// See iptables.ts of what IPv6 does without.
+	const named = family === 4 ? networks : [];
+	const notLoopback = family === 4 ? '' : 'ip6 daddr != ::1 ';
 	const ports = networks.flatMap((network) => network.ports);
 	const open = networks.filter((network) => !network.internal);
 	const internal = networks.filter((network) => network.internal);
@@ -25,7 +30,7 @@ function chains(networks: readonly FirewallNetwork[]): string[] {
 		...chain(
 			'raw',
 			'type filter hook prerouting priority -300',
-			networks.flatMap(({ bridge }) => [
+			named.flatMap(({ bridge }) => [
 				`iifname ${bridge} ip daddr 127.0.0.0/8 drop`,
 				`iifname ${bridge} ip saddr 127.0.0.0/8 drop`,
 			]),
@@ -33,13 +38,17 @@ function chains(networks: readonly FirewallNetwork[]): string[] {
 		...chain('prerouting', 'type nat hook prerouting priority -100', ['fib daddr type local jump ports']),
 		...chain('output', 'type nat hook output priority -100', [
 			'fib daddr type local jump loopback_ports',
-			'fib daddr type local jump ports',
+			`${notLoopback}fib daddr type local jump ports`,
 		]),
-		...chain('postrouting', 'type nat hook postrouting priority 100', open.flatMap(sourceRules)),
+		...chain(
+			'postrouting',
+			'type nat hook postrouting priority 100',
+			open.flatMap((network) => sourceRules(network, family)),
+		),
 		...chain(
 			'input',
 			'type filter hook input priority 0',
-			networks.flatMap(({ bridge, gateway }) =>
+			named.flatMap(({ bridge, gateway }) =>
 				['udp', 'tcp'].map((protocol) => `iifname ${bridge} ip daddr ${gateway} ${protocol} dport 53 accept`),
 			),
 		),
@@ -57,15 +66,17 @@ function chain(name: string, hook: string | undefined, rules: readonly string[])
 }
 
 function translation(port: FirewallPort): string {
-	const destination = port.host_ip === '0.0.0.0' ? '' : `ip daddr ${port.host_ip} `;
-	return `${destination}${port.protocol} dport ${port.host_port} dnat to ${port.address}:${port.container_port}`;
+	const family = port.host_ip.includes(':') ? 'ip6' : 'ip';
+	const destination = isAnyAddress(port.host_ip) ? '' : `${family} daddr ${port.host_ip} `;
+	return `${destination}${port.protocol} dport ${port.host_port} dnat to ${formatTarget(port)}`;
 }
 
-function sourceRules({ bridge, subnet, isMasqueraded }: FirewallNetwork): string[] {
+function sourceRules({ bridge, subnet, isMasqueraded }: FirewallNetwork, family: Family): string[] {
+	const ip = family === 4 ? 'ip' : 'ip6';
 	return [
-		...(isMasqueraded ? [`ip saddr ${subnet} oifname != ${bridge} masquerade`] : []),
-		`ip saddr 127.0.0.0/8 oifname ${bridge} masquerade`,
-		`ip saddr ${subnet} ip daddr ${subnet} ct status dnat masquerade`,
+		...(isMasqueraded ? [`${ip} saddr ${subnet} oifname != ${bridge} masquerade`] : []),
+		...(family === 4 ? [`ip saddr 127.0.0.0/8 oifname ${bridge} masquerade`] : []),
+		`${ip} saddr ${subnet} ${ip} daddr ${subnet} ct status dnat masquerade`,
 	];
 }
 

@@ -196,8 +196,9 @@ export function localAnswer(name: string, type: number, view: View): Answer | un
 	}
 	const addresses = view.lookup(name);
 	if (addresses.length > 0) {
-		// The name exists; it has no record but A.
-		return { code: 'NOERROR', ...(type === TYPE_A ? { addresses } : {}) };
+		// The name exists; it has no records but these.
+		const family = type === TYPE_A ? 4 : type === TYPE_AAAA ? 6 : 0;
+		return { code: 'NOERROR', addresses: addresses.filter((address) => net.isIP(address) === family) };
 	}
 	if (name !== '' && !name.includes('.') && (type === TYPE_A || type === TYPE_AAAA)) {
 		return { code: 'NXDOMAIN' };

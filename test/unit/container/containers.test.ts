@@ -70,6 +70,7 @@ describe('containers', () => {
 		const facts = {
 			hasBridge: false,
 			firewall: 'none',
+			ipv6Problem: '',
 			problems: [],
 		} as const;
 		const networks = new Networks({ ...common, place: HOST, facts, hostsFile: () => path.join(root, 'hosts') });

@@ -92,15 +92,23 @@ describe('DNS answers', () => {
 		);
 	});
 
+	it('carry IPv6 addresses in 16 bytes', () => {
+		const packet = answer('web', TYPE_AAAA, { code: 'NOERROR', addresses: ['fd00::2'] });
+		const record = 'c00c' + '001c' + '0001' + '00000005' + '0010' + 'fd00' + '0'.repeat(27) + '2';
+		assert.ok(packet.toString('hex').endsWith(record));
+		assert.equal(packet.readUInt16BE(6), 1);
+	});
+
 	it('that there is no such name say so', () => {
 		assert.equal(answer('x', TYPE_A, { code: 'NXDOMAIN' }).readUInt16BE(2) & 15, 3);
 	});
 
 	it('fit into 512 bytes however many containers share a name', () => {
 		const addresses = Array.from({ length: 200 }, (_, index) => `10.86.0.${index}`);
-		assert.ok(
-			answer(Array(4).fill('a'.repeat(60)).join('.'), TYPE_A, { code: 'NOERROR', addresses }).length <= 512,
-		);
+		const long = Array(4).fill('a'.repeat(60)).join('.');
+		for (const type of [TYPE_A, TYPE_AAAA]) {
+			assert.ok(answer(long, type, { code: 'NOERROR', addresses }).length <= 512);
+		}
 	});
 });
 
@@ -115,7 +123,16 @@ describe('Names of containers', () => {
 
 	it('a known name has its address, and no other record', () => {
 		assert.deepEqual(asked('web'), { code: 'NOERROR', addresses: ['10.86.0.2'] });
-		assert.deepEqual(asked('web', TYPE_AAAA), { code: 'NOERROR' });
+		assert.deepEqual(asked('web', TYPE_AAAA), { code: 'NOERROR', addresses: [] });
+		assert.deepEqual(asked('web', 16), { code: 'NOERROR', addresses: [] });
+	});
+
+	it('a container with IPv6 has an address of each family, and a name for both', () => {
+		const both = { ...view, lookup: () => ['10.86.0.2', 'fd00::2'], reverse: (address: string) => `of ${address}` };
+		assert.deepEqual(localAnswer('web', TYPE_AAAA, both), { code: 'NOERROR', addresses: ['fd00::2'] });
+		assert.deepEqual(localAnswer('web', TYPE_A, both), { code: 'NOERROR', addresses: ['10.86.0.2'] });
+		const reversed = `2${'.0'.repeat(29)}.d.f.ip6.arpa`;
+		assert.deepEqual(localAnswer(reversed, TYPE_PTR, both), { code: 'NOERROR', pointer: 'of fd00::2' });
 	});
 
 	it('an unknown name without a dot does not exist; nobody is asked', () => {

@@ -24,6 +24,7 @@ const inner: FirewallNetwork = {
 	isMasqueraded: true,
 	ports: [],
 };
+const OWNER = { store: '0123abcd', family: 4 } as const;
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 
 const RULES = [
@@ -74,19 +75,19 @@ const SAVED = '\n' + RULES.map((line) => line.replace(/^-I /, '-A ')).join('\n')
 
 describe('iptables rules', () => {
 	it('hold a network with ports and an internal one, all in chains of this store', () => {
-		assert.deepEqual(lines(iptablesRules('0123abcd', [app, inner], '')), RULES);
+		assert.deepEqual(lines(iptablesRules(OWNER, [app, inner], '')), RULES);
 	});
 
 	it('applied again do not repeat the jumps', () => {
 		assert.deepEqual(
-			lines(iptablesRules('0123abcd', [app, inner], SAVED)),
+			lines(iptablesRules(OWNER, [app, inner], SAVED)),
 			RULES.filter((line) => !line.startsWith('-I ')),
 		);
 	});
 
 	it('without networks are removed to the last chain, a jump that is there twice included', () => {
 		const twice = SAVED.replace(/(-A PREROUTING -j .*)/, '$1\n$1');
-		assert.deepEqual(lines(iptablesRules('0123abcd', [], twice)), [
+		assert.deepEqual(lines(iptablesRules(OWNER, [], twice)), [
 			'*raw',
 			'-D PREROUTING -j MYDOCKER-RAW-0123abcd',
 			'-D PREROUTING -j MYDOCKER-RAW-0123abcd',
@@ -116,13 +117,68 @@ describe('iptables rules', () => {
 	});
 
 	it('of another store are neither seen nor touched, and where nothing is, nothing is done', () => {
-		assert.equal(iptablesRules('ffffffff', [], SAVED), '');
+		assert.equal(iptablesRules({ ...OWNER, store: 'ffffffff' }, [], SAVED), '');
+	});
+});
+
+/** The same network's IPv6. */
+const six: FirewallNetwork = {
+	...app,
+	subnet: 'fd00::/64',
+	gateway: 'fd00::1',
+	ports: [{ host_ip: '::', host_port: 8080, container_port: 80, protocol: 'tcp', address: 'fd00::2' }],
+};
+
+describe('rules of IPv6', () => {
+	it('ip6tables: translate and masquerade, and leave ::1 to the relay', () => {
+		assert.deepEqual(lines(iptablesRules({ ...OWNER, family: 6 }, [six], '')), [
+			'*nat',
+			':MYDOCKER-DNAT-0123abcd - [0:0]',
+			':MYDOCKER-OUT-0123abcd - [0:0]',
+			':MYDOCKER-POST-0123abcd - [0:0]',
+			'-I PREROUTING -m addrtype --dst-type LOCAL -j MYDOCKER-DNAT-0123abcd',
+			'-I OUTPUT ! -d ::1/128 -m addrtype --dst-type LOCAL -j MYDOCKER-OUT-0123abcd',
+			'-I POSTROUTING -j MYDOCKER-POST-0123abcd',
+			'-A MYDOCKER-OUT-0123abcd -p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00::2]:80',
+			'-A MYDOCKER-DNAT-0123abcd -p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00::2]:80',
+			'-A MYDOCKER-POST-0123abcd -s fd00::/64 ! -o md-aaaaaaaa -j MASQUERADE',
+			'-A MYDOCKER-POST-0123abcd -s fd00::/64 -d fd00::/64 -m conntrack --ctstate DNAT -j MASQUERADE',
+			'COMMIT',
+			'*filter',
+			':MYDOCKER-IN-0123abcd - [0:0]',
+			':MYDOCKER-FWD-0123abcd - [0:0]',
+			'-I INPUT -j MYDOCKER-IN-0123abcd',
+			'-I FORWARD -j MYDOCKER-FWD-0123abcd',
+			'-A MYDOCKER-FWD-0123abcd -o md-aaaaaaaa -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+			'-A MYDOCKER-FWD-0123abcd -o md-aaaaaaaa -m conntrack --ctstate DNAT -j ACCEPT',
+			'-A MYDOCKER-FWD-0123abcd -i md-aaaaaaaa -o md-aaaaaaaa -j ACCEPT',
+			'-A MYDOCKER-FWD-0123abcd -o md-aaaaaaaa -j DROP',
+			'-A MYDOCKER-FWD-0123abcd -i md-aaaaaaaa ! -o md-+ -j ACCEPT',
+			'COMMIT',
+		]);
+	});
+
+	it('nftables: lie in a table of their own', () => {
+		const rules = lines(nftablesRules({ ...OWNER, family: 6 }, [six])).map((line) => line.trim());
+		assert.deepEqual(rules.slice(0, 3), [
+			'add table ip6 mydocker_0123abcd',
+			'delete table ip6 mydocker_0123abcd',
+			'table ip6 mydocker_0123abcd {',
+		]);
+		for (const rule of [
+			'tcp dport 8080 dnat to [fd00::2]:80',
+			'ip6 daddr != ::1 fib daddr type local jump ports',
+			'ip6 saddr fd00::/64 oifname != md-aaaaaaaa masquerade',
+		]) {
+			assert.ok(rules.includes(rule), rule);
+		}
+		assert.ok(!rules.some((rule) => / ip [sd]addr|127\./.test(rule)));
 	});
 });
 
 describe('nftables rules', () => {
 	it("replace the store's table in one transaction", () => {
-		assert.deepEqual(lines(nftablesRules('0123abcd', [app])), [
+		assert.deepEqual(lines(nftablesRules(OWNER, [app])), [
 			'add table ip mydocker_0123abcd',
 			'delete table ip mydocker_0123abcd',
 			'table ip mydocker_0123abcd {',
@@ -170,7 +226,7 @@ describe('nftables rules', () => {
 	});
 
 	it('without networks only remove the table', () => {
-		assert.deepEqual(lines(nftablesRules('0123abcd', [])), [
+		assert.deepEqual(lines(nftablesRules(OWNER, [])), [
 			'add table ip mydocker_0123abcd',
 			'delete table ip mydocker_0123abcd',
 		]);

@@ -4,6 +4,7 @@ import { formatAddress, formatSubnet, overlaps, parseAddress, parseSubnet } from
 import type { Pool } from '../../../src/core/network/ipam';
 import {
 	defaultInterface,
+	defaultPools,
 	hardwareAddress,
 	lowestFree,
 	parseRoutes,
@@ -12,6 +13,8 @@ import {
 } from '../../../src/core/network/ipam';
 import { choosePool } from '../../../src/core/network/pool';
 
+const IPV4 = defaultPools(4, '');
+const anyIpv4 = fc.nat({ max: 0xffffffff }).map((number) => (0xffffn << 32n) + BigInt(number));
 const subnet = (text: string) => parseSubnet(text) ?? assert.fail(text);
 const address = (text: string) => parseAddress(text) ?? assert.fail(text);
 const pool = (fields: Partial<Pool> = {}): Pool => ({
@@ -33,10 +36,21 @@ const ROUTES = [
 
 describe('IPv4 addresses', () => {
 	it('every address survives formatting and parsing', () => {
-		fc.assert(fc.property(fc.nat({ max: 0xffffffff }), (number) => parseAddress(formatAddress(number)) === number));
+		fc.assert(fc.property(anyIpv4, (number) => parseAddress(formatAddress(number)) === number));
 	});
 
-	for (const text of ['', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', '1.2.3.-4', '::1']) {
+	for (const text of [
+		'',
+		'1.2.3',
+		'1.2.3.4.5',
+		'256.1.1.1',
+		'01.2.3.4',
+		'1.2.3.4 ',
+		'1.2.3.-4',
+		'::1%lo',
+		':::',
+		'fd00::g',
+	]) {
 		it(`"${text}" is none`, () => {
 			assert.equal(parseAddress(text), undefined);
 		});
@@ -46,33 +60,67 @@ describe('IPv4 addresses', () => {
 		assert.equal(formatSubnet(subnet('10.1.2.3/16')), '10.1.0.0/16');
 	});
 
-	for (const text of ['10.0.0.0', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/8/8', 'fd00::/64']) {
+	for (const text of ['10.0.0.0', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/8/8', 'fd00::/129', 'fd00::']) {
 		it(`"${text}" is no subnet`, () => {
 			assert.equal(parseSubnet(text), undefined);
 		});
 	}
 });
 
+describe('IPv6 addresses', () => {
+	it('every address survives formatting and parsing, in the notation of RFC 5952', () => {
+		const anyIpv6 = fc.bigInt({ min: 0n, max: 2n ** 128n - 1n });
+		fc.assert(fc.property(anyIpv6, (number) => parseAddress(formatAddress(number)) === number));
+		assert.equal(formatAddress(address('FD00:0:0:1:0:0:0:0002')), 'fd00:0:0:1::2');
+		assert.equal(formatAddress(address('::ffff:10.1.2.3')), '10.1.2.3');
+	});
+
+	it('a subnet loses its host bits, and overlaps only its own family', () => {
+		assert.equal(formatSubnet(subnet('fd00:1:2:3::4/48')), 'fd00:1:2::/48');
+		assert.ok(overlaps(subnet('fd00::/48'), subnet('fd00:0:0:7::/64')));
+		assert.ok(!overlaps(subnet('0.0.0.0/0'), subnet('fd00::/8')));
+	});
+
+	it('a subnet that nobody chose is a /64 of the store', () => {
+		const pools = defaultPools(6, '0123456789abcdef');
+		assert.deepEqual(pools.map(formatSubnet), ['fd01:2345:6789::/48']);
+		assert.equal(formatSubnet(pickSubnet(pools, [subnet('fd01:2345:6789::/64')])), 'fd01:2345:6789:1::/64');
+	});
+
+	it('containers get the lowest free one, any but the first and the gateway on demand', () => {
+		const six = pool({
+			subnet: subnet('fd00::/64'),
+			range: subnet('fd00::/64'),
+			gateway: address('fd00::1'),
+			used: new Set([address('fd00::2')]),
+		});
+		assert.equal(formatAddress(lowestFree(six)), 'fd00::3');
+		assert.equal(staticAddress(six, 'fd00::ffff:ffff:ffff:ffff'), address('fd00::ffff:ffff:ffff:ffff'));
+		assert.throws(() => staticAddress(six, 'fd00::'), { code: 'invalid' });
+		assert.throws(() => staticAddress(six, '10.1.0.2'), { message: 'invalid IPv6 address: 10.1.0.2' });
+	});
+});
+
 describe('Choice of a subnet', () => {
 	it('takes the first /24 that neither a network nor a route of the host has', () => {
-		assert.equal(formatSubnet(pickSubnet([subnet('10.86.1.0/24'), ...parseRoutes(ROUTES)])), '10.86.2.0/24');
+		assert.equal(formatSubnet(pickSubnet(IPV4, [subnet('10.86.1.0/24'), ...parseRoutes(ROUTES)])), '10.86.2.0/24');
 	});
 
 	it('goes round whatever is taken', () => {
-		const taken = fc.array(fc.tuple(fc.nat({ max: 0xffffffff }), fc.integer({ min: 12, max: 30 })), {
+		const taken = fc.array(fc.tuple(anyIpv4, fc.integer({ min: 12, max: 30 })), {
 			maxLength: 8,
 		});
 		fc.assert(
 			fc.property(taken, (entries) => {
 				const subnets = entries.map(([base, bits]) => subnet(`${formatAddress(base)}/${bits}`));
-				const picked = pickSubnet(subnets);
+				const picked = pickSubnet(IPV4, subnets);
 				return !subnets.some((other) => overlaps(other, picked));
 			}),
 		);
 	});
 
 	it('says so when everything is taken', () => {
-		assert.throws(() => pickSubnet([subnet('0.0.0.0/0')]), {
+		assert.throws(() => pickSubnet(IPV4, [subnet('0.0.0.0/0')]), {
 			code: 'conflict',
 			message:
 				'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
@@ -87,7 +135,14 @@ describe('Choice of a subnet', () => {
 
 describe('Pool of a network', () => {
 	const chosen = (options: object) => () =>
-		choosePool({ subnet: '10.5.0.0/16', gateway: '', ip_range: '', ...options }, [subnet('10.6.0.0/16')], []);
+		choosePool(
+			{ subnet: '10.5.0.0/16', gateway: '', ip_range: '', ...options },
+			{
+				others: [subnet('10.6.0.0/16')],
+				routes: [],
+				store: '',
+			},
+		);
 
 	it("has docker's gateway: the first address of the range", () => {
 		assert.deepEqual(chosen({ ip_range: '10.5.7.0/24' })(), {
@@ -109,7 +164,7 @@ describe('Pool of a network', () => {
 	for (const [name, options, code] of [
 		['no subnet', { subnet: 'x' }, 'invalid'],
 		['too small a subnet', { subnet: '10.5.0.0/31' }, 'invalid'],
-		['IPv6', { subnet: 'fd00::/64' }, 'unsupported'],
+		['IPv6', { subnet: 'fd00::/64' }, 'invalid'],
 		['a gateway elsewhere', { gateway: '10.9.0.1' }, 'invalid'],
 		['a range elsewhere', { ip_range: '10.9.0.0/24' }, 'invalid'],
 		['a range wider than the subnet', { ip_range: '10.5.0.0/8' }, 'invalid'],
@@ -123,7 +178,7 @@ describe('Pool of a network', () => {
 
 describe('Addresses of containers', () => {
 	it("the lowest free one is taken, never the gateway, the network's or the broadcast address", () => {
-		const used = new Set<number>();
+		const used = new Set<bigint>();
 		for (let count = 0; count < 5; count++) {
 			used.add(lowestFree(pool({ used })));
 		}
