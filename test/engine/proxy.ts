@@ -9,6 +9,9 @@ export interface Seen {
 	readonly path: string;
 	readonly authorization: string | undefined;
 	readonly range: string | undefined;
+	readonly contentRange: string | undefined;
+	/** Of the body that came. */
+	size: number;
 	/** True when the client went away before the answer was complete. */
 	wasAborted: boolean;
 }
@@ -21,7 +24,11 @@ export type Fault =
 	| { readonly kind: 'truncate' }
 	/** Sends the first half as if it were the whole. */
 	| { readonly kind: 'shorten' }
-	| { readonly kind: 'status'; readonly status: number }
+	| { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+	/** Adds these headers. */
+	| { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> }
+	/** Sends the first half, then nothing more. */
+	| { readonly kind: 'stall' }
 	/** Answers nothing. */
 	| { readonly kind: 'hang' }
 	| { readonly kind: 'redirect'; readonly to: string }
@@ -29,13 +36,15 @@ export type Fault =
 	| { readonly kind: 'slow'; readonly bytesPerSecond: number };
 
 /** Says which fault, if any, an answer gets; called once a request. */
-export type FaultRule = (request: { readonly method: string; readonly path: string }) => Fault | undefined;
+export type FaultRule = (request: Pick<Seen, 'method' | 'path' | 'size'>) => Fault | undefined;
 
 /** A real HTTP server in front of a registry that can fail on purpose and remembers what it was asked. */
 export interface Proxy {
 	readonly host: string;
 	readonly port: number;
 	readonly seen: Seen[];
+	/** Makes all tokens that were issued invalid. */
+	revokeTokens(): void;
 	/** Replaces the rule; no argument means no fault. */
 	force(rule?: FaultRule): void;
 }
@@ -57,6 +66,8 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 			path: incoming.url ?? '',
 			authorization: incoming.headers.authorization,
 			range: incoming.headers.range,
+			contentRange: incoming.headers['content-range'],
+			size: 0,
 			wasAborted: false,
 		};
 		seen.push(entry);
@@ -85,18 +96,19 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 			response.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
 			return;
 		}
+		const body = await bodyOf(incoming);
+		entry.size = body.length;
 		const fault = rule(entry);
 		if (fault?.kind === 'hang') {
-			incoming.resume();
 			return;
 		}
 		if (fault?.kind === 'status' || fault?.kind === 'redirect') {
 			const isRedirect = fault.kind === 'redirect';
-			response.writeHead(isRedirect ? 307 : fault.status, isRedirect ? { location: fault.to } : {});
+			response.writeHead(isRedirect ? 307 : fault.status, isRedirect ? { location: fault.to } : fault.headers);
 			response.end();
 			return;
 		}
-		await forward(entry, incoming, response, fault);
+		await forward(entry, { headers: incoming.headers, body }, response, fault);
 	}
 
 	function issueToken(entry: Seen, response: http.ServerResponse): void {
@@ -122,7 +134,7 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 
 	async function forward(
 		entry: Seen,
-		incoming: http.IncomingMessage,
+		incoming: { readonly headers: http.IncomingHttpHeaders; readonly body: Buffer },
 		response: http.ServerResponse,
 		fault: Fault | undefined,
 	): Promise<void> {
@@ -133,7 +145,7 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 			port: registry.port,
 			method: entry.method,
 			path: entry.path,
-			body: await bodyOf(incoming),
+			body: incoming.body,
 			headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
 		});
 		const body = spoil(upstream.body, fault);
@@ -143,12 +155,15 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 			...upstream.headers,
 			// Uploads go on through this proxy, too.
 			...(location === undefined ? {} : { location }),
+			...(fault?.kind === 'headers' ? fault.headers : {}),
 			...(isShort ? { 'content-length': String(body.length) } : {}),
 		});
 		if (fault?.kind === 'truncate') {
 			response.write(body, () => {
 				response.destroy();
 			});
+		} else if (fault?.kind === 'stall') {
+			response.write(body);
 		} else if (fault?.kind === 'slow') {
 			await sendSlowly(response, body, fault.bytesPerSecond);
 		} else {
@@ -167,6 +182,9 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 		host: host(),
 		port,
 		seen,
+		revokeTokens() {
+			tokens.clear();
+		},
 		force(next) {
 			rule = next ?? (() => undefined);
 		},
@@ -194,7 +212,8 @@ function spoil(body: Buffer, fault: Fault | undefined): Buffer {
 		altered[middle] = (altered[middle] ?? 0) ^ 1;
 		return altered;
 	}
-	return fault?.kind === 'truncate' || fault?.kind === 'shorten' ? body.subarray(0, middle) : body;
+	const isHalf = fault?.kind === 'truncate' || fault?.kind === 'shorten' || fault?.kind === 'stall';
+	return isHalf ? body.subarray(0, middle) : body;
 }
 
 async function sendSlowly(response: http.ServerResponse, body: Buffer, bytesPerSecond: number): Promise<void> {

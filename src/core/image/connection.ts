@@ -376,10 +376,10 @@ function hostOf(address: string): string {
 	return address.replace(/:[0-9]+$/, '');
 }
 
-/** Nobody listens, no such host, or a certificate that is not trusted: the same tomorrow. */
+/** Nobody listens, no such host, a proxy that will not, or a certificate that is not trusted: the same tomorrow. */
 function isFinal(error: unknown): boolean {
 	const code = systemCode(error) ?? '';
-	return /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EPROTO|CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
+	return /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EPROTO|PROXY_REFUSED|CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
 		code,
 	);
 }

@@ -65,6 +65,16 @@ function isExcepted({ host, hostname, port, protocol }: URL, except: string): bo
 		});
 }
 
+/** `code` is PROXY_REFUSED for what another attempt will not change: credentials, a host that it does not lead to. */
+class TunnelRefused extends Error {
+	readonly code: string;
+
+	constructor(host: string, status: number) {
+		super(`proxy "${host}" answered CONNECT with status ${status}`);
+		this.code = status >= 400 && status < 500 ? 'PROXY_REFUSED' : 'PROXY_FAILED';
+	}
+}
+
 /** Makes TLS connections through a proxy's CONNECT (RFC 9110, 9.3.6). */
 export class TunnelAgent extends https.Agent {
 	constructor(private readonly proxy: Proxy) {
@@ -92,7 +102,7 @@ export class TunnelAgent extends https.Agent {
 		connect.once('connect', (response, socket: net.Socket) => {
 			if (response.statusCode !== 200) {
 				socket.destroy();
-				fail(new Error(`proxy "${address.host}" answered CONNECT with status ${response.statusCode ?? 0}`));
+				fail(new TunnelRefused(address.host, response.statusCode ?? 0));
 				return;
 			}
 			callback?.(null, tls.connect({ ...(options as tls.ConnectionOptions), socket }));

@@ -22,6 +22,8 @@ export interface UploadOptions {
 
 /** Blobs longer than four of these are sent in pieces, so that a broken connection costs no more than one of them. */
 const CHUNK = 64 * 1024 * 1024;
+/** Bytes; servers in front of registries that refuse even less (status 413) are not set up for images. */
+const LEAST_CHUNK = 512 * 1024;
 /** Milliseconds: a registry may move and check a large blob before it answers. */
 const COMMIT_IDLE = 300_000;
 const MAX_ANSWER = 64 * 1024;
@@ -52,23 +54,32 @@ export class Uploads {
 			return { how: 'present' };
 		}
 		const [from] = options.mountFrom;
+		let begun: IncomingMessage | undefined;
 		if (from !== undefined) {
-			const session = await this.mount(descriptor, from, signal);
-			if (session === undefined) {
+			begun = await this.mount(descriptor, from, signal);
+			if (begun === undefined) {
 				return { how: 'mounted', from };
 			}
 		}
+		let chunk = descriptor.size > 4 * this.chunk ? this.chunk : descriptor.size;
 		for (let attempt = 1; ; attempt++) {
 			try {
-				await this.send(descriptor, file, options, attempt);
+				// A registry that did not like the pieces gets the whole at once.
+				const size = attempt === 2 && chunk === this.chunk ? descriptor.size : chunk;
+				await this.send(descriptor, file, options, { chunk: size, begun });
 				return { how: 'uploaded' };
 			} catch (error) {
 				signal.throwIfAborted();
-				if (!(error instanceof EngineError) || error.code !== 'unreachable' || attempt === ATTEMPTS) {
+				if (error instanceof TooLarge && chunk > LEAST_CHUNK) {
+					chunk = Math.max(Math.min(this.chunk, Math.floor(chunk / 4)), LEAST_CHUNK);
+					attempt = 0;
+				} else if (!(error instanceof EngineError) || error.code !== 'unreachable' || attempt === ATTEMPTS) {
 					throw error;
+				} else {
+					await backOff(attempt, signal);
 				}
-				await backOff(attempt, signal);
 			}
+			begun = undefined; // an upload that went wrong is not gone on with
 		}
 	}
 
@@ -112,35 +123,45 @@ export class Uploads {
 		return response.statusCode === 201 ? undefined : response;
 	}
 
-	private async send(descriptor: Descriptor, file: string, options: UploadOptions, attempt: number): Promise<void> {
-		const { signal } = options;
-		const started = await this.ask({
+	/** `chunk`: bytes of a piece; `begun`: the registry's answer to the beginning of an upload that can be used. */
+	private async send(
+		descriptor: Descriptor,
+		file: string,
+		options: UploadOptions,
+		{ chunk, begun }: { readonly chunk: number; readonly begun: IncomingMessage | undefined },
+	): Promise<void> {
+		const started = begun ?? (await this.begin(options.signal));
+		const location = this.next(started);
+		if (chunk >= descriptor.size) {
+			await this.commit(descriptor, location, file, 0, options);
+			return;
+		}
+		// distribution-spec, "Pushing a blob in chunks".
+		const least = Number(/^\d{1,15}$/.exec(String(started.headers['oci-chunk-min-length']))?.[0] ?? 0);
+		await this.sendPieces(descriptor, file, location, { ...options, chunk: Math.max(chunk, least) });
+	}
+
+	private begin(signal: AbortSignal): Promise<IncomingMessage> {
+		return this.ask({
 			target: `${this.base}blobs/uploads/`,
 			method: 'POST',
 			headers: { 'content-length': '0' },
 			statuses: [202],
 			signal,
 		});
-		const location = this.next(started);
-		// A registry that did not like the pieces gets the whole at once.
-		if (descriptor.size > 4 * this.chunk && attempt !== 2) {
-			await this.sendPieces(descriptor, file, location, options);
-			return;
-		}
-		await this.commit(descriptor, location, file, 0, options);
 	}
 
 	private async sendPieces(
 		descriptor: Descriptor,
 		file: string,
 		location: URL,
-		options: UploadOptions,
+		options: UploadOptions & { readonly chunk: number },
 	): Promise<void> {
 		let sent = 0;
 		let target = location;
 		let failures = 0;
 		while (sent < descriptor.size) {
-			const end = Math.min(sent + this.chunk, descriptor.size);
+			const end = Math.min(sent + options.chunk, descriptor.size);
 			try {
 				const response = await this.ask({
 					target,
@@ -238,8 +259,15 @@ export class Uploads {
 	}
 }
 
+/** The registry, or a server in front of it, takes no request of that size. */
+class TooLarge extends EngineError {}
+
 /** Docker's words for who may not push. */
 function explain(action: string, { status, code, text }: Refusal): EngineError | undefined {
+	if (status === 413) {
+		const reason = 'the registry takes no request of that size (status 413)';
+		return new TooLarge('denied', `Cannot ${action}: ${reason}`);
+	}
 	if (status === 401 || code === 'UNAUTHORIZED') {
 		return new EngineError('unauthorized', text || 'unauthorized: authentication required');
 	}
