@@ -197,9 +197,11 @@ describe('transfers', () => {
 			const unpacked = path.join(engine.root, 'layers', first?.diffId.slice('sha256:'.length) ?? '');
 			await until('one layer is there', () => fs.existsSync(unpacked));
 			let prunes = 0;
-			let isOver = false;
-			const ended = pulling.finally(() => (isOver = true));
-			for (; !isOver && prunes < 200; prunes++) {
+			const over = new AbortController();
+			const ended = pulling.finally(() => {
+				over.abort();
+			});
+			for (; !over.signal.aborted && prunes < 200; prunes++) {
 				await load(engine.client, imageOf([layerOf([{ name: 'x', content: String(prunes) }])]), 'waste:1');
 				await engine.client.images.prune({ filters: { dangling: ['false'] } });
 			}
@@ -227,9 +229,9 @@ describe('transfers', () => {
 			}
 		});
 
-		for (const moment of [0, 6, 30]) {
+		for (const moment of [0, 8]) {
 			it(`SIGKILL ${moment} ms after the removal of many layers began: what is left is whole, the rest is gone`, async () => {
-				const layers = Array.from({ length: 9 }, (_, index) =>
+				const layers = Array.from({ length: 6 }, (_, index) =>
 					layerOf(Array.from({ length: 100 }, (_none, file) => ({ name: `${index}/${file}`, content: 'x' }))),
 				);
 				const [kept, gone] = [imageOf(layers.slice(0, 3)), imageOf(layers)];

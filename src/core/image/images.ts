@@ -687,7 +687,11 @@ export class Images {
 			}
 		}
 		digests = digests.filter((digest) => !gone.includes(digest));
-		this.setReferences(image, tags, digests);
+		if (tags.length + digests.length === 0 && !this.isKept(image, force)) {
+			this.removeRecords(image.id, new Set()); // at once: a crash leaves no image without a name
+		} else {
+			this.setReferences(image, tags, digests);
+		}
 		removed.push(...gone.map((untagged) => ({ untagged })));
 		// Docker announces the name that was asked for, and not the digests that go with it.
 		this.emit('untag', image, image.id, image.id);
