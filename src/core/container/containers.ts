@@ -37,12 +37,14 @@ import type { Runtimes } from './runtimes';
 import { machine } from './spec';
 import { installShim, type Launch } from './shim';
 import { startFailure, type StartFailure } from './start-failure';
+import { sharedNetwork, sharedPid } from './sharing';
 import { signalNumber } from './signals';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
 import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } from './volume-content';
 import type { ImageRoot } from './volume-content';
 import { withOthers } from './volumes-from';
+import { abortable, ignoreNotModified, isSettledWithin } from './waiting';
 import { machineWarnings } from './warnings';
 
 export type { Attachment, AttachOptions } from './attachment';
@@ -680,7 +682,7 @@ export class Containers {
 		}
 		const network = await this.startNetwork(entry);
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
-		const pidNamespace = this.sharedPid(record);
+		const pidNamespace = sharedPid(record, (other) => this.get(other));
 		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, network: network.bundle, pidNamespace });
 		const command = await runtime.command(record.id, {
 			bundle: folder.bundle,
@@ -765,7 +767,7 @@ export class Containers {
 			return { bundle: { kind: mode.kind } };
 		}
 		if (mode.kind === 'container') {
-			return this.sharedNetwork(mode.container);
+			return sharedNetwork(this.entry(mode.container));
 		}
 		const { ports, publish_all, exposed_ports, endpoints, dns } = config.network;
 		const { networks } = this.options;
@@ -783,33 +785,6 @@ export class Containers {
 			batches: { outside, inside },
 			place: networks.place,
 		};
-	}
-
-	/** The pid namespace of --pid container:ID. */
-	private sharedPid({ config }: Container): string | undefined {
-		const other = /^container:(.+)$/.exec(config.isolation?.pid ?? '')?.[1];
-		if (other === undefined) {
-			return undefined;
-		}
-		const { process, id } = this.get(other);
-		if (process === null) {
-			throw new EngineError('conflict', `cannot join PID of a non running container: ${id}`);
-		}
-		return `/proc/${process.pid}/ns/pid`;
-	}
-
-	private sharedNetwork(nameOrId: string): StartNetwork {
-		const other = this.entry(nameOrId);
-		const { process, id, config } = other.record;
-		if (process === null) {
-			throw new EngineError('conflict', `cannot join network of a non running container: ${id}`);
-		}
-		const { hostname } = config;
-		const { etc } = other.folder;
-		// The host's network cannot be joined by name from a user namespace, and need not be.
-		const namespace = `/proc/${process.pid}/ns/net`;
-		const isHost = parseNetworkMode(config.network.mode).kind === 'host';
-		return { bundle: isHost ? { kind: 'host', etc } : { kind: 'shared', namespace, etc }, hostname };
 	}
 
 	private newRun(entry: Entry): Run {
@@ -1527,56 +1502,5 @@ function closeInput(entry: Entry): void {
 	if (entry.run?.isRunning === true && entry.record.config.open_stdin && !entry.isInputClosed) {
 		openInput(entry).end();
 		entry.isInputClosed = true;
-	}
-}
-
-async function ignoreNotModified(work: Promise<void>): Promise<void> {
-	try {
-		await work;
-	} catch (error) {
-		if (!(error instanceof EngineError && error.code === 'not-modified')) {
-			throw error;
-		}
-	}
-}
-
-/** False when the time is over first; without a time it waits for ever. */
-async function isSettledWithin(work: Promise<unknown>, milliseconds: number | undefined): Promise<boolean> {
-	if (milliseconds === undefined) {
-		await work;
-		return true;
-	}
-	const timer = new AbortController();
-	const late = delay(milliseconds, false, { signal: timer.signal });
-	try {
-		return await Promise.race([work.then(() => true), late]);
-	} finally {
-		timer.abort();
-		late.catch(() => {
-			// Aborted, as asked.
-		});
-	}
-}
-
-/** Rejects with the signal's reason when it aborts first; the work goes on. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
-	let stopListening = (): void => undefined;
-	const aborted = new Promise<never>((_, reject) => {
-		const abort = (): void => {
-			onAbort?.();
-			reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)));
-		};
-		stopListening = () => {
-			signal.removeEventListener('abort', abort);
-		};
-		signal.addEventListener('abort', abort, { once: true });
-		if (signal.aborted) {
-			abort();
-		}
-	});
-	try {
-		return await Promise.race([work, aborted]);
-	} finally {
-		stopListening();
 	}
 }
