@@ -107,9 +107,15 @@ export interface Client {
 
 	readonly containers: ContainerArchiveCalls & {
 		list(
-			options?: Cancel & { readonly all?: boolean; readonly filters?: Filters; readonly limit?: number },
+			options?: Cancel & {
+				readonly all?: boolean;
+				readonly filters?: Filters;
+				readonly limit?: number;
+				/** With SizeRw and SizeRootFs, for which all their files are looked at. */
+				readonly size?: boolean;
+			},
 		): Promise<ContainerSummary[]>;
-		inspect(id: string, options?: Cancel): Promise<ContainerInspect>;
+		inspect(id: string, options?: Cancel & { readonly size?: boolean }): Promise<ContainerInspect>;
 		create(
 			body: CreateContainerBody,
 			options?: Cancel & { readonly name?: string; readonly platform?: string },
@@ -355,11 +361,19 @@ function containerCalls(transport: Transport): Omit<Client['containers'], keyof 
 			transport.json<ContainerSummary[]>({
 				method: 'GET',
 				path: '/containers/json',
-				query: { all: options?.all, limit: options?.limit, filters: filtersOf(options?.filters) },
+				query: {
+					...{ all: options?.all, limit: options?.limit, size: options?.size },
+					filters: filtersOf(options?.filters),
+				},
 				signal: options?.signal,
 			}),
 		inspect: (id, options) =>
-			transport.json<ContainerInspect>({ method: 'GET', path: container(id, '/json'), signal: options?.signal }),
+			transport.json<ContainerInspect>({
+				method: 'GET',
+				path: container(id, '/json'),
+				query: { size: options?.size },
+				signal: options?.signal,
+			}),
 		create: (body, options) =>
 			transport.json<CreatedContainer>({
 				method: 'POST',

@@ -158,6 +158,9 @@ export interface Port {
 
 export interface ContainerInspect {
 	readonly Id: string;
+	/** Bytes written, and with the image's; only when asked for. */
+	readonly SizeRw?: number;
+	readonly SizeRootFs?: number;
 	readonly Created: string;
 	readonly Path: string;
 	readonly Args: readonly string[];

@@ -24,6 +24,7 @@ const format = text(
 	'string',
 	"Format output: 'table', 'table TEMPLATE', 'json', or a template such as '{{.ID}}'",
 );
+const inspectSize = toggle('-s, --size', 'Display total file sizes if the type is container');
 const objectFormat = text('-f, --format', 'string', "Format output: 'json', or a template such as '{{.ID}}'");
 const signal = text('-s, --signal', 'string', 'Signal to send to the container');
 const timeout = integer('-t, --timeout', 'Seconds to wait before killing the container');
@@ -168,6 +169,7 @@ export const rows = [
 			latest: toggle('-l, --latest', 'Show the latest created container (includes all states)'),
 			noTrunc: toggle('--no-trunc', "Don't truncate output"),
 			quiet: toggle('-q, --quiet', 'Only display container IDs'),
+			size: toggle('-s, --size', 'Display total file sizes'),
 		},
 		isCommon: true,
 		load: async () => (await import('./containers')).list,
@@ -254,7 +256,7 @@ export const rows = [
 		usage: `[OPTIONS] ${containers}`,
 		summary: 'Display detailed information on one or more containers',
 		operands: oneOrMore,
-		flags: { format: objectFormat },
+		flags: { format: objectFormat, size: inspectSize },
 		load: async () => (await import('./inspect')).inspectContainers,
 	}),
 	row({
@@ -658,6 +660,7 @@ export const rows = [
 		operands: oneOrMore,
 		flags: {
 			format: objectFormat,
+			size: inspectSize,
 			type: text(
 				'--type',
 				'string',

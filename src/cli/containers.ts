@@ -17,6 +17,7 @@ export interface ListFlags {
 	readonly latest: boolean;
 	readonly noTrunc: boolean;
 	readonly quiet: boolean;
+	readonly size?: boolean;
 }
 
 const HEADERS = {
@@ -44,6 +45,8 @@ export const list: Action<ListFlags> = async (session, _operands, flags) => {
 		signal: session.signal,
 		all: flags.all,
 		filters: flags.filter,
+		// Docker too measures for a format that names it.
+		size: flags.size === true || /\.Size\b/.test(flags.format ?? ''),
 		...(limit !== undefined && { limit }),
 	});
 	session.output.stdout.write(renderContainers(containers, flags, session.now));
@@ -56,7 +59,10 @@ export function renderContainers(containers: readonly ContainerSummary[], flags:
 	if (flags.quiet && flags.format === undefined) {
 		return items.map((item) => `${item.ID}\n`).join('');
 	}
-	return renderList(flags.format, items, { headers: HEADERS, columns: COLUMNS });
+	return renderList(flags.format, items, {
+		headers: HEADERS,
+		columns: flags.size === true ? [...COLUMNS, 'Size'] : COLUMNS,
+	});
 }
 
 function containerFields(container: ContainerSummary, isWhole: boolean, now: number): Fields & { readonly ID: string } {
@@ -76,10 +82,15 @@ function containerFields(container: ContainerSummary, isWhole: boolean, now: num
 		Networks: Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
 		Ports: portList(container.Ports),
 		RunningFor: age(container.Created, now),
-		Size: container.SizeRw === undefined ? '0B' : size(container.SizeRw),
+		Size: sizes(container),
 		State: container.State,
 		Status: container.Status,
 	};
+}
+
+/** What it has written, and that with its image. */
+function sizes({ SizeRw = 0, SizeRootFs = 0 }: ContainerSummary): string {
+	return SizeRootFs === 0 ? size(SizeRw) : `${size(SizeRw)} (virtual ${size(SizeRootFs)})`;
 }
 
 /** An image that has lost its name is shown by its id; a digest beside a name is left out. */

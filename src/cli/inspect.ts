@@ -9,36 +9,42 @@ import type { Template } from './template';
 type Find = (session: Session, name: string) => Promise<object>;
 
 const findContainer: Find = (session, name) => session.client.containers.inspect(name, { signal: session.signal });
+const findMeasured: Find = (session, name) =>
+	session.client.containers.inspect(name, { signal: session.signal, size: true });
 const findImage: Find = (session, name) => session.client.images.inspect(name, { signal: session.signal });
 
 const findNetwork: Find = (session, name) => session.client.networks.inspect(name, { signal: session.signal });
 const findVolume: Find = (session, name) => session.client.volumes.inspect(name, { signal: session.signal });
 
 /** A container, an image, a network or a volume of that name, in docker's order. */
-const findAny: Find = async (session, name) => {
-	for (const find of [findContainer, findImage, findNetwork, findVolume]) {
-		try {
-			return await find(session, name);
-		} catch (error) {
-			if (!(error instanceof ApiError) || error.status !== 404) {
-				throw error;
+const findAny =
+	(container: Find): Find =>
+	async (session, name) => {
+		for (const find of [container, findImage, findNetwork, findVolume]) {
+			try {
+				return await find(session, name);
+			} catch (error) {
+				if (!(error instanceof ApiError) || error.status !== 404) {
+					throw error;
+				}
 			}
 		}
-	}
-	throw new CommandError(`Error: No such object: ${name}`);
-};
+		throw new CommandError(`Error: No such object: ${name}`);
+	};
+
+interface InspectFlags {
+	readonly format: string | undefined;
+	readonly size: boolean;
+}
 
 /** `mydocker inspect` */
-export const inspect: Action<{ readonly format: string | undefined; readonly type: string | undefined }> = (
-	session,
-	names,
-	flags,
-) => {
+export const inspect: Action<InspectFlags & { readonly type: string | undefined }> = (session, names, flags) => {
+	const container = flags.size ? findMeasured : findContainer;
 	const finds: Readonly<Record<string, Find>> = {
-		...{ container: findContainer, image: findImage, network: findNetwork, volume: findVolume },
+		...{ container, image: findImage, network: findNetwork, volume: findVolume },
 	};
 	const type = flags.type ?? '';
-	const find = type === '' ? findAny : Object.hasOwn(finds, type) ? finds[type] : undefined;
+	const find = type === '' ? findAny(container) : Object.hasOwn(finds, type) ? finds[type] : undefined;
 	if (find === undefined) {
 		throw new CommandError(
 			`unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network", "volume"`,
@@ -48,8 +54,8 @@ export const inspect: Action<{ readonly format: string | undefined; readonly typ
 };
 
 /** `mydocker container inspect` */
-export const inspectContainers: Action<{ readonly format: string | undefined }> = (session, names, flags) =>
-	inspectAll(session, names, flags.format, findContainer);
+export const inspectContainers: Action<InspectFlags> = (session, names, flags) =>
+	inspectAll(session, names, flags.format, flags.size ? findMeasured : findContainer);
 
 /** `mydocker image inspect` */
 export const inspectImages: Action<{ readonly format: string | undefined }> = (session, names, flags) =>

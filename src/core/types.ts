@@ -198,7 +198,7 @@ export interface IsolationConfig {
 	readonly security_options?: readonly string[];
 	/** Groups of the first process besides those of its user, names or numbers. */
 	readonly groups?: readonly string[];
-	/** "host", "none", "shareable", "private" */
+	/** "host", "none", "shareable", "private" or "container:<id>" */
 	readonly ipc?: string;
 	/** "host" or "container:<id>" */
 	readonly pid?: string;

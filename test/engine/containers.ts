@@ -120,6 +120,19 @@ function runCases(subjectOf: () => Subject): void {
 		);
 	});
 
+	it('a platform: the image has to be made for it, and is refused as missing otherwise', async () => {
+		const subject = subjectOf();
+		const body = bodyOf(subject, { Cmd: ['true'] });
+		const { containers } = subject.client;
+		const words =
+			/^image with reference .+ was found but does not match the specified platform: wanted linux\/s390x/;
+		await refused(containers.create(body, { platform: 'linux/s390x' }), 404, words);
+		const { Os, Architecture } = await subject.client.images.inspect(body.Image);
+		const { Id, Warnings } = await containers.create(body, { platform: `${Os}/${Architecture}` });
+		assert.deepEqual(Warnings, []);
+		await remove(subject, Id);
+	});
+
 	it('auto-remove: the container goes when it ends, whatever its exit code', async () => {
 		const subject = subjectOf();
 		const id = await create(subject, { Cmd: ['sh', '-c', 'exit 4'], HostConfig: { AutoRemove: true } });
@@ -1266,6 +1279,25 @@ function listCases(subjectOf: () => Subject): void {
 			/^Exited \(3\) (Less than a second|\d+ seconds?) ago$/,
 		);
 		await remove(subject, id);
+	});
+
+	it('size: what it has written, and that with its image; nothing unless asked for', async () => {
+		const subject = subjectOf();
+		const script = 'head -c 100000 /dev/zero >/a; ln /a /b; mkdir /c; ln -s /a /d';
+		const { id } = await run(subject, { Cmd: ['sh', '-c', script] }, { name: 'sized', keep: true });
+		const fresh = await create(subject, { Cmd: ['true'] }, { name: 'fresh' });
+		const { containers, images } = subject.client;
+		const { Size } = await images.inspect(subject.images.busybox.reference);
+		const sizes = new Map((await containers.list({ all: true, size: true })).map((row) => [row.Id, row]));
+		assert.deepEqual([sizes.get(id)?.SizeRw, sizes.get(id)?.SizeRootFs], [100_002, Size + 100_002]);
+		// Docker leaves a zero out.
+		assert.deepEqual([sizes.get(fresh)?.SizeRw ?? 0, sizes.get(fresh)?.SizeRootFs], [0, Size]);
+		const { SizeRw, SizeRootFs } = await containers.inspect(id, { size: true });
+		assert.deepEqual([SizeRw, SizeRootFs], [100_002, Size + 100_002]);
+		const [plain] = await containers.list({ all: true });
+		assert.deepEqual([plain?.SizeRw, (await containers.inspect(id)).SizeRw], [undefined, undefined]);
+		await remove(subject, id);
+		await remove(subject, fresh);
 	});
 
 	it('inspect: says how it was made and how it is', async () => {

@@ -126,6 +126,26 @@ describe('engine crash', () => {
 			await subject.client.volumes.remove('memory');
 		});
 
+		it('shared memory that others may join: can be joined after the kill, and is unmounted when its container has ended', async () => {
+			const script = 'echo kept >/dev/shm/a; sleep 60';
+			const host = { NetworkMode: 'none', IpcMode: 'shareable' };
+			const id = await launch(subject, { Cmd: ['sh', '-c', script], HostConfig: host });
+			const place = path.join(subject.root, 'containers', id, 'shm');
+			await until('it has written', () => readOr(`${place}/a`, '') !== '');
+			await kill(subject);
+			const joined = await run(subject, {
+				Cmd: ['cat', '/dev/shm/a'],
+				HostConfig: { NetworkMode: 'none', IpcMode: `container:${id}` },
+			});
+			assert.equal(joined.stdout, 'kept\n');
+			const { Pid: pid } = (await subject.client.containers.inspect(id)).State;
+			await kill(subject);
+			await endProcess(pid, 'SIGKILL');
+			await subject.client.version();
+			await until('it is unmounted', () => mountsOf(place).length === 0);
+			await remove(subject, id);
+		});
+
 		it('heavy output: each of two million lines is in the log once, in order', async function () {
 			this.timeout(240_000);
 			const count = 1_000_000;

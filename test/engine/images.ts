@@ -12,7 +12,7 @@ import {
 	whiteoutTree,
 	type ImageFixture,
 } from './fixture';
-import { create, discard, launch, pull, refused, remove, run, shell } from './run';
+import { bodyOf, create, discard, launch, pull, refused, remove, run, shell } from './run';
 import { startProxy, type Seen } from './proxy';
 import { ask, type Subject } from './subject';
 import { delay, freePort, until, within, Workspace } from './workspace';
@@ -306,6 +306,12 @@ function platformCases(subjectOf: () => Subject): void {
 		assert.deepEqual([arm.Architecture, arm.Variant, arm.Id], ['arm', 'v7', fixture.children[1]?.id]);
 		await pull(subject, reference, { platform: 'linux/riscv64' });
 		assert.equal((await subject.client.images.inspect(reference)).Id, fixture.children[0]?.id);
+		const body = bodyOf(subject, { Image: reference, Cmd: ['true'] });
+		const { Id, Warnings } = await subject.client.containers.create(body);
+		const words =
+			/^The requested image's platform \(linux\/riscv64\) does not match the detected host platform \(linux\/\w+(\/\w+)?\) and no specific platform was requested$/;
+		assert.match(Warnings[0] ?? '', words);
+		await remove(subject, Id);
 		await discard(subject, reference);
 		await discard(subject, arm.Id);
 	});

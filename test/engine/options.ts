@@ -1,10 +1,9 @@
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
-import * as path from 'node:path';
 import type { HostConfigJson } from '../../src/api/types';
 import { bodyOf, create, launch, refused, remove, run, shell } from './run';
-import type { Subject } from './subject';
+import { hostFolder, type Subject } from './subject';
 
 const MEBIBYTE = 1024 * 1024;
 const cpus = os.cpus().length;
@@ -172,10 +171,50 @@ function sharingCases(subjectOf: () => Subject): void {
 		await remove(subject, other);
 	});
 
+	it('IpcMode "container:": joins one that is shareable, its memory and its queues too', async () => {
+		const subject = subjectOf();
+		const host = { IpcMode: 'shareable', ShmSize: 3 * MEBIBYTE, NetworkMode: 'none' };
+		const script = 'echo shared >/dev/shm/file; sleep 60';
+		const donor = await launch(subject, { Cmd: ['sh', '-c', script], HostConfig: host }, { name: 'ipc-owner' });
+		const joined = [
+			'until cat /dev/shm/file 2>/dev/null; do sleep 0.1; done; df -k /dev/shm | tail -1 | awk "{print \\$2}"',
+			'mount | grep -c " on /dev/mqueue type mqueue"; readlink /proc/self/ns/ipc; echo back >/dev/shm/other',
+		].join('; ');
+		const { stdout } = await shell(subject, joined, { IpcMode: 'container:ipc-owner' });
+		const { State } = await subject.client.containers.inspect(donor);
+		assert.equal(stdout, `shared\n3072\n1\n${fs.readlinkSync(`/proc/${State.Pid}/ns/ipc`)}\n`);
+		assert.equal(fs.readFileSync(`/proc/${State.Pid}/root/dev/shm/other`, 'utf8'), 'back\n');
+		await subject.client.containers.restart(donor, { timeout: 0 });
+		const again = await shell(subject, 'ls /dev/shm', { IpcMode: `container:${donor}` });
+		assert.doesNotMatch(again.stdout, /other/);
+		await subject.client.containers.stop(donor, { timeout: 0 });
+		const late = shell(subject, 'true', { IpcMode: `container:${donor}` });
+		await assert.rejects(late, /can't join IPC of container \w+: container \w+ is not running/);
+		await remove(subject, donor);
+	});
+
+	it('IpcMode "container:" of one that does not share: is refused, "none" has no shared memory', async () => {
+		const subject = subjectOf();
+		for (const IpcMode of ['private', 'none']) {
+			const donor = await launch(subject, { Cmd: ['sleep', '60'], HostConfig: { IpcMode, NetworkMode: 'none' } });
+			const join = shell(subject, 'true', { IpcMode: `container:${donor}` });
+			await assert.rejects(
+				join,
+				/can't join IPC of container \w+: non-shareable IPC \(hint: use IpcMode:shareable/,
+			);
+			await remove(subject, donor);
+		}
+		const missing = shell(subject, 'true', { IpcMode: 'container:nosuch' });
+		await assert.rejects(missing, /No such container: nosuch/);
+		await assert.rejects(shell(subject, 'true', { IpcMode: 'nosuch' }), /nvalid IPC mode: nosuch/);
+		const { stdout } = await shell(subject, 'test -e /dev/shm || echo nothing', { IpcMode: 'none' });
+		assert.equal(stdout, 'nothing\n');
+	});
+
 	it('volumes of another container: are there, read-only when asked, and lose to a mount of its own', async () => {
 		const subject = subjectOf();
-		const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-options-'));
-		fs.writeFileSync(path.join(folder, 'file'), 'bound');
+		const folder = hostFolder(subject);
+		fs.writeFileSync(`${folder}/file`, 'bound');
 		try {
 			const donor = await create(subject, {
 				Cmd: ['true'],

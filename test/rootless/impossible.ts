@@ -27,15 +27,9 @@ export const IMPOSSIBLE: Readonly<Record<string, string>> = {
 		"the suite's bind folder is root's alone",
 	'through volumes and bind mounts of a container that is running; read-only ones refuse':
 		"the suite's bind folder is root's alone",
-	'volumes of another container: are there, read-only when asked, and lose to a mount of its own':
-		"the suite's bind folder is root's alone",
 	'hard links, FIFOs, devices, set-id bits, names of any bytes and file capabilities: survive in and out':
 		'the kernel refuses to make the device of the archive',
 	'a device: is there with the permissions asked for': 'the device is one that root of the machine made for the test',
-	'PidMode "host": is the host\'s namespace, and otherwise one of its own':
-		'the kernel mounts /proc of a foreign process namespace for root of the machine only; not yet bound in its place',
 	'syslog: the server gets the same bytes, and logs are read': "the suite's socket is root's alone",
 	'domain name: is the one asked for': 'runc 1.1 writes it where the kernel lets only root of the machine write',
-	'volume in memory: shared by the containers that run, of its size, empty and unmounted after them':
-		'the mount would be in the mount namespace of the machine',
 };

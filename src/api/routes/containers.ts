@@ -3,6 +3,7 @@ import { rfc3339 } from '../../core/events';
 import { isReadable } from '../../core/container/log-drivers';
 import { parseExposed } from '../../core/network/ports';
 import type { Container } from '../../core/types';
+import { containerSizes } from '../container-size';
 import { createOptions } from '../create';
 import { requestedSize } from '../console-size';
 import { hasLabels, matches, nameExpression } from '../filters';
@@ -15,6 +16,7 @@ import { exposedPorts, portKey } from '../network-shapes';
 import { containerInspect, containerSummary, stateWord } from '../shapes';
 import { frame, MULTIPLEXED_STREAM, RAW_STREAM } from '../stream';
 import { isOlderVersion } from '../transport';
+import { parsePlatform } from './images';
 
 const STATES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead', 'stopping'];
 const LIST_FILTERS = [
@@ -39,7 +41,7 @@ export const containerRoutes: readonly Route[] = [
 	route('DELETE', '/containers/{id}', remove),
 ];
 
-function list(request: ApiRequest): void {
+async function list(request: ApiRequest): Promise<void> {
 	const { core } = request;
 	const filters = request.filters(LIST_FILTERS);
 	const limit = Math.max(request.integer('limit') ?? 0, 0);
@@ -59,7 +61,23 @@ function list(request: ApiRequest): void {
 	);
 	const shown = limit > 0 ? passing.slice(0, limit) : passing;
 	const now = Date.now();
-	request.json(shown.map((container) => containerSummary(container, imageName(container, core), now, core)));
+	const sizes = request.flag('size') ? await sizesOf(shown, request) : [];
+	request.json(
+		shown.map((container, index) => ({
+			...containerSummary(container, imageName(container, core), now, core),
+			...sizes[index],
+		})),
+	);
+}
+
+/** One after the other: each walks a tree. One that goes meanwhile has none. */
+async function sizesOf(containers: readonly Container[], { core, signal }: ApiRequest): Promise<object[]> {
+	const sizes: object[] = [];
+	for (const container of containers) {
+		const isThere = core.containers.find(container.id) !== undefined;
+		sizes.push(isThere ? await containerSizes(container, core, signal) : {});
+	}
+	return sizes;
 }
 
 function isRunning(container: Container): boolean {
@@ -127,12 +145,19 @@ function imageName(container: Container, { images }: Core): string {
 
 async function create(request: ApiRequest): Promise<void> {
 	const asked = createOptions(await request.body(), request.text('name'));
-	const made = await request.core.containers.create(asked.options);
+	const platform = parsePlatform(request.text('platform'));
+	const made = await request.core.containers.create({
+		...asked.options,
+		...(platform === undefined ? {} : { platform }),
+	});
 	request.json({ Id: made.container.id, Warnings: [...asked.warnings, ...made.warnings] }, 201);
 }
 
-function inspect(request: ApiRequest): void {
-	request.json(containerInspect(request.core.containers.get(request.parameter('id')), request.core));
+async function inspect(request: ApiRequest): Promise<void> {
+	const { core, signal } = request;
+	const container = core.containers.get(request.parameter('id'));
+	const sizes = request.flag('size') ? await containerSizes(container, core, signal) : {};
+	request.json({ ...containerInspect(container, core), ...sizes });
 }
 
 async function start(request: ApiRequest): Promise<void> {

@@ -5,7 +5,7 @@ import type { Container } from '../types';
 import { readRootFile, resolveRootPath } from './rootfs';
 import type { HostEntry } from '../network/hosts';
 import { parseExtraHost } from '../network/hosts';
-import { containerSpec, machine, type Spec, type SpecNetwork } from './spec';
+import { containerSpec, machine, type SharedIpc, type Spec, type SpecNetwork } from './spec';
 import { resolveGroups, resolveUser } from './user';
 
 /** Where a container keeps its work files: `<root>/containers/<id>`. */
@@ -19,6 +19,8 @@ export interface ContainerFolder {
 	/** hosts, hostname, resolv.conf: bound over the image's */
 	readonly etc: string;
 	readonly shim: string;
+	/** Where /dev/shm is mounted when others may join it */
+	readonly shm: string;
 	readonly log: string;
 }
 
@@ -33,6 +35,7 @@ export function containerFolder(root: string, id: string): ContainerFolder {
 		bundle: inside('bundle'),
 		etc: inside('etc'),
 		shim: inside('shim'),
+		shm: inside('shm'),
 		log: path.join(folder, 'log', `${id}-json.log`),
 	};
 }
@@ -68,10 +71,11 @@ export function writeBundle(
 		readonly network: BundleNetwork;
 		/** Of another container, to be shared. */
 		readonly pidNamespace?: string | undefined;
+		readonly ipc?: SharedIpc | undefined;
 	},
 ): void {
 	const { config } = container;
-	const { lookup: layers, network, pidNamespace } = options;
+	const { lookup: layers, network, pidNamespace, ipc } = options;
 	const groupFile = readRootFile(layers, '/etc/group') ?? '';
 	const plainUser = resolveUser(config.user, readRootFile(layers, '/etc/passwd') ?? '', groupFile);
 	const groups = resolveGroups(config.isolation?.groups ?? [], groupFile);
@@ -91,6 +95,7 @@ export function writeBundle(
 		machine: machine(),
 		network,
 		pidNamespace,
+		ipc,
 	});
 	fs.writeFileSync(path.join(folder.bundle, 'config.json'), specText(spec));
 }

@@ -29,7 +29,6 @@ import { checkAttachable, checkPausable, checkPaused, isFrozen } from './pause';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
 import { containerChanges, type Change } from './changes';
-import { treeSize } from '../volume/tree';
 import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root';
 import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
@@ -37,7 +36,7 @@ import type { Runtimes } from './runtimes';
 import { machine } from './spec';
 import { installShim, type Launch } from './shim';
 import { startFailure, type StartFailure } from './start-failure';
-import { sharedNetwork, sharedPid } from './sharing';
+import { shareIpc, sharedNetwork, sharedPid, unshareIpc } from './sharing';
 import { signalNumber } from './signals';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
@@ -46,6 +45,7 @@ import type { ImageRoot } from './volume-content';
 import { withOthers } from './volumes-from';
 import { abortable, ignoreNotModified, isSettledWithin } from './waiting';
 import { machineWarnings } from './warnings';
+import { writtenSize } from './written-size';
 
 export type { Attachment, AttachOptions } from './attachment';
 export type { CreateOptions, CreateResult } from './create';
@@ -593,13 +593,11 @@ export class Containers {
 		}
 	}
 
-	/** Bytes of what the container has written, as `du` counts them. */
+	/** Bytes of what the container has written; see written-size.ts. */
 	async size(nameOrId: string, signal?: AbortSignal): Promise<number> {
 		const entry = this.entry(nameOrId);
 		const measured = signal ?? new AbortController().signal;
-		return this.storage(entry).withUpper(entry.folder, measured, (upper) =>
-			treeSize(upper, { prefix: [], signal }),
-		);
+		return this.storage(entry).withUpper(entry.folder, measured, (upper) => writtenSize(upper, measured));
 	}
 
 	/** Tells listeners of something that was done to a container from outside of this class. */
@@ -683,7 +681,9 @@ export class Containers {
 		const network = await this.startNetwork(entry);
 		const config = { ...record.config, mounts, hostname: network.hostname ?? record.config.hostname };
 		const pidNamespace = sharedPid(record, (other) => this.get(other));
-		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, network: network.bundle, pidNamespace });
+		const ipc = await shareIpc(entry, (other) => this.entry(other));
+		const shared = { network: network.bundle, pidNamespace, ipc };
+		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, ...shared });
 		const command = await runtime.command(record.id, {
 			bundle: folder.bundle,
 			shim: folder.shim,
@@ -857,7 +857,7 @@ export class Containers {
 		entry.log.finish();
 		fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 		(await this.leaveNetworks(entry))();
-		await unmountVolumes(this.options.volumes, entry.record);
+		await this.unmountAll(entry);
 		await this.cleanUp(entry).catch((problem: unknown) => {
 			this.options.warn(messageOf(problem));
 		});
@@ -902,7 +902,7 @@ export class Containers {
 		}
 		// Before anybody learns of the exit: the next start, here or of another container, may want the same ports.
 		const announceLeft = await this.leaveNetworks(entry);
-		await unmountVolumes(this.options.volumes, entry.record);
+		await this.unmountAll(entry);
 		this.execs.containerEnded(entry.record.id);
 		this.health.stop(entry.record.id);
 		entry.run = undefined;
@@ -995,6 +995,14 @@ export class Containers {
 			this.options.warn(`Cannot take container "${entry.record.name}" off its networks: ${messageOf(error)}`);
 			return () => undefined;
 		}
+	}
+
+	/** What was mounted outside of the shim's own mount namespace. */
+	private async unmountAll({ record, folder }: Entry): Promise<void> {
+		await unmountVolumes(this.options.volumes, record);
+		await unshareIpc(folder).catch((error: unknown) => {
+			this.options.warn(messageOf(error));
+		});
 	}
 
 	/** Kills what is left of a container whose runtime or shim died, and removes cgroups and state. */
@@ -1118,6 +1126,7 @@ export class Containers {
 		}
 		void entry.log.close();
 		try {
+			await unshareIpc(entry.folder);
 			await fs.promises.rm(entry.folder.path, { recursive: true, force: true });
 		} catch (error) {
 			this.note(entry, { status: 'dead', error: messageOf(error) });
@@ -1182,6 +1191,7 @@ export class Containers {
 			if (runtime.hasState(id)) {
 				await runtime.delete(id);
 			}
+			await unshareIpc(folder);
 			const records = fs.readdirSync(path.join(root, 'records'));
 			// A record that was set aside may be mended by a person, who then wants the files.
 			if (!records.some((name) => name.startsWith(`${recordKey(id)}.json.corrupt-`))) {

@@ -4,10 +4,11 @@ import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import { parseExtraHost } from '../network/hosts';
+import { formatPlatform, hostPlatform, isRunnable, platformWarning } from '../image/platform';
 import { DEFAULT_NETWORK, parseNetworkMode, type EndpointConfig } from '../network/network';
 import { parseExposed } from '../network/ports';
 import { checkDnsConfig } from '../network/resolvconf';
-import type { Container, ContainerConfig, Image, Mount, NetworkConfig } from '../types';
+import type { Container, ContainerConfig, Image, Mount, NetworkConfig, Platform } from '../types';
 import type { CreateVolumeOptions } from '../volume/volumes';
 import { containerCapabilities } from './capabilities';
 import { healthConfig } from './health';
@@ -24,6 +25,8 @@ export interface CreateOptions {
 	/** Made up when left out. */
 	readonly name?: string;
 	readonly image: string;
+	/** What the image has to be made for; by default this machine's, with a warning when it is not. */
+	readonly platform?: Platform;
 	readonly labels?: Readonly<Record<string, string>>;
 	readonly annotations?: Readonly<Record<string, string>>;
 	/**
@@ -59,7 +62,7 @@ const HOSTNAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,62})$/;
  */
 export function newContainer(options: CreateOptions, image: Image, bridgeProblem: string | undefined): CreateResult {
 	const id = newId();
-	const warnings: string[] = [];
+	const warnings = checkPlatform(image, options);
 	const network = networkConfig(options.config.network ?? {}, image, { warnings, bridgeProblem });
 	const config = containerConfig(options, image, { id, network, warnings });
 	return {
@@ -84,6 +87,19 @@ export function newContainer(options: CreateOptions, image: Image, bridgeProblem
 			shim: null,
 		},
 	};
+}
+
+/** Gives docker's warning; an image that is not what was asked for is docker's "not-found", after which clients pull. */
+function checkPlatform(image: Image, { image: reference, platform }: CreateOptions): string[] {
+	if (platform === undefined) {
+		return isRunnable(image.platform, hostPlatform()) ? [] : [platformWarning(image.platform)];
+	}
+	if (!isRunnable(image.platform, platform)) {
+		const [wanted, actual] = [platform, image.platform].map(formatPlatform);
+		const reason = `was found but does not match the specified platform: wanted ${wanted ?? ''}, actual: ${actual ?? ''}`;
+		throw new EngineError('not-found', `image with reference ${reference} ${reason}`);
+	}
+	return [];
 }
 
 function containerConfig(

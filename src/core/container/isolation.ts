@@ -52,9 +52,6 @@ function isUnset(name: string, value: unknown): boolean {
 }
 
 function checkModes({ ipc = '', pid = '', uts = '', userns = '', cgroupns = '' }: IsolationConfig): void {
-	if (ipc.startsWith('container:')) {
-		throw new EngineError('unsupported', 'Cannot create container: IPC mode "container" is not supported');
-	}
 	const known: readonly (readonly [string, string, readonly string[]])[] = [
 		['IPC mode', ipc, ['', 'private', 'shareable', 'host', 'none']],
 		['PID mode', pid, ['', 'private', 'host']],

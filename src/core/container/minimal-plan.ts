@@ -88,22 +88,23 @@ function isOwnDev({ mounts }: Pick<Spec, 'mounts'>): boolean {
 
 function unshareArguments({ linux, process: program }: Spec): string[] {
 	const own = linux.namespaces.filter(({ path: file }) => file === undefined).map(({ type }) => type);
-	const shared = linux.namespaces.find(({ type, path: file }) => type !== 'network' && file !== undefined);
-	if (shared !== undefined || !own.includes('pid')) {
+	const joins: Readonly<Record<string, string>> = { ipc: '--ipc', network: '--net' };
+	const shared = linux.namespaces.filter(({ path: file }) => file !== undefined);
+	if (shared.some(({ type }) => joins[type] === undefined) || !own.includes('pid')) {
 		throw new EngineError(
 			'unsupported',
 			'Cannot start container: the minimal runtime cannot share the processes of the host or of another container; install the package "runc"',
 		);
 	}
 	const names: Readonly<Record<string, string>> = { uts: '--uts', ipc: '--ipc', network: '--net' };
-	const network = linux.namespaces.find(({ type, path: file }) => type === 'network' && file !== undefined)?.path;
 	const unshare = [
 		...['--mount', '--propagation', linux.rootfsPropagation === 'rslave' ? 'slave' : 'private'],
 		...own.flatMap((type) => names[type] ?? []),
 		...['--pid', '--fork', '--kill-child', '--', 'setsid', ...(program.terminal ? ['--ctty'] : [])],
 	];
 	// nsenter first: of unshare's own options none joins a namespace.
-	return network === undefined ? unshare : ['--', 'nsenter', `--net=${network}`, '--', 'unshare', ...unshare];
+	const entered = shared.map(({ type, path: file = '' }) => `${joins[type] ?? ''}=${file}`);
+	return entered.length === 0 ? unshare : ['--', 'nsenter', ...entered, '--', 'unshare', ...unshare];
 }
 
 function rlimit({ type, soft, hard }: { readonly type: string; readonly soft: number; readonly hard: number }): string {

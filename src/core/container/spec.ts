@@ -65,11 +65,20 @@ export interface SpecOptions {
 	readonly network: SpecNetwork;
 	/** That of the container whose processes this one shall see. */
 	readonly pidNamespace?: string | undefined;
+	readonly ipc?: SharedIpc | undefined;
 }
 
 /** The network namespace: the host's, a new empty one, one that the shim makes, or that of another container. */
 export type SpecNetwork =
 	{ readonly kind: 'host' | 'none' } | { readonly kind: 'own' | 'shared'; readonly namespace: string };
+
+/** Shared memory that is not the container's alone. */
+export interface SharedIpc {
+	/** Folder to be bound to /dev/shm. */
+	readonly memory: string;
+	/** Of the container that it is shared with. */
+	readonly namespace?: string;
+}
 
 /** What the spec needs to know of this machine. */
 export interface Machine {
@@ -211,14 +220,16 @@ function oomScore(
 	return score === undefined ? {} : { oomScoreAdj: score };
 }
 
-function mounts(config: ContainerConfig, { etc, machine, network }: SpecOptions): SpecMount[] {
+function mounts(config: ContainerConfig, { etc, machine, network, ipc }: SpecOptions): SpecMount[] {
 	const sys = config.privileged ? 'rw' : 'ro';
 	const terminals = 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620';
 	const { isInitial, gids } = machine.userNamespace;
 	// The kernel shows the devices of a network only to root of the namespace that owns it.
 	const isForeign = network.kind === 'host' && !isInitial;
 	const own = [
-		mount('/proc', 'proc', 'proc', 'nosuid,noexec,nodev'),
+		config.isolation?.pid === 'host' && !isInitial
+			? mount('/proc', 'bind', '/proc', 'rbind,nosuid,noexec,nodev')
+			: mount('/proc', 'proc', 'proc', 'nosuid,noexec,nodev'),
 		mount('/dev', 'tmpfs', 'tmpfs', 'nosuid,strictatime,mode=755,size=65536k'),
 		mount('/dev/pts', 'devpts', 'devpts', gids > 5 ? `${terminals},gid=5` : terminals),
 		isForeign
@@ -226,7 +237,7 @@ function mounts(config: ContainerConfig, { etc, machine, network }: SpecOptions)
 			: mount('/sys', 'sysfs', 'sysfs', `nosuid,noexec,nodev,${sys}`),
 		mount('/sys/fs/cgroup', 'cgroup', 'cgroup', `${sys},nosuid,noexec,nodev`),
 		...mqueueMount(config.isolation),
-		...shmMount(config.isolation),
+		...shmMount(config.isolation, ipc),
 		...initMount(config.isolation),
 		...['resolv.conf', 'hostname', 'hosts'].map((name) =>
 			mount(`/etc/${name}`, 'bind', `${etc}/${name}`, 'rbind,rprivate'),
@@ -272,14 +283,14 @@ function depth(destination: string): number {
 
 function namespaces(
 	config: ContainerConfig,
-	{ machine, network, pidNamespace }: Pick<SpecOptions, 'machine' | 'network' | 'pidNamespace'>,
+	{ machine, network, pidNamespace, ipc }: Pick<SpecOptions, 'machine' | 'network' | 'pidNamespace' | 'ipc'>,
 ): { type: string; path?: string }[] {
 	const { isolation = {} } = config;
 	const types = [
 		'mount',
 		...(isolation.uts === 'host' ? [] : ['uts']),
 		...(isolation.pid === undefined ? ['pid'] : []),
-		...(isolation.ipc === 'host' ? [] : ['ipc']),
+		...(isolation.ipc === 'host' || ipc?.namespace !== undefined ? [] : ['ipc']),
 	];
 	// Docker's default: a private cgroup namespace on version 2, the host's on version 1.
 	const cgroupns = isolation.cgroupns ?? (machine.cgroupVersion === 2 && !config.privileged ? 'private' : 'host');
@@ -290,8 +301,11 @@ function namespaces(
 		network.kind === 'host'
 			? []
 			: [{ type: 'network', ...('namespace' in network ? { path: network.namespace } : {}) }];
-	const sharedPid = pidNamespace === undefined ? [] : [{ type: 'pid', path: pidNamespace }];
-	return [...types.map((type) => ({ type })), ...sharedPid, ...own];
+	const shared = [
+		...(pidNamespace === undefined ? [] : [{ type: 'pid', path: pidNamespace }]),
+		...(ipc?.namespace === undefined ? [] : [{ type: 'ipc', path: ipc.namespace }]),
+	];
+	return [...types.map((type) => ({ type })), ...shared, ...own];
 }
 
 function resources(config: ContainerConfig, machine: Machine, rules: SpecDevices['rules']): Record<string, unknown> {
@@ -331,12 +345,13 @@ function mqueueMount(isolation: IsolationConfig = {}): SpecMount[] {
 	return fs.existsSync('/dev/mqueue') ? [mount('/dev/mqueue', 'bind', '/dev/mqueue', 'rbind,rprivate')] : [];
 }
 
-function shmMount(isolation: IsolationConfig = {}): SpecMount[] {
+function shmMount(isolation: IsolationConfig = {}, shared?: SharedIpc): SpecMount[] {
 	if (isolation.ipc === 'none') {
 		return [];
 	}
-	if (isolation.ipc === 'host') {
-		return [mount('/dev/shm', 'bind', '/dev/shm', 'rbind,rprivate')];
+	const source = isolation.ipc === 'host' ? '/dev/shm' : shared?.memory;
+	if (source !== undefined) {
+		return [mount('/dev/shm', 'bind', source, 'rbind,rprivate')];
 	}
 	const size = isolation.shm_size ?? DEFAULT_SHM_SIZE;
 	return [mount('/dev/shm', 'tmpfs', 'shm', `nosuid,noexec,nodev,mode=1777,size=${size}`)];

@@ -4,7 +4,7 @@ import type { CreateOptions } from './create';
 
 /**
  * The options with what they refer to in other containers: the mounts of --volumes-from, unless the container mounts
- * something of its own in their place, and the whole id in --pid container:NAME, which stays right after a rename.
+ * something of its own in their place, and the whole id in --pid and --ipc container:NAME, which stays right after a rename.
  * `get` throws "not-found" when there is no such container.
  */
 export function withOthers(options: CreateOptions, get: (nameOrId: string) => Container): CreateOptions {
@@ -12,14 +12,22 @@ export function withOthers(options: CreateOptions, get: (nameOrId: string) => Co
 	if (isolation === undefined) {
 		return options;
 	}
-	const pid = /^container:(.+)$/.exec(isolation.pid ?? '')?.[1];
-	const whole: IsolationConfig = pid === undefined ? isolation : { ...isolation, pid: `container:${get(pid).id}` };
+	const whole: IsolationConfig = {
+		...isolation,
+		...(isolation.pid === undefined ? {} : { pid: wholeMode(isolation.pid, get) }),
+		...(isolation.ipc === undefined ? {} : { ipc: wholeMode(isolation.ipc, get) }),
+	};
 	const own = options.config.mounts ?? [];
 	const mounts = new Map((isolation.volumes_from ?? []).flatMap((text) => mountsOf(text, get)).map(byDestination));
 	for (const { destination } of own) {
 		mounts.delete(destination);
 	}
 	return { ...options, config: { ...options.config, isolation: whole, mounts: [...own, ...mounts.values()] } };
+}
+
+function wholeMode(mode: string, get: (nameOrId: string) => Container): string {
+	const other = /^container:(.+)$/.exec(mode)?.[1];
+	return other === undefined ? mode : `container:${get(other).id}`;
 }
 
 /** "container", "container:ro", "container:rw": volumes and bind mounts, as docker. */

@@ -19,7 +19,7 @@ import { readManifest, resolveImage } from './pull';
 import type { ResolvedImage, StoredManifest } from './pull';
 import { pushImages } from './push';
 import type { PushProgress, PushStore } from './push';
-import { formatPlatform, hostPlatform, isRunnable } from './platform';
+import { hostPlatform, isRunnable, platformWarning } from './platform';
 import { familiarName, formatReference, isDigest, normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
 import { Registry } from './registry';
@@ -160,7 +160,8 @@ export class Images {
 				known: (digest) => this.blobs.read(digest),
 			});
 			if (platform === undefined && !isRunnable(image.configuration.platform, hostPlatform())) {
-				progress({ status: platformWarning(image.configuration.platform) });
+				// Docker says so when a container is made of it, which comes too late.
+				progress({ status: `WARNING: ${platformWarning(image.configuration.platform)}` });
 			}
 			return await this.fetch(registry, reference, image, { signal, progress });
 		} finally {
@@ -918,12 +919,6 @@ const BUSY = 3;
 function pullReference(text: string): Reference {
 	const { tag, ...reference } = withDefaultTag(parseReference(text));
 	return reference.digest !== undefined || tag === undefined ? reference : { ...reference, tag };
-}
-
-/** Docker's words of a container's creation, where they come too late. */
-function platformWarning(platform: Platform): string {
-	const [image, host] = [platform, hostPlatform()].map(formatPlatform);
-	return `WARNING: The requested image's platform (${image ?? ''}) does not match the detected host platform (${host ?? ''}) and no specific platform was requested`;
 }
 
 function leaseOf({ descriptor, manifest, configuration }: ResolvedImage): Lease {

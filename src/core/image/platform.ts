@@ -44,6 +44,12 @@ export function formatPlatform(platform: Platform): string {
 	return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
 }
 
+/** Docker's words of an image that is not made for this machine. */
+export function platformWarning(platform: Platform): string {
+	const [image, host] = [platform, hostPlatform()].map(formatPlatform);
+	return `The requested image's platform (${image ?? ''}) does not match the detected host platform (${host ?? ''}) and no specific platform was requested`;
+}
+
 /** What a machine of this platform can run, best first: an amd64 machine runs 386, an arm v7 one runs v6 and v5. */
 export function runnablePlatforms(platform: Platform): readonly Platform[] {
 	const { os, architecture, variant } = normalizePlatform(platform);

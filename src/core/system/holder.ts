@@ -13,8 +13,9 @@ import { ownRanges, mappingLines, type IdRange } from './subordinate-ids';
 
 /**
  * The namespaces of an ordinary user's store: one process that does nothing keeps a user namespace, in which the user is
- * root and the subordinate ids exist, and a network namespace for the bridges. The engine runs inside the user
- * namespace, and so do shims and containers; an engine that comes after a crash finds both again through the holder.
+ * root and the subordinate ids exist, a mount namespace in which that root may mount, and a network namespace for the
+ * bridges. The engine runs inside the first two, and so do shims and containers; an engine that comes after a crash
+ * finds all of them again through the holder.
  *
  * The holder waits for the end of a FIFO, `<run>/holder`, that the engine and every shim hold open for writing: when the
  * last of them is gone, however it ended, the holder goes, and the namespaces with it. Nothing has to clean up.
@@ -61,7 +62,8 @@ export function findHolder(runFolder: string): Holder | undefined {
  * setting of the machine where user namespaces are forbidden.
  */
 export async function makeHolder(runFolder: string): Promise<Holder> {
-	const child = spawn('unshare', ['--user', '--net', '--', '/bin/sh', '-c', SCRIPT, holdFile(runFolder)], {
+	const namespaces = ['--user', '--net', '--mount', '--propagation', 'slave'];
+	const child = spawn('unshare', [...namespaces, '--', '/bin/sh', '-c', SCRIPT, holdFile(runFolder)], {
 		detached: true,
 		cwd: '/',
 		env: toolEnvironment(),
@@ -98,9 +100,9 @@ export async function makeHolder(runFolder: string): Promise<Holder> {
 	}
 }
 
-/** Program and arguments that run the rest in the holder's user namespace, as its root. */
+/** Program and arguments that run the rest in the holder's user and mount namespace, as its root. */
 export function enter({ process }: Holder): string[] {
-	return ['nsenter', '--target', String(process.pid), '--user', '--preserve-credentials', '--'];
+	return ['nsenter', '--target', String(process.pid), '--user', '--mount', '--preserve-credentials', '--'];
 }
 
 /** Maps all ids that the user has. Gives why it could map one only, or "". */

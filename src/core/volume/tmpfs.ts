@@ -21,7 +21,7 @@ export async function unmountTmpfs(prefix: readonly string[], folder: string): P
 	}
 	const result = await runWith(prefix, ['umount', '-l', folder]);
 	if (result.code !== 0) {
-		throw new EngineError('internal', `Cannot unmount volume at "${folder}": ${result.stderr.trim()}`);
+		throw new EngineError('internal', `Cannot unmount the memory at "${folder}": ${result.stderr.trim()}`);
 	}
 }
 
