@@ -4,6 +4,7 @@ import { namesIn, printable, statIn, Tree } from '../files/tree';
 import type { Folder } from '../files/tree';
 import { opaqueFolders } from '../image/opaque';
 import { isMountFolder, isMountPoint } from '../image/pack-upper';
+import { isWhiteout } from '../storage/whiteout';
 import { namesInLayers, statInLayers } from './rootfs';
 
 /** Docker's kinds. */
@@ -69,7 +70,7 @@ class Walk {
 			return false;
 		}
 		const lower = isParentKnown ? statInLayers(this.lowers, printable(path)) : undefined;
-		if (stat.isCharacterDevice() && stat.rdev === 0n) {
+		if (isWhiteout(stat)) {
 			return lower !== undefined && this.add(path, KINDS.deleted);
 		}
 		const inner = stat.isDirectory() ? this.tree.enter(folder, name) : undefined;

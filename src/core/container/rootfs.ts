@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
+import { isWhiteout } from '../storage/whiteout';
 
 const MAX_FILE = 1024 * 1024;
 const MAX_LINKS = 40;
@@ -98,11 +99,6 @@ function findEntry(
 		}
 	}
 	return undefined;
-}
-
-/** overlayfs: a character device 0:0 says that the name is gone. */
-function isWhiteout(stat: fs.Stats): boolean {
-	return stat.isCharacterDevice() && stat.rdev === 0;
 }
 
 function readRegular(file: string, name: string): string {

@@ -5,6 +5,7 @@
 import * as fs from 'node:fs';
 import { EngineError } from '../errors';
 import type { JobContext } from '../job-thread';
+import { isWhiteout } from '../storage/whiteout';
 import { opaqueFolders } from './opaque';
 
 export interface ContentsJob {
@@ -213,7 +214,7 @@ class Stack {
 		const file = Buffer.from(directory + path, 'latin1');
 		const stat = fs.lstatSync(file);
 		const below = children.get(name);
-		if (stat.isCharacterDevice() && stat.rdev === 0) {
+		if (isWhiteout(stat)) {
 			if (below !== undefined) {
 				this.remove(children, name, path, below);
 			}

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { EngineError, systemCode } from '../errors';
 import { toolEnvironment } from '../exec';
+import { isOnOverlay, OPAQUE_ON_OVERLAY, whiteoutEntry } from '../storage/whiteout';
 import { ownerHere, userNamespace } from '../user-namespace';
 import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
@@ -152,6 +153,7 @@ class LayerWriter implements TarSink {
 	private readonly uid = IMPLIED.uid;
 	private readonly gid = IMPLIED.gid;
 	private readonly umask = currentUmask();
+	private readonly isOnOverlay: boolean;
 	private lastFolderPath = '';
 	private lastFolder = this.root;
 	private file: OpenFile | undefined;
@@ -162,6 +164,7 @@ class LayerWriter implements TarSink {
 	constructor(directory: string, sideArchive: string) {
 		this.rootDescriptor = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
 		this.base = `/proc/self/fd/${this.rootDescriptor}/`;
+		this.isOnOverlay = isOnOverlay(directory);
 		this.side = new SideArchive(sideArchive, directory, (warning) => this.warnings.add(warning));
 	}
 
@@ -444,7 +447,7 @@ class LayerWriter implements TarSink {
 			if (node?.kind === 'folder') {
 				node.isOpaque = true;
 			} else if (node === undefined && !this.exists(folder.path + name)) {
-				this.side.add(deviceEntry(folder.path + name));
+				this.side.add(whiteoutEntry(folder.path + name, this.isOnOverlay));
 			}
 		}
 	}
@@ -456,7 +459,7 @@ class LayerWriter implements TarSink {
 		}
 		const xattrs = new Map(folder.attributes.xattrs);
 		if (isMarked) {
-			xattrs.set(OVERLAY_OPAQUE, Buffer.from('y'));
+			xattrs.set(this.isOnOverlay ? OPAQUE_ON_OVERLAY : OVERLAY_OPAQUE, Buffer.from('y'));
 		}
 		this.side.add({
 			...deviceEntry(folder.path === '' ? './' : folder.path),

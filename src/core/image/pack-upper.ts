@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { EngineError } from '../errors';
 import { toolEnvironment } from '../exec';
+import { isWhiteoutEntry } from '../storage/whiteout';
 import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
 
@@ -125,10 +126,9 @@ class LayerEncoder implements TarSink {
 		}
 	}
 
-	/** A device 0:0. Overlayfs makes one and links it, so further ones come as hard links. */
+	/** Overlayfs makes one device and links it, so further ones come as hard links. */
 	private isWhiteout(entry: TarEntry): boolean {
-		const isDevice = entry.type === 'character' && entry.major === 0 && entry.minor === 0;
-		return isDevice || (entry.type === 'link' && this.whiteouts.has(entry.linkName));
+		return isWhiteoutEntry(entry) || (entry.type === 'link' && this.whiteouts.has(entry.linkName));
 	}
 
 	private whiteOut(name: string): void {

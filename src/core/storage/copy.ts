@@ -13,6 +13,7 @@ import type { Folder } from '../files/tree';
 import { opaqueFolders } from '../image/opaque';
 import { encodeEntry, endOfArchive } from '../image/tar';
 import type { RootFolders, RootMount, StorageDriver } from './driver';
+import { isOnOverlay, isWhiteout, whiteoutEntry } from './whiteout';
 
 const TURN = 500;
 
@@ -139,7 +140,7 @@ class Marks {
 	private async entry(file: string): Promise<void> {
 		const stat = lstat(this.layer, file);
 		const below = lstat(this.tree, file);
-		if (stat?.isCharacterDevice() === true && stat.rdev === 0) {
+		if (stat !== undefined && isWhiteout(stat)) {
 			this.hasWhiteouts = true;
 			this.hidden.push(`.${file}`);
 			return;
@@ -159,7 +160,12 @@ class Marks {
 async function copyWithoutMarks(kept: readonly string[], layer: string, tree: string): Promise<void> {
 	const list = `${tree}.kept`;
 	fs.writeFileSync(list, nulSeparated(kept), { mode: 0o600 });
-	const attributes = ['--xattrs', '--xattrs-include=*', '--xattrs-exclude=*.overlay.*'];
+	const attributes = [
+		'--xattrs',
+		'--xattrs-include=*',
+		'--xattrs-exclude=*.overlay.*',
+		'--xattrs-exclude=user.fuseoverlayfs.*',
+	];
 	const options = { env: toolEnvironment() };
 	const from = ['--null', '--no-recursion', '--verbatim-files-from', `--files-from=${list}`];
 	const pack = spawn(
@@ -308,8 +314,9 @@ class Changes {
 			this.makeKnownParents(path.posix.dirname(place));
 		}
 		if (gone.length > 0) {
-			const entries = gone.map((place) => encodeEntry(whiteout(`.${place}`)));
-			await check('tar', ['-C', this.upper, '-xf', '-'], { input: Buffer.concat([...entries, endOfArchive()]) });
+			const isForOverlay = isOnOverlay(this.upper);
+			const entries = gone.map((place) => encodeEntry(whiteoutEntry(`.${place}`, isForOverlay)));
+			await check('tar', ['-C', this.upper, '-xpf', '-'], { input: Buffer.concat([...entries, endOfArchive()]) });
 		}
 		for (const [place, stat] of [...this.made].reverse()) {
 			fs.utimesSync(this.at(place), Number(stat.atimeNs) / 1e9, Number(stat.mtimeNs) / 1e9);
@@ -372,13 +379,6 @@ function isSame(known: Known, stat: fs.BigIntStats): boolean {
 	const hasOtherNames = known.links > 1 && known.links !== Number(stat.nlink);
 	const isEqual = known.size === Number(stat.size) && known.mtime === String(stat.mtimeNs) && isLike(known, stat);
 	return isUntouched || (hasOtherNames && isEqual);
-}
-
-function whiteout(name: string): Parameters<typeof encodeEntry>[0] {
-	return {
-		...{ type: 'character', name, linkName: '', mode: 0, uid: 0, gid: 0, size: 0 },
-		...{ mtime: 0, mtimeNanoseconds: 0, major: 0, minor: 0, xattrs: new Map() },
-	} as const;
 }
 
 function names(root: string, file: string): string[] {

@@ -9,6 +9,7 @@ import { DRIVER_NAMES, isDriverName, MOUNT_FUNCTIONS, mountArguments } from './d
 import type { DriverName, RootFolders, StorageDriver } from './driver';
 import { fileSystemName } from './file-system';
 import { OverlayDriver } from './overlay';
+import { isOnOverlay, isWhiteout } from './whiteout';
 
 /** The storage of a store: new containers get `driver`; those that were made with another one keep it. */
 export interface Storage {
@@ -83,6 +84,9 @@ echo written >"$4/written"
 rm "$4/deleted"
 unmount_root "$4"`;
 
+/** A container's own root is one; what the mount itself says there helps nobody. */
+const ON_OVERLAY = 'the store lies on an overlay, on which no other can: put it on a volume of the container';
+
 /** Why the driver does not work here; undefined when it does. */
 export async function tryDriver(root: string, driver: StorageDriver): Promise<string | undefined> {
 	if (driver.name === 'fuse-overlayfs') {
@@ -95,7 +99,8 @@ export async function tryDriver(root: string, driver: StorageDriver): Promise<st
 	}
 	const folder = fs.mkdtempSync(path.join(root, 'run', 'storage-'));
 	try {
-		return await tryIn(folder, driver);
+		const reason = await tryIn(folder, driver);
+		return reason !== undefined && driver.name !== 'copy' && isOnOverlay(root) ? ON_OVERLAY : reason;
 	} catch (error) {
 		return messageOf(error);
 	} finally {
@@ -129,7 +134,7 @@ async function tryIn(folder: string, driver: StorageDriver): Promise<string | un
 	return driver.withUpper(folders, new AbortController().signal, (upper) => {
 		const isWritten = fs.existsSync(path.join(upper, 'written'));
 		const gone = fs.lstatSync(path.join(upper, 'deleted'), { throwIfNoEntry: false });
-		const isRight = isWritten && gone?.isCharacterDevice() === true && gone.rdev === 0;
+		const isRight = isWritten && gone !== undefined && isWhiteout(gone);
 		return Promise.resolve(isRight ? undefined : 'what was written and deleted did not arrive');
 	});
 }
