@@ -87,7 +87,7 @@ const window: Window = {
 	async open() {
 		model?.dispose();
 		tree?.dispose();
-		model = new Model(client, channel);
+		model = new Model(client, channel, { isOwn: true, chosen: { id: 'mydocker' } });
 		const scope = new Scope(model, memento);
 		tree = new RowTree(containerSource(model, scope, new RowUsage(client, model, channel)));
 		const own = tree;

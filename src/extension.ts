@@ -1,9 +1,10 @@
 import { window, type ExtensionContext, type LogOutputChannel } from 'vscode';
-import { createClient, type Client } from './api/client';
+import type { Client } from './api/client';
 import { connectEngine } from './api/connect';
 import { registerCommands } from './ui/commands';
 import { DiskUsageRows } from './ui/disk-usage';
 import { Doctor } from './ui/doctor';
+import { Engines } from './ui/engines';
 import { EventRows } from './ui/events';
 import { Failures, refusal } from './ui/failure';
 import { Files } from './ui/files';
@@ -40,9 +41,11 @@ export function activate(context: ExtensionContext): Api {
 	const log = window.createOutputChannel('MyDocker', { log: true });
 	own.push(log);
 	const logins = new Logins(context.secrets);
-	const client = createClient(connector(context, log), logins);
-	const model = new Model(client, log);
-	own.push(model);
+	const toOwn = connector(context, log);
+	const engines = new Engines({ own: toOwn, registries: logins, memento: context.workspaceState, log });
+	const { client } = engines;
+	const model = new Model(client, log, engines);
+	own.push(engines, model);
 	const failures = new Failures(log);
 	const scope = new Scope(model, context.workspaceState);
 	own.push(scope);
@@ -53,14 +56,14 @@ export function activate(context: ExtensionContext): Api {
 	const pulls = new Pulls(client);
 	own.push(pulls);
 	const rowUsage = new RowUsage(client, model, log);
-	const views = new Views({ model, scope, volumeSizes, pulls, doctor, rowUsage, failures });
+	const views = new Views({ model, engines, scope, volumeSizes, pulls, doctor, rowUsage, failures });
 	own.push(rowUsage);
 	own.push(views);
 	const logs = new Logs(client, model, log);
 	own.push(logs);
 	const logEditors = new LogEditors(client, model, log);
 	own.push(logEditors);
-	const inspections = new Inspections(client, model);
+	const inspections = new Inspections(client, model, engines);
 	own.push(inspections);
 	const diskUsage = new DiskUsageRows(client, model, log);
 	const events = new EventRows(client, model, log);
@@ -74,10 +77,11 @@ export function activate(context: ExtensionContext): Api {
 	const terminals = new Terminals(client, model);
 	own.push(terminals);
 	own.push(...registerLanguageTools(client, model));
-	own.push(new Notices(model, context.globalState), new StatusBar(model));
+	own.push(new Notices(model, context.globalState), new StatusBar(model, engines));
 	own.push(
 		...registerCommands({
 			client,
+			engines,
 			model,
 			logins,
 			pulls,
@@ -100,7 +104,16 @@ export function activate(context: ExtensionContext): Api {
 			log,
 		}),
 	);
-	contributeToTerminals(context, log);
+	contributeToTerminals(context, engines, log);
+	own.push(
+		engines.onDidSwitch(() => {
+			for (const part of [volumeSizes, diskUsage, events]) {
+				part.forget();
+			}
+			doctor.clear();
+			model.switchEngine();
+		}),
+	);
 	return { client, model };
 }
 
@@ -108,7 +121,7 @@ export function activate(context: ExtensionContext): Api {
 function connector(context: ExtensionContext, log: LogOutputChannel): (signal?: AbortSignal) => Promise<string> {
 	let connecting: Promise<string> | undefined;
 	return async (signal) => {
-		const refused = refusal();
+		const refused = refusal(true);
 		if (refused !== undefined) {
 			throw refused;
 		}

@@ -1,5 +1,6 @@
 import { commands, env, l10n, type Disposable } from 'vscode';
 import { containersOfGroup } from './container-rows';
+import { copyEngineAddress, inspectEngine, switchEngine, useEngine } from './engine-commands';
 import { filterEvents, showContainerEvents } from './event-commands';
 import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
 import { imagesOfRepository } from './image-rows';
@@ -104,9 +105,16 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.registries.login': loginToRegistry,
 	'mydocker.registries.logout': logoutFromRegistry,
 	'mydocker.refresh': ({ model }) => model.reload(),
-	'mydocker.engine.doctor': ({ doctor }) => doctor.run(),
+	'mydocker.engine.doctor': async ({ doctor, views }) => {
+		await doctor.run();
+		await views.openChecks();
+	},
 	'mydocker.engine.copyRemedy': ({ doctor }, key) => doctor.copyRemedy(key),
 	'mydocker.engine.copyReport': ({ doctor }) => doctor.copy(),
+	'mydocker.engine.switch': switchEngine,
+	'mydocker.engine.use': useEngine,
+	'mydocker.engine.inspect': inspectEngine,
+	'mydocker.engine.copyAddress': copyEngineAddress,
 	'mydocker.engine.showLog': ({ log }) => {
 		log.show();
 	},

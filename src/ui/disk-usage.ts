@@ -1,7 +1,7 @@
 import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import type { Client } from '../api/client';
 import { formatBytes } from './amounts';
-import { isAbort, refusal, sentence } from './failure';
+import { isAbort, sentence } from './failure';
 import { partKey, partOf } from './keys';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
@@ -32,7 +32,7 @@ export class DiskUsageRows implements Disposable {
 
 	constructor(
 		private readonly client: Client,
-		model: Model,
+		private readonly model: Model,
 		private readonly log: LogOutputChannel,
 	) {
 		const expire = (): void => {
@@ -90,6 +90,13 @@ export class DiskUsageRows implements Disposable {
 		};
 	}
 
+	/** What another engine takes counts no more. */
+	forget(): void {
+		this.parts = [];
+		this.expire();
+		this.changed.fire();
+	}
+
 	/** All that is measured, and what of it can be had back, in words; "" as long as nobody has measured. */
 	get total(): string {
 		const sum = (member: 'size' | 'reclaimable'): string =>
@@ -102,7 +109,7 @@ export class DiskUsageRows implements Disposable {
 
 	/** Show Disk Usage: measures anew and shows the view. */
 	async show(): Promise<void> {
-		const refused = refusal();
+		const refused = this.model.refusal;
 		if (refused !== undefined) {
 			throw refused;
 		}
@@ -148,7 +155,7 @@ export class DiskUsageRows implements Disposable {
 
 	/** Measures when something may have changed since the last time. Never throws. */
 	private async load(): Promise<void> {
-		if (this.isStale && refusal() === undefined) {
+		if (this.isStale && this.model.refusal === undefined) {
 			await (this.measuring ??= this.measure().finally(() => {
 				this.measuring = undefined;
 			}));

@@ -2,7 +2,7 @@ import { commands, env, EventEmitter, l10n, window, type Disposable, type LogOut
 import { ApiError, type Client } from '../api/client';
 import type { DoctorFinding } from '../api/types';
 import { checksOf, checksOfFindings, failedCheck, reportText, type Check, type CheckStatus } from './doctor-checks';
-import { isAbort, Notice, refusal } from './failure';
+import { isAbort, Notice } from './failure';
 import type { Model } from './model';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
@@ -50,9 +50,15 @@ export class Doctor implements Disposable {
 		};
 	}
 
+	/** What was found of another engine. */
+	clear(): void {
+		this.checks = [];
+		this.changed.fire();
+	}
+
 	/** Run Doctor: asks anew and shows the view. */
 	async run(): Promise<void> {
-		const refused = refusal();
+		const refused = this.model.refusal;
 		if (refused !== undefined) {
 			throw refused;
 		}
@@ -89,7 +95,7 @@ export class Doctor implements Disposable {
 	}
 
 	private async load(): Promise<void> {
-		if (this.checks.length === 0 && refusal() === undefined) {
+		if (this.checks.length === 0 && this.model.refusal === undefined) {
 			await this.ask();
 		}
 	}
@@ -124,7 +130,7 @@ export class Doctor implements Disposable {
 		try {
 			return await this.client.doctor();
 		} catch (error) {
-			if (error instanceof ApiError && error.status === 404) {
+			if (error instanceof ApiError && (error.status === 404 || error.status === 501)) {
 				return undefined;
 			}
 			throw error;

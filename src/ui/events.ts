@@ -2,7 +2,7 @@ import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChann
 import type { Client } from '../api/client';
 import type { EventMessage } from '../api/types';
 import { EVENT_KINDS, EventLog, type EventChoices, type EventEntry, type EventKind } from './event-log';
-import { isAbort, refusal, sentence } from './failure';
+import { isAbort, sentence } from './failure';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
 import { GONE, type Drawing, type RowSource } from './row-tree';
@@ -17,7 +17,7 @@ const CHOICES: EventChoices = { kinds: EVENT_KINDS.filter((kind) => kind !== 'ex
 export class EventRows implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
-	private readonly events = new EventLog();
+	private events = new EventLog();
 	private current = CHOICES;
 	private rows: readonly EventEntry[] | undefined;
 	private isRead = false;
@@ -78,6 +78,13 @@ export class EventRows implements Disposable {
 		};
 	}
 
+	/** What has happened in another engine. */
+	forget(): void {
+		this.events = new EventLog();
+		this.isRead = false;
+		this.redraw();
+	}
+
 	choose(choices: Partial<EventChoices>): void {
 		this.current = { ...this.current, ...choices };
 		this.redraw();
@@ -85,7 +92,7 @@ export class EventRows implements Disposable {
 
 	/** Show Events: of everything, or of one container by its name. */
 	async show(name?: string): Promise<void> {
-		const refused = refusal();
+		const refused = this.model.refusal;
 		if (refused !== undefined) {
 			throw refused;
 		}
@@ -95,7 +102,7 @@ export class EventRows implements Disposable {
 
 	/** Reads what the engine has kept, when somebody looks. Never throws. */
 	async load(): Promise<void> {
-		if (!this.isRead && refusal() === undefined) {
+		if (!this.isRead && this.model.refusal === undefined) {
 			await (this.reading ??= this.read().finally(() => {
 				this.reading = undefined;
 			}));

@@ -6,9 +6,9 @@ export class Notice extends Error {
 	override readonly name = 'Notice';
 }
 
-/** Why nothing may be started in this window; undefined when it may. */
-export function refusal(): Notice | undefined {
-	if (process.platform !== 'linux') {
+/** Why nothing may be started or reached in this window; undefined when it may. Only our own engine needs Linux. */
+export function refusal(isOwnEngine: boolean): Notice | undefined {
+	if (isOwnEngine && process.platform !== 'linux') {
 		return new Notice(
 			l10n.t('The engine of MyDocker needs Linux: WSL, a remote window or a dev container has it.'),
 		);

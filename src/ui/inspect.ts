@@ -1,9 +1,10 @@
 import { EventEmitter, Uri, window, workspace, type Disposable, type TextDocumentContentProvider } from 'vscode';
 import type { Client } from '../api/client';
+import type { Engine, Engines } from './engines';
 import type { Model } from './model';
 import { shortId } from './names';
 
-type Kind = 'container' | 'image' | 'network' | 'volume';
+type Kind = 'engine' | 'container' | 'image' | 'network' | 'volume';
 
 const SCHEME = 'mydocker-inspect';
 
@@ -16,6 +17,7 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 	constructor(
 		private readonly client: Client,
 		private readonly model: Model,
+		private readonly engines: Engines,
 	) {
 		this.subscriptions = [
 			this.changed,
@@ -53,6 +55,10 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 		await show('volume', name, name);
 	}
 
+	async showEngine({ id, name }: Engine): Promise<void> {
+		await show('engine', id, name);
+	}
+
 	async provideTextDocumentContent(uri: Uri): Promise<string> {
 		const [, kind = ''] = uri.path.split('/');
 		const value = await this.inspect(kind, uri.query);
@@ -67,6 +73,8 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 
 	private inspect(kind: string, key: string): Promise<unknown> {
 		switch (kind) {
+			case 'engine':
+				return this.engines.describe(key);
 			case 'container':
 				return this.client.containers.inspect(key);
 			case 'image':

@@ -23,6 +23,16 @@ export function repositoryOf(key: string): string | undefined {
 	return nameAfter('repository ', key);
 }
 
+/** The row of an engine in the Engine view. */
+export function engineKey(id: string): string {
+	return `engine ${id}`;
+}
+
+/** The id in an engine's key; undefined for another key. */
+export function engineOf(key: string): string | undefined {
+	return nameAfter('engine ', key);
+}
+
 /** The row of a pull under way. */
 export function pullKey(reference: string): string {
 	return `pull ${reference}`;

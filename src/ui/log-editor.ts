@@ -26,6 +26,7 @@ import { ALL_OF_LOG, type LogChoices } from './log-view';
 import type { Model } from './model';
 import { shortId } from './names';
 import { settings } from './settings';
+import { pinned } from './switchable-client';
 
 export const LOG_SCHEME = 'mydocker-log';
 /** Milliseconds between two updates of an editor, and more for a long text, which it reads as a whole each time. */
@@ -152,7 +153,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 		}
 		const document = new LogDocument({
 			containers,
-			client: this.client,
+			client: pinned(this.client),
 			model: this.model,
 			log: this.log,
 			onChange: () => {

@@ -4,6 +4,7 @@ import { Follower, type FollowerOptions } from './log-follower';
 import { LogOutput } from './log-output';
 import type { Model } from './model';
 import { settings } from './settings';
+import { pinned } from './switchable-client';
 
 /** One output channel a container, following its log for as long as the container exists. */
 export class Logs implements Disposable {
@@ -29,7 +30,7 @@ export class Logs implements Disposable {
 		const follower = new ChannelFollower(channel, {
 			id,
 			name,
-			client: this.client,
+			client: pinned(this.client),
 			model: this.model,
 			log: this.log,
 		});

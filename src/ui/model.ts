@@ -1,7 +1,7 @@
 import { EventEmitter, workspace, type Disposable, type LogOutputChannel } from 'vscode';
 import type { Client } from '../api/client';
 import type { EventMessage } from '../api/types';
-import { isAbort, sentence } from './failure';
+import { isAbort, refusal, sentence } from './failure';
 import { Listing } from './listing';
 import {
 	containerRow,
@@ -97,7 +97,14 @@ export class Model implements Disposable {
 	constructor(
 		private readonly client: Client,
 		private readonly log: LogOutputChannel,
+		/** Which engine the client leads to. */
+		private readonly engine: { readonly isOwn: boolean; readonly chosen: { readonly id: string } },
 	) {}
+
+	/** Why nothing may be reached in this window; undefined when it may. */
+	get refusal(): Error | undefined {
+		return refusal(this.engine.isOwn);
+	}
 
 	get state(): ModelState {
 		return this.currentState;
@@ -154,7 +161,7 @@ export class Model implements Disposable {
 
 	/** Resolves when the rows are true, or when it is known that they cannot be had (see `state`). Never throws. */
 	async load(): Promise<void> {
-		if (process.platform !== 'linux') {
+		if (this.engine.isOwn && process.platform !== 'linux') {
 			this.setState('unsupported');
 		} else if (!workspace.isTrusted) {
 			this.setState('restricted');
@@ -166,6 +173,7 @@ export class Model implements Disposable {
 
 	/** Resolves with true when the container starts, with false when it goes or the signal aborts. Never throws. */
 	whenStarted(id: string, signal: AbortSignal): Promise<boolean> {
+		const engine = this.engine.chosen.id;
 		return new Promise((resolve) => {
 			if (signal.aborted) {
 				resolve(false);
@@ -179,6 +187,9 @@ export class Model implements Disposable {
 				}),
 				// A start may have been missed while there was no connection.
 				this.listed.event(() => {
+					if (this.engine.chosen.id !== engine) {
+						return; // Another engine knows nothing of it.
+					}
 					const row = this.containerRows.get(id);
 					if (row === undefined || isAlive(row.state)) {
 						finish(row !== undefined);
@@ -203,6 +214,16 @@ export class Model implements Disposable {
 	async reload(): Promise<void> {
 		this.disconnect();
 		await this.load();
+	}
+
+	/** Forgets all rows, which were another engine's, and lists anew for who looks. */
+	switchEngine(): void {
+		this.disconnect();
+		this.faults.clear();
+		this.clear('idle');
+		if (this.visibleViews.size > 0) {
+			void this.load();
+		}
 	}
 
 	/** Tells whether somebody looks at the view; keeps the connection while one is visible. */
@@ -358,10 +379,14 @@ export class Model implements Disposable {
 	private fail(error: unknown): void {
 		this.connection = undefined;
 		this.currentFailure = error instanceof Error ? error : new Error(String(error));
+		this.clear('failed');
+	}
+
+	private clear(state: ModelState): void {
 		const gone = [...this.containerRows.keys()];
 		this.containerRows.clear();
 		this.sortedContainers = undefined;
-		this.setState('failed');
+		this.setState(state);
 		for (const listing of [this.imageList, this.networks, this.volumes]) {
 			listing.replace();
 		}

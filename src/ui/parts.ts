@@ -2,6 +2,7 @@ import type { LogOutputChannel, Memento } from 'vscode';
 import type { Client } from '../api/client';
 import type { DiskUsageRows } from './disk-usage';
 import type { Doctor } from './doctor';
+import type { Engines } from './engines';
 import type { EventRows } from './events';
 import type { Failures } from './failure';
 import type { Files } from './files';
@@ -20,7 +21,9 @@ import type { VolumeSizes } from './volume-sizes';
 
 /** What extension.ts made and commands work with. A command's function takes only those it names. */
 export interface Parts {
+	/** Leads to the engine of this window. */
 	readonly client: Client;
+	readonly engines: Engines;
 	readonly model: Model;
 	readonly logins: Logins;
 	readonly pulls: Pulls;

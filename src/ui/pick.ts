@@ -1,6 +1,6 @@
 import { l10n, ThemeIcon, window, type QuickPickItem } from 'vscode';
 import { drawContainer } from './container-rows';
-import { Notice, refusal } from './failure';
+import { Notice } from './failure';
 import { drawImage } from './image-rows';
 import type { Model } from './model';
 import { drawNetwork } from './network-rows';
@@ -84,7 +84,7 @@ export async function volumesFor(model: Model, called: readonly unknown[], optio
 /** Loads the rows that a command needs; throws what the user has to know when they cannot be had. */
 export async function loadOrThrow(model: Model): Promise<void> {
 	await model.load();
-	const refused = refusal() ?? (model.state === 'failed' ? model.failure : undefined);
+	const refused = model.refusal ?? (model.state === 'failed' ? model.failure : undefined);
 	if (refused !== undefined) {
 		throw refused;
 	}

@@ -1,14 +1,23 @@
 import { env, l10n, StatusBarAlignment, window, workspace, type Disposable, type StatusBarItem } from 'vscode';
+import type { Engines } from './engines';
 import type { Model } from './model';
 import { settings } from './settings';
 
 /** One item at the bottom: how many containers run. A click opens the side bar. Hidden until there is something. */
 export class StatusBar implements Disposable {
 	private item: StatusBarItem | undefined;
+	private engineItem: StatusBarItem | undefined;
 	private readonly subscriptions: readonly Disposable[];
 
-	constructor(private readonly model: Model) {
+	constructor(
+		private readonly model: Model,
+		private readonly engines: Engines,
+	) {
 		this.subscriptions = [
+			engines.onDidSwitch(() => {
+				this.draw();
+				this.drawEngine();
+			}),
 			model.onDidChangeContainer(() => {
 				this.draw();
 			}),
@@ -18,9 +27,11 @@ export class StatusBar implements Disposable {
 			workspace.onDidChangeConfiguration((change) => {
 				if (change.affectsConfiguration('mydocker.statusBar')) {
 					this.draw();
+					this.drawEngine();
 				}
 			}),
 		];
+		this.drawEngine();
 	}
 
 	dispose(): void {
@@ -28,6 +39,21 @@ export class StatusBar implements Disposable {
 			subscription.dispose();
 		}
 		this.item?.dispose();
+		this.engineItem?.dispose();
+	}
+
+	/** A second item, only while another engine than ours is used: which one, and a click to change it. */
+	private drawEngine(): void {
+		const { chosen, isOwn } = this.engines;
+		if (isOwn || !settings.isInStatusBar) {
+			this.engineItem?.hide();
+			return;
+		}
+		const item = (this.engineItem ??= createItem('mydocker.engine', 'mydocker.engine.switch', 0.5));
+		item.text = `$(server) ${chosen.name}`;
+		item.tooltip = l10n.t('MyDocker uses the engine {0}. Click to use another one.', chosen.host);
+		item.accessibilityInformation = { label: item.tooltip };
+		item.show();
 	}
 
 	private draw(): void {
@@ -43,7 +69,7 @@ export class StatusBar implements Disposable {
 				? l10n.t('The engine did not start')
 				: l10n.t('{0} of {1} containers running', running.toLocaleString(env.language), rows.length);
 		const icon = this.model.state === 'failed' ? 'error' : unhealthy > 0 ? 'warning' : 'package';
-		const item = (this.item ??= this.create());
+		const item = (this.item ??= createItem('mydocker', 'mydocker.containers.focus', 1));
 		const text = `$(${icon}) ${running.toLocaleString(env.language)}`;
 		if (item.text !== text || item.tooltip !== words) {
 			item.text = text;
@@ -52,11 +78,11 @@ export class StatusBar implements Disposable {
 		}
 		item.show();
 	}
+}
 
-	private create(): StatusBarItem {
-		const item = window.createStatusBarItem('mydocker', StatusBarAlignment.Left, 1);
-		item.name = 'MyDocker';
-		item.command = 'mydocker.containers.focus';
-		return item;
-	}
+function createItem(id: string, command: string, priority: number): StatusBarItem {
+	const item = window.createStatusBarItem(id, StatusBarAlignment.Left, priority);
+	item.name = 'MyDocker';
+	item.command = command;
+	return item;
 }

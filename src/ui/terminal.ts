@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { l10n, type ExtensionContext, type LogOutputChannel } from 'vscode';
+import type { Engines } from './engines';
 
-/** Puts `mydocker`, on this window's store, on the PATH of the terminals that open from now on. */
-export function contributeToTerminals(context: ExtensionContext, log: LogOutputChannel): void {
+/** Puts `mydocker`, on this window's engine, on the PATH of the terminals that open from now on. */
+export function contributeToTerminals(context: ExtensionContext, engines: Engines, log: LogOutputChannel): void {
 	const root = context.globalStorageUri.fsPath;
 	const bin = path.join(root, 'bin');
 	const environment = context.environmentVariableCollection;
@@ -15,6 +16,16 @@ export function contributeToTerminals(context: ExtensionContext, log: LogOutputC
 		applyAtShellIntegration: true,
 	});
 	environment.replace('MYDOCKER_ROOT', root);
+	const nameEngine = (): void => {
+		const { context: named, host } = engines.chosen;
+		environment.delete('MYDOCKER_CONTEXT');
+		environment.delete('MYDOCKER_HOST');
+		if (!engines.isOwn) {
+			environment.replace(named === undefined ? 'MYDOCKER_HOST' : 'MYDOCKER_CONTEXT', named ?? host);
+		}
+	};
+	nameEngine();
+	context.subscriptions.push(engines.onDidSwitch(nameEngine));
 	writeLauncher(path.join(bin, 'mydocker'), context.asAbsolutePath('dist/cli.js')).catch((error: unknown) => {
 		log.warn(`Cannot put "mydocker" on the PATH of terminals: ${String(error)}`);
 	});

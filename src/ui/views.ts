@@ -1,8 +1,11 @@
 import { commands, env, l10n, window, workspace, type Disposable, type TreeView } from 'vscode';
 import { containerSource } from './container-rows';
 import type { Doctor } from './doctor';
+import { engineSource } from './engine-rows';
+import type { Engines } from './engines';
 import { Failure, type Failures } from './failure';
 import { imageSource } from './image-rows';
+import { engineKey } from './keys';
 import type { Model } from './model';
 import { networkSource } from './network-rows';
 import type { Pulls } from './pulls';
@@ -35,6 +38,7 @@ export class Views implements Disposable {
 	private clock: NodeJS.Timeout | undefined;
 
 	private readonly model: Model;
+	private readonly engines: Engines;
 	private readonly scope: Scope;
 	private readonly volumeSizes: VolumeSizes;
 	private readonly rowUsage: RowUsage;
@@ -42,6 +46,7 @@ export class Views implements Disposable {
 
 	constructor(parts: {
 		readonly model: Model;
+		readonly engines: Engines;
 		readonly scope: Scope;
 		readonly volumeSizes: VolumeSizes;
 		readonly pulls: Pulls;
@@ -49,8 +54,9 @@ export class Views implements Disposable {
 		readonly rowUsage: RowUsage;
 		readonly failures: Failures;
 	}) {
-		const { model, scope, volumeSizes, pulls, doctor, rowUsage, failures } = parts;
+		const { model, engines, scope, volumeSizes, pulls, doctor, rowUsage, failures } = parts;
 		this.model = model;
+		this.engines = engines;
 		this.scope = scope;
 		this.volumeSizes = volumeSizes;
 		this.rowUsage = rowUsage;
@@ -62,7 +68,7 @@ export class Views implements Disposable {
 		this.images = open('images', imageSource(model, pulls));
 		this.networks = open('networks', networkSource(model));
 		this.volumes = open('volumes', volumeSource(model, volumeSizes));
-		const engine = open('engine', doctor.source);
+		const engine = open('engine', engineSource(engines, doctor, model));
 		this.all = [this.containers, this.images, this.networks, this.volumes, engine];
 		this.subscriptions = [
 			...this.all.flatMap(({ tree, view }) => [tree, view]),
@@ -105,6 +111,15 @@ export class Views implements Disposable {
 			doctor.onDidChange(() => {
 				this.redraw(engine);
 			}),
+			engines.onDidChange(() => {
+				this.redraw(engine);
+			}),
+			engines.onDidSwitch(() => {
+				this.showEngine();
+				if (engine.view.visible) {
+					void engines.ask();
+				}
+			}),
 			model.onDidTouchRows(() => {
 				this.redraw(...this.all);
 			}),
@@ -119,6 +134,7 @@ export class Views implements Disposable {
 			}),
 		];
 		this.showScope();
+		this.showEngine();
 	}
 
 	/** True for a row that is selected in its view. */
@@ -129,6 +145,15 @@ export class Views implements Disposable {
 	/** True when somebody looks at the view of images. */
 	get areImagesVisible(): boolean {
 		return this.images.view.visible;
+	}
+
+	/** Opens what the doctor found, which is below its engine when there are others. */
+	async openChecks(): Promise<void> {
+		const { engines } = this;
+		const view = this.all.find(({ name }) => name === 'engine')?.view;
+		if (view !== undefined && engines.all.length > 1) {
+			await view.reveal(engineKey(engines.chosen.id), { expand: true, select: false, focus: true });
+		}
 	}
 
 	/** After a pull: the row shows it to who looks at the view, a message to who does not. */
@@ -161,6 +186,9 @@ export class Views implements Disposable {
 		if (name === 'volumes') {
 			this.volumeSizes.watch(isVisible);
 		}
+		if (name === 'engine' && isVisible) {
+			void this.engines.ask();
+		}
 		if (name === 'containers') {
 			this.rowUsage.watch(isVisible);
 		}
@@ -170,6 +198,18 @@ export class Views implements Disposable {
 					this.redraw(...this.all);
 				}, CLOCK)
 			: undefined;
+	}
+
+	/** Which engine the rows are of is said where it is not our own. */
+	private showEngine(): void {
+		const { chosen, isOwn } = this.engines;
+		for (const { view, name } of this.all) {
+			if (name !== 'containers') {
+				view.description = isOwn ? '' : chosen.name;
+			}
+		}
+		this.setContext('isAttached', !isOwn);
+		this.showCounts();
 	}
 
 	/** Welcome texts in package.json depend on these. */
@@ -192,7 +232,10 @@ export class Views implements Disposable {
 		if ((badge?.value ?? 0) !== running || (running > 0 && badge?.tooltip !== tooltip)) {
 			this.containers.view.badge = running === 0 ? undefined : { value: running, tooltip };
 		}
-		const counts = containers.length === 0 ? '' : l10n.t('{0} of {1} running', running, containers.length);
+		const counts = [
+			...(this.engines.isOwn ? [] : [this.engines.chosen.name]),
+			...(containers.length === 0 ? [] : [l10n.t('{0} of {1} running', running, containers.length)]),
+		].join(' · ');
 		if ((this.containers.view.description ?? '') !== counts) {
 			this.containers.view.description = counts;
 		}

@@ -50,6 +50,12 @@ export class VolumeSizes implements Disposable {
 		}));
 	}
 
+	/** Sizes of another engine's volumes say nothing of volumes with the same names. */
+	forget(): void {
+		this.sizes = new Map();
+		this.expire();
+	}
+
 	/** Tells whether somebody looks. */
 	watch(isWatched: boolean): void {
 		this.isWatched = isWatched;

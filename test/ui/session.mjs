@@ -13,7 +13,7 @@ const interrupted = interruption();
 
 /**
  * Opens VS Code with the extension in it. Options: `settings`, `locale`, `viewport`, `vsix` (MYDOCKER_TEST_VSIX by
- * default), `asksForTrust` (Restricted Mode until somebody trusts the folder). Gives { workbench, page, browser, server,
+ * default), `asksForTrust` (Restricted Mode until somebody trusts the folder), `env` (more variables of the server). Gives { workbench, page, browser, server,
  * store, folder, temporary, mydocker(), close() }: mydocker() runs the command line on the window's store, as in its
  * terminal, and gives its output, trimmed; close() leaves nothing behind, containers included.
  */
@@ -23,6 +23,7 @@ export async function openVSCode({
 	viewport = { width: 1280, height: 800 },
 	vsix = process.env.MYDOCKER_TEST_VSIX,
 	asksForTrust = false,
+	env,
 } = {}) {
 	const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-ui-'));
 	const folder = path.join(temporary, 'workspace');
@@ -39,7 +40,7 @@ export async function openVSCode({
 	};
 	try {
 		const dataDir = path.join(temporary, 'vscode');
-		server = await startServer({ folder, dataDir, vsix, settings, locale, asksForTrust });
+		server = await startServer({ folder, dataDir, vsix, settings, locale, asksForTrust, env });
 		browser = await launchBrowser();
 		// Whatever waits for the page fails at once then, and its `finally` closes the rest.
 		interrupted.addEventListener('abort', () => void browser.close());
