@@ -6,6 +6,8 @@
  * MYDOCKER_BENCH_PULL=typical,huge measures these images only (tiny, typical, many, huge, zstd), MYDOCKER_BENCH_ROUNDS=1
  * fewer rounds, and MYDOCKER_BENCH_DISK=/dev/shm puts the disks that are pulled to in memory.
  *
+ * MYDOCKER_BENCH_NET=root or rootless measures the ports of one user only.
+ *
  * A figure over its target is shown as such and fails nothing.
  */
 import { Workspace } from '../test/engine/workspace';

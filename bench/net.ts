@@ -55,9 +55,17 @@ export async function measureNet(workspace: Workspace): Promise<Figure[]> {
 	const client = await holdNamespace(workspace);
 	const registries = await startRegistries(workspace);
 	const given = { client, registries, images: await pushImages(registries) };
-	const figures = await contend(await rootContest(workspace, given), client);
-	const contest = await rootlessContest(workspace, given);
-	return contest === undefined ? figures : [...figures, ...(await contend(contest, client))];
+	const only = process.env['MYDOCKER_BENCH_NET'] ?? '';
+	const contests = {
+		root: () => rootContest(workspace, given),
+		rootless: () => rootlessContest(workspace, given),
+	};
+	const figures: Figure[] = [];
+	for (const [name, prepare] of Object.entries(contests)) {
+		const contest = only === '' || only === name ? await prepare() : undefined;
+		figures.push(...(contest === undefined ? [] : await contend(contest, client)));
+	}
+	return figures;
 }
 
 async function contend(contest: Contest, client: number): Promise<Figure[]> {

@@ -3,6 +3,7 @@ import { parseLink } from '../core/network/links';
 import { DEFAULT_NETWORK, parseNetworkMode } from '../core/network/network';
 import type { Connection } from '../core/network/network-records';
 import type { PublishedPort } from '../core/network/ports';
+import { networkWay } from '../core/network/way';
 import type { Container, NetworkConfig } from '../core/types';
 import type { Volume } from '../core/volume/volume';
 import type { Core } from './request';
@@ -42,6 +43,11 @@ function ipv6Address([{ ipv6, internal }, { address6 }]: Connection): object {
 				GlobalIPv6PrefixLen: prefixLength(ipv6),
 				IPv6Gateway: internal ? '' : ipv6.gateway,
 			};
+}
+
+/** NetworkSettings.Driver, ours alone: which way the container's network works. */
+export function networkDriver({ config }: Container, core: Core): string {
+	return networkWay(parseNetworkMode(config.network.mode), core.facts.bridgeWay);
 }
 
 /** NetworkSettings.Networks: where the container is now, and where it will be when it starts. */

@@ -9,6 +9,7 @@ import {
 	addressOf,
 	exposedPorts,
 	hostLinks,
+	networkDriver,
 	inspectPorts,
 	networks,
 	NO_ADDRESS,
@@ -136,7 +137,7 @@ export function containerSummary(container: Container, image: string, now: numbe
 		State: stateWord(container),
 		Status: statusText(container, now),
 		HostConfig: { NetworkMode: container.config.network.mode },
-		NetworkSettings: { Networks: networks(container, core) },
+		NetworkSettings: { Driver: networkDriver(container, core), Networks: networks(container, core) },
 		Mounts: container.config.mounts.map((mount) => mountPoint(mount, core)),
 	};
 }
@@ -178,6 +179,7 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 			LinkLocalIPv6PrefixLen: 0,
 			SecondaryIPAddresses: null,
 			SecondaryIPv6Addresses: null,
+			Driver: networkDriver(container, core),
 			...defaultAddress(container, core),
 			Ports: inspectPorts(container, core),
 			Networks: networks(container, core),

@@ -143,7 +143,8 @@ export interface ContainerSummary {
 	readonly Ports: readonly Port[];
 	readonly Labels: Record<string, string>;
 	readonly HostConfig?: { readonly NetworkMode?: string };
-	readonly NetworkSettings?: { readonly Networks: Record<string, object> };
+	/** Driver only of our engine: which way the network works. */
+	readonly NetworkSettings?: { readonly Driver?: string; readonly Networks: Record<string, object> };
 	readonly Mounts?: readonly object[];
 	readonly SizeRw?: number;
 	readonly SizeRootFs?: number;

@@ -264,6 +264,7 @@ function containerTooltip(row: ContainerRow, fault: string | undefined, usage?: 
 		[l10n.t('Command'), row.command],
 		[l10n.t('Ports'), row.ports.map((port) => ({ text: portText(port), command: portCommand(row, port) }))],
 		[l10n.t('Networks'), networks.join(', ')],
+		[l10n.t('Network driver'), row.networkDriver],
 		[l10n.t('Volumes'), row.volumes.map((name) => (name.length === 64 ? shortId(name) : name)).join(', ')],
 		[l10n.t('Folders'), row.binds.join(', ')],
 		[l10n.t('Created'), new Date(row.created).toLocaleString(env.language)],

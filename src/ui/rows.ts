@@ -22,6 +22,8 @@ export interface ContainerRow {
 	readonly labels: Readonly<Record<string, string>>;
 	/** Address by name of network; "" while there is none. */
 	readonly networks: Readonly<Record<string, string>>;
+	/** Which way they work: "bridge (ip, iptables)"; "" when the engine does not say. */
+	readonly networkDriver: string;
 	/** Names of volumes. */
 	readonly volumes: readonly string[];
 	/** Folders of the host. */
@@ -107,6 +109,7 @@ export function containerRow(summary: ContainerSummary, now: number): ContainerR
 				'IPAddress' in endpoint && typeof endpoint.IPAddress === 'string' ? endpoint.IPAddress : '',
 			]),
 		),
+		networkDriver: summary.NetworkSettings?.Driver ?? '',
 		volumes: mounts(summary, 'volume', 'Name'),
 		binds: mounts(summary, 'bind', 'Source'),
 		created: summary.Created * 1000,

@@ -5,7 +5,7 @@ import type { EndpointJson } from '../../src/api/types';
 import { archiveOf } from './archive';
 import { defaultPath } from './fixture';
 import { exec } from './exec';
-import { fetchFromHost, holdNamespace, inNamespace, isolatedEngine, startEngine, traces } from './namespace';
+import { fetchFromHost, holdNamespace, inNamespace, isolatedEngine, SERVE, startEngine, traces } from './namespace';
 import { launch, refused, remove, shell } from './run';
 import {
 	dockerEngine,
@@ -19,7 +19,6 @@ import {
 import { hasDocker } from './setup';
 import { endProcess, until, Workspace } from './workspace';
 
-const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
 const BOTH = [
 	{ Subnet: '10.99.6.0/24', Gateway: '10.99.6.1' },
 	{ Subnet: 'fd00:99::/64', Gateway: 'fd00:99::1' },

@@ -7,6 +7,8 @@ import { pull } from './run';
 import { embeddedEngine, enginePid, removeContainers, type Images, type Registries, type Subject } from './subject';
 import { dist, endProcess, until, type Workspace } from './workspace';
 
+/** Every answer of busybox's web server; its name is the argument behind it. */
+export const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
 export const REQUEST = 'GET /index.html HTTP/1.0\r\n\r\n';
 
 /**

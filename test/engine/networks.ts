@@ -1,13 +1,21 @@
 import * as assert from 'node:assert/strict';
 import * as path from 'node:path';
 import type { CreateContainerBody } from '../../src/api/types';
-import { datagramEcho, fetchDatagram, fetchFromHost, isolatedEngine, REQUEST, startEngine, traces } from './namespace';
+import {
+	datagramEcho,
+	fetchDatagram,
+	fetchFromHost,
+	isolatedEngine,
+	REQUEST,
+	SERVE,
+	startEngine,
+	traces,
+} from './namespace';
+import { nameCases } from './names';
+import { portCases } from './ports';
 import { launch, logsOf, refused, remove, run, shell } from './run';
 import { enginePid, leaksOf, removeContainers, type Images, type Registries, type Subject } from './subject';
 import { delay, endProcess, until, Workspace } from './workspace';
-
-/** Every answer of busybox's web server in `web`. */
-const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
 
 /**
  * Bridges, rules and published ports, in a network namespace that belongs to the suite: nothing of the machine's own
@@ -53,6 +61,7 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			assert.match(address, /^\d+\.\d+\.\d+\.\d+$/);
 			assert.equal(host.NetworkMode, 'bridge');
 			assert.deepEqual(Object.keys(settings.Networks), ['bridge']);
+			assert.equal(settings['Driver'], 'bridge (ip, iptables)');
 			assert.match(await fetchIn('bridge', address), /hello from web/);
 			const { stdout } = await shell(subject, 'ip route 2>/dev/null || cat /proc/net/route; nc -w 1 web 80', {
 				NetworkMode: 'bridge',
@@ -299,6 +308,9 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			assert.deepEqual((await networks.prune()).NetworksDeleted, ['app']);
 		});
 
+		portCases(() => ({ subject, holder }));
+		nameCases(() => subject);
+
 		it('output of a container that ends at once is logged', async () => {
 			const id = await launch(subject, { Cmd: ['echo', 'quick'], HostConfig: { NetworkMode: 'bridge' } });
 			await until('it has ended', async () => !(await subject.client.containers.inspect(id)).State.Running);
@@ -327,6 +339,8 @@ export function poorMachineCases(given: () => { readonly images: Images; readonl
 			const ports = { '80/tcp': [{ HostPort: '8080' }, { HostIp: '127.0.0.1', HostPort: '8081' }] };
 			const body = { Cmd: ['sh', '-c', SERVE, 'web'], HostConfig: { NetworkMode: 'app', PortBindings: ports } };
 			await launch(subject, body, { name: 'web' });
+			const [row] = await subject.client.containers.list();
+			assert.equal(row?.NetworkSettings?.Driver, 'bridge (ip, nftables)');
 			for (const family of ['ip', 'ip6']) {
 				assert.match(traces(holder).join('\n'), new RegExp(`^table ${family} mydocker_[0-9a-f]{8}$`, 'm'));
 			}
@@ -349,7 +363,9 @@ export function poorMachineCases(given: () => { readonly images: Images; readonl
 			const reason = /^Neither iptables nor nft is installed \(package iptables\): only .* host and none work/;
 			const { Id: id, Warnings: warnings } = await subject.client.containers.create({ Image: image });
 			assert.match(warnings[0] ?? '', reason);
-			assert.equal((await subject.client.containers.inspect(id)).HostConfig.NetworkMode, 'host');
+			const { HostConfig: host, NetworkSettings: settings } = await subject.client.containers.inspect(id);
+			assert.equal(host.NetworkMode, 'host');
+			assert.equal(settings['Driver'], "host (this machine's own; bridges do not work here)");
 			const ports = { '80/tcp': [{ HostPort: '8080' }] };
 			await refused(
 				subject.client.containers.create({ Image: image, HostConfig: { PortBindings: ports } }),

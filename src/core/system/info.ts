@@ -7,6 +7,7 @@ import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { RuntimeInfo } from '../container/runtime';
 import type { Runtimes } from '../container/runtimes';
 import { machine } from '../container/spec';
+import { bridgeWay } from '../network/way';
 import type { Storage } from '../storage/storage';
 import type { RootlessFacts } from './doctor';
 
@@ -38,6 +39,8 @@ export interface EngineFacts {
 	readonly securityOptions: readonly string[];
 	/** Drivers that work here. */
 	readonly networkDrivers: readonly string[];
+	/** By what bridge networks work; see network/way. */
+	readonly bridgeWay: string;
 	readonly warnings: readonly string[];
 }
 
@@ -54,7 +57,7 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
 
 export interface FactSources {
 	readonly runtime: Pick<Runtimes, 'info' | 'installed'>;
-	readonly network: Pick<NetworkFacts, 'hasBridge' | 'problems'>;
+	readonly network: Pick<NetworkFacts, 'hasBridge' | 'firewall' | 'problems'>;
 	/** Undefined for root. */
 	readonly rootless: RootlessFacts | undefined;
 	readonly storage: Storage;
@@ -95,6 +98,7 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		],
 		hasLimits: machine().hasCgroups,
 		networkDrivers: [...(network.hasBridge ? ['bridge'] : []), 'host', 'null'],
+		bridgeWay: bridgeWay(network, rootless?.outbound),
 		warnings,
 	};
 }
