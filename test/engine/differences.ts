@@ -116,6 +116,11 @@ export const differences = {
 		rootless: 'left out',
 		reason: 'The kernel lets only root of the machine make a device; docker leaves it out as well in a user namespace',
 	}),
+	pruneOfVolumes: difference<readonly [readonly string[], readonly string[]]>({
+		embedded: [[], ['named']],
+		docker: [['named'], []],
+		reason: 'Since Docker 23 a prune spares volumes with a name, unless it is told "all"; 20.10 knows no such filter',
+	}),
 	unknownLogDriver: difference({
 		embedded: 'refused at once',
 		docker: 'not asked',

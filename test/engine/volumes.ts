@@ -126,6 +126,47 @@ export function volumeCases(subjectOf: () => Subject): void {
 			assert.deepEqual(mountsOf(place), []);
 		});
 
+		it('a folder of the host as a volume: is seen and written by a container, and survives the volume', async () => {
+			const subject = subjectOf();
+			const folder = fs.mkdtempSync('/tmp/mydocker-volume-');
+			try {
+				fs.chmodSync(folder, 0o777);
+				const DriverOpts = { type: 'none', o: 'bind', device: folder };
+				await subject.client.volumes.create({ Name: 'folder', DriverOpts });
+				assert.deepEqual((await subject.client.volumes.inspect('folder')).Options, DriverOpts);
+				const host = { NetworkMode: 'none', Binds: ['folder:/data'] };
+				await run(subject, { Cmd: ['sh', '-c', 'echo kept >/data/file'], HostConfig: host });
+				assert.equal(fs.readFileSync(`${folder}/file`, 'utf8'), 'kept\n');
+				await subject.client.volumes.remove('folder');
+				assert.deepEqual(fs.readdirSync(folder), ['file']);
+			} finally {
+				fs.rmSync(folder, { recursive: true });
+			}
+		});
+
+		it('prune: unused volumes without a name, those with one on demand, none that a container has', async () => {
+			const subject = subjectOf();
+			const { volumes } = subject.client;
+			const id = await create(subject, {
+				Cmd: ['true'],
+				HostConfig: { Binds: ['used:/used'] },
+				Volumes: { '/own': {} },
+			});
+			await volumes.create({ Name: 'named', Labels: { tier: 'web' } });
+			const anonymous = (await volumes.create({})).Name;
+			assert.deepEqual((await volumes.prune({ filters: { 'label!': ['tier'] } })).VolumesDeleted, [anonymous]);
+			const first = (await volumes.prune()).VolumesDeleted ?? [];
+			const rest =
+				subject.name === 'docker'
+					? []
+					: ((await volumes.prune({ filters: { all: ['true'] } })).VolumesDeleted ?? []);
+			assert.deepEqual([first, rest], expected('pruneOfVolumes', subject.name));
+			const { Volumes: left } = await subject.client.diskUsage();
+			const used = left?.find(({ Name }) => Name === 'used')?.UsageData;
+			assert.deepEqual([used?.RefCount, (used?.Size ?? -1) >= 0], [1, true]);
+			await subject.client.containers.remove(id, { volumes: true });
+		});
+
 		it('volumes: options, labels, filters', async () => {
 			const { volumes } = subjectOf().client;
 			await volumes.create({ Name: 'one', Labels: { tier: 'web' } });

@@ -46,6 +46,7 @@ describe('rows', () => {
 			],
 			labels: {},
 			networks: {},
+			networkDriver: '',
 			volumes: [],
 			binds: [],
 			created: now - 7_200_000,
