@@ -24,7 +24,8 @@ const common = {
 
 const bundles = {
 	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'] },
-	cli: { entryPoints: ['src/cli.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
+	cli: { entryPoints: ['src/cli-start.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
+	commands: { entryPoints: ['src/cli.ts'] },
 	engine: { entryPoints: ['src/engine.ts'] },
 	'socket-agent': { entryPoints: ['src/core/network/socket-agent.ts'] },
 	'layer-worker': { entryPoints: ['src/core/image/layer-worker.ts'] },

@@ -14,12 +14,13 @@ import type { Session } from './cli/session';
 const BROKEN_PIPE = 141;
 
 async function main(): Promise<void> {
-	const output = new Output(process.stdout, process.stderr);
+	const output = new Output(process, endWithReader);
 	const interrupts = new Interrupts(process, (code, message) => {
-		process.stderr.write(message === undefined ? '' : `${message}\n`);
+		if (message !== undefined) {
+			output.error(message);
+		}
 		process.exit(code);
 	});
-	endWithReader();
 	const exitCode = await runCommandLine(output, interrupts);
 	await output.flush();
 	// Not left to the event loop: a terminal or pipe on stdin would keep it going.
@@ -84,15 +85,11 @@ async function invoke(
 	}
 }
 
-function endWithReader(): void {
-	for (const stream of [process.stdout, process.stderr]) {
-		stream.on('error', (error: Error) => {
-			if (systemCode(error) !== 'EPIPE') {
-				throw error;
-			}
-			process.exit(BROKEN_PIPE);
-		});
+function endWithReader(error: Error): void {
+	if (systemCode(error) !== 'EPIPE') {
+		throw error;
 	}
+	process.exit(BROKEN_PIPE);
 }
 
 void main();

@@ -13,6 +13,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './api/build';
+import { keepCode } from './api/code-cache';
 import { Ownership, ownerIsReady } from './api/election';
 import { EngineLog } from './api/engine-log';
 import { continueInside, insideDescriptors, type InsideDescriptors } from './api/enter-holder';
@@ -50,6 +51,9 @@ import { Volumes } from './core/volume/volumes';
 const OWNER_READY_WITHIN = 30_000;
 /** Milliseconds for the requests at work when the engine is asked to leave; what does not end by then is cut off. */
 const GRACE = 2_000;
+
+/** Milliseconds after the start, when the first requests have shown which code is used. */
+const KEEP_CODE_AFTER = 10_000;
 
 interface Arguments {
 	readonly root: string;
@@ -101,6 +105,7 @@ class Engine {
 				this.waitForIdle();
 			}
 		});
+		setTimeout(keepCode, KEEP_CODE_AFTER).unref();
 		this.waitForIdle();
 	}
 

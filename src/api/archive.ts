@@ -60,7 +60,7 @@ export function archiveCalls(transport: Transport, base: string, own: string): A
 			const response = await transport.open(call).catch((error: unknown) => {
 				throw withReason(error, path);
 			});
-			response.resume();
+			response.destroy();
 			return statIn(response.headers[STAT]);
 		},
 		get: async (path, options) => {

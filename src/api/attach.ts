@@ -33,11 +33,11 @@ export async function attachEngine(endpoint: Endpoint, options: AttachOptions = 
 	const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
 	try {
 		const way = await wayTo(endpoint, options);
-		const { response } = await exchange(way, { method: 'GET', path: '/_ping', signal: either });
-		response.resume();
-		const status = response.statusCode ?? 0;
+		const response = await exchange(way, { method: 'GET', path: '/_ping', signal: either });
+		response.destroy();
+		const { status } = response;
 		if (status >= 400) {
-			throw unreachable(endpoint, `it answered ${status} ${response.statusMessage ?? ''}`.trim());
+			throw unreachable(endpoint, `it answered ${status} ${response.reason}`.trim());
 		}
 		return {
 			...way,

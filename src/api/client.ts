@@ -3,7 +3,6 @@ import type { ContainerArchiveCalls, ImageArchiveCalls } from './image-archive-c
 import { imageLayerCalls } from './image-layer-calls';
 import type { ImageLayerCalls } from './image-layer-calls';
 import { archiveCalls, type Archive } from './archive';
-import type { IncomingMessage } from 'node:http';
 import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
 import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
@@ -166,6 +165,8 @@ export interface Client {
 				readonly logs?: boolean;
 				/** Keys that leave a terminal, "ctrl-p,ctrl-q" by default. */
 				readonly detachKeys?: string;
+				/** Whether the container has a terminal; without it older engines are asked. */
+				readonly hasTerminal?: boolean;
 			},
 		): Promise<Attachment>;
 	};
@@ -341,7 +342,7 @@ async function* push(
 }
 
 async function* progressOf(
-	response: IncomingMessage,
+	response: AsyncIterable<Buffer>,
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<ProgressMessage> {
 	for await (const value of jsonMessages(bodyOf(response, signal))) {
@@ -601,7 +602,7 @@ async function attach(
 	options: Parameters<Client['containers']['attach']>[1] = {},
 ): Promise<Attachment> {
 	const { signal } = options;
-	const isTerminal = await hasTerminal(transport, path, signal);
+	const isTerminal = options.hasTerminal ?? (await hasTerminal(transport, path, signal));
 	const query = {
 		stream: true,
 		stdin: options.stdin,

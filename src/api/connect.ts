@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { BUILD_HEADERS, build, isOlderBuild } from './build';
 import type { Build } from './build';
+import { codeCacheFolder } from './code-cache';
 import { openStoreFolder } from './store-folder';
 import { abortError, errorCode, exchange, type EngineAddress } from './transport';
 
@@ -72,12 +73,12 @@ async function handshake(
 ): Promise<(Build & Pick<EngineAddress, 'apiVersion'>) | undefined> {
 	const deadline = AbortSignal.timeout(ANSWER_WITHIN);
 	try {
-		const { response } = await exchange(socketPath, {
+		const response = await exchange(socketPath, {
 			method: 'GET',
 			path: '/_ping',
 			signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
 		});
-		response.resume();
+		response.destroy();
 		const version = response.headers[BUILD_HEADERS.version];
 		if (typeof version !== 'string') {
 			throw new EngineNotStarted(`Cannot use "${socketPath}": another program than MyDocker's engine serves it`);
@@ -100,8 +101,8 @@ async function handshake(
 /** Asks an engine to leave and not to touch its containers. It may be gone before it has answered. */
 async function askToLeave(socketPath: string, signal: AbortSignal | undefined): Promise<void> {
 	try {
-		const { response } = await exchange(socketPath, { method: 'POST', path: '/mydocker/shutdown', signal });
-		response.resume();
+		const response = await exchange(socketPath, { method: 'POST', path: '/mydocker/shutdown', signal });
+		response.destroy();
 	} catch (error) {
 		if (!isAbsent(error)) {
 			throw error;
@@ -247,5 +248,7 @@ function environment({ storageDriver }: EngineOptions): NodeJS.ProcessEnv {
 	const kept = Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name));
 	// In VS Code, process.execPath is Electron, which is Node only with this variable.
 	const chosen = storageDriver === undefined ? {} : { MYDOCKER_STORAGE_DRIVER: storageDriver };
-	return { ...Object.fromEntries(kept), ...chosen, ELECTRON_RUN_AS_NODE: '1' };
+	const code = codeCacheFolder();
+	const cache = code === undefined ? {} : { NODE_COMPILE_CACHE: code };
+	return { ...Object.fromEntries(kept), ...chosen, ...cache, ELECTRON_RUN_AS_NODE: '1' };
 }

@@ -102,8 +102,8 @@ export class ApiServer {
 	 */
 	async admitWaiting(socketPath: string): Promise<number> {
 		const before = this.accepted;
-		const { response } = await exchange(socketPath, { method: 'GET', path: '/_ping' });
-		response.resume();
+		const response = await exchange(socketPath, { method: 'GET', path: '/_ping' });
+		response.destroy();
 		return this.accepted - before - 1;
 	}
 

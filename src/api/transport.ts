@@ -1,6 +1,6 @@
-import { once } from 'node:events';
-import * as http from 'node:http';
 import type { Duplex } from 'node:stream';
+import { sendRequest, type HttpAnswer, type HttpRequest } from './http-client';
+import { IdleConnections } from './idle-connections';
 import { connectSocket } from './unix-socket';
 
 /** An answer of the engine that is not a success. `message` is the engine's own sentence. */
@@ -62,8 +62,8 @@ const LONGEST_ERROR = 64 * 1024;
  * the engine has left, and turns refusals into ApiError and cancellation into AbortError.
  */
 export class Transport {
-	/** Short reads share connections; whatever changes something or streams has a connection of its own. */
-	private readonly agent = new SocketAgent({ keepAlive: true, maxFreeSockets: 4 });
+	/** Where connecting takes a while, short reads share connections; all else has a connection of its own. */
+	private readonly idle = new IdleConnections();
 	private reached: Promise<string | EngineAddress> | undefined;
 	private version: Promise<string> | undefined;
 
@@ -92,7 +92,7 @@ export class Transport {
 		} catch (error) {
 			throw new ApiError(
 				`Cannot read the engine's answer to ${call.method} ${call.path}: it is not JSON (${String(error)})`,
-				response.statusCode ?? 0,
+				response.status,
 				undefined,
 			);
 		}
@@ -105,7 +105,7 @@ export class Transport {
 	}
 
 	/** Resolves when the headers have come. The body must be read, with `bodyOf`, or destroyed. */
-	async open(call: Call): Promise<http.IncomingMessage> {
+	async open(call: Call): Promise<HttpAnswer> {
 		return this.send(call, 'own');
 	}
 
@@ -115,26 +115,22 @@ export class Transport {
 		const version = await this.apiVersion(call.signal);
 		return this.withRetry(call, async (way) => {
 			const answer = await exchange(way, { ...call, path: `/v${version}${call.path}`, headers });
-			if ('socket' in answer) {
-				return { socket: answer.socket, contentType: answer.response.headers['content-type'] ?? '' };
+			if (answer.socket !== undefined) {
+				return { socket: answer.socket, contentType: answer.headers['content-type'] ?? '' };
 			}
-			const response = await refuseErrors(answer.response, call.signal);
+			const response = await refuseErrors(answer, call.signal);
 			response.destroy();
-			throw new ApiError(
-				`The engine did not open a stream for ${call.path}`,
-				response.statusCode ?? 0,
-				undefined,
-			);
+			throw new ApiError(`The engine did not open a stream for ${call.path}`, response.status, undefined);
 		});
 	}
 
-	private async send(call: Call, connection: 'shared' | 'own'): Promise<http.IncomingMessage> {
+	private async send(call: Call, connection: 'shared' | 'own'): Promise<HttpAnswer> {
 		const version = await this.apiVersion(call.signal);
-		const agent = connection === 'shared' && call.method === 'GET' ? this.agent : undefined;
-		return this.withRetry(call, async (way) => {
+		const idle = connection === 'shared' && call.method === 'GET' ? this.idle : undefined;
+		return this.withRetry(call, async (way, isRepeated) => {
 			const versioned = { ...call, path: `/v${version}${call.path}` };
-			const { response } = await exchange(way, versioned, agent);
-			return refuseErrors(response, call.signal);
+			// Of idle connections more than one may have died with the engine.
+			return refuseErrors(await exchange(way, versioned, isRepeated ? undefined : idle), call.signal);
 		});
 	}
 
@@ -145,26 +141,25 @@ export class Transport {
 		}
 		const call: Call = { method: 'GET', path: '/_ping' };
 		const response = await this.withRetry(call, async (way) => {
-			const answer = await exchange(way, call, this.agent);
-			return refuseErrors(answer.response, undefined);
+			return refuseErrors(await exchange(way, call, this.idle), undefined);
 		});
 		await readAll(response, LONGEST_ERROR, undefined);
 		return agreedVersion(response.headers['api-version']);
 	}
 
 	/** Asks `connect` again, once, when the engine is not there (any more). */
-	private async withRetry<T>(call: Call, attempt: (way: Way) => Promise<T>): Promise<T> {
+	private async withRetry<T>(call: Call, attempt: (way: Way, isRepeated: boolean) => Promise<T>): Promise<T> {
 		const first = await this.address(call.signal);
 		refuseForeign(call, first);
 		try {
-			return await attempt(first);
+			return await attempt(first, false);
 		} catch (error) {
 			if (!mayRepeat(error, call)) {
 				throw error;
 			}
 		}
 		this.reached = undefined;
-		return attempt(await this.address(call.signal));
+		return attempt(await this.address(call.signal), true);
 	}
 
 	private async address(signal: AbortSignal | undefined): Promise<EngineAddress> {
@@ -211,9 +206,6 @@ export function isOlderVersion(version: string, other: string): boolean {
 	return major < otherMajor || (major === otherMajor && minor < otherMinor);
 }
 
-type Answer =
-	{ readonly response: http.IncomingMessage } | { readonly response: http.IncomingMessage; readonly socket: Duplex };
-
 /**
  * Calls of our own are not sent to an engine that is known to be another: Podman would answer with a page of its own
  * and Docker would take a dry run for a real one.
@@ -226,94 +218,49 @@ function refuseForeign({ path, query }: Call, { program }: EngineAddress): void 
 	}
 }
 
-/** One request and the head of its answer, without retry or version. Also used by the handshake in connect.ts. */
-export async function exchange(way: Way | string, call: Call, agent?: http.Agent): Promise<Answer> {
-	const { socketPath, dial = () => connectSocket(socketPath) } = typeof way === 'string' ? { socketPath: way } : way;
-	const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
-	return new Promise((resolve, reject) => {
-		const request = http.request({
+/**
+ * One request and the head of its answer, without retry or version. Also used by the handshake in connect.ts. With
+ * `idle`, a connection that was dialled comes from there and goes back.
+ */
+export async function exchange(way: Way | string, call: Call, idle?: IdleConnections): Promise<HttpAnswer> {
+	const { socketPath, dial } = typeof way === 'string' ? { socketPath: way } : way;
+	const kept = dial === undefined ? undefined : idle;
+	try {
+		return await sendRequest(kept?.take() ?? dial?.() ?? connectSocket(socketPath), {
 			method: call.method,
 			path: call.path + queryString(call.query),
-			socketPath,
-			headers: {
-				Host: 'localhost',
-				...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-				...(call.content !== undefined ? contentHeaders(call.content) : {}),
-				...(call.method === 'POST' && call.content === undefined
-					? { 'Content-Length': body?.length ?? 0 }
-					: {}),
-				...call.headers,
-			},
-			...(agent === undefined ? { createConnection: dial } : { agent, dial }),
-			...(call.signal === undefined ? {} : { signal: call.signal }),
+			...requestBody(call),
+			signal: call.signal,
+			...(kept !== undefined && {
+				keep: (connection: Duplex) => {
+					kept.keep(connection);
+				},
+			}),
 		});
-		request.once('response', (response) => {
-			resolve({ response });
-		});
-		request.once('upgrade', (response, socket, head) => {
-			if (head.length > 0) {
-				socket.unshift(head);
-			}
-			resolve({ response, socket });
-		});
-		// `on`: a connection that breaks later reports to the body's reader and here; the promise is settled by then.
-		request.on('error', (error) => {
-			reject(asCallersError(error, call.signal));
-		});
-		if (call.content === undefined || call.content instanceof Uint8Array) {
-			request.end(call.content ?? body);
-			return;
-		}
-		sendContent(request, call.content).catch((error: unknown) => {
-			const failure = asCallersError(error, call.signal);
-			reject(failure);
-			request.destroy(failure);
-		});
-	});
-}
-
-function contentHeaders(content: NonNullable<Call['content']>): http.OutgoingHttpHeaders {
-	const length = content instanceof Uint8Array ? { 'Content-Length': content.length } : {};
-	return { 'Content-Type': 'application/x-tar', ...length };
-}
-
-/** Sends as fast as the engine takes it; ends early when the engine has answered already, with a refusal. */
-async function sendContent(request: http.ClientRequest, content: AsyncIterable<Uint8Array>): Promise<void> {
-	const over = new AbortController();
-	const end = () => {
-		over.abort();
-	};
-	request.once('close', end).once('response', end);
-	for await (const chunk of content) {
-		if (over.signal.aborted) {
-			break;
-		}
-		if (!request.write(chunk)) {
-			await once(request, 'drain', { signal: over.signal }).catch(end);
-		}
-	}
-	request.end();
-}
-
-class SocketAgent extends http.Agent {
-	/** Connections are kept by `socketPath`; `dial` comes with each request (see exchange). */
-	override createConnection(options: object): Duplex {
-		const dial: unknown = Reflect.get(options, 'dial');
-		if (typeof dial !== 'function') {
-			throw new TypeError('The engine is reached by its own way only');
-		}
-		return Reflect.apply(dial, undefined, []) as Duplex;
+	} catch (error) {
+		throw asCallersError(error, call.signal);
 	}
 }
 
-async function refuseErrors(response: http.IncomingMessage, signal: AbortSignal | undefined) {
-	const status = response.statusCode ?? 0;
+function requestBody({ method, body, content, headers }: Call): Pick<HttpRequest, 'headers' | 'body'> {
+	if (content !== undefined) {
+		return { headers: { 'Content-Type': 'application/x-tar', ...headers }, body: content };
+	}
+	if (body === undefined && method !== 'POST') {
+		return { headers: { ...headers } };
+	}
+	const type = body === undefined ? {} : { 'Content-Type': 'application/json' };
+	return { headers: { ...type, ...headers }, body: Buffer.from(body === undefined ? '' : JSON.stringify(body)) };
+}
+
+async function refuseErrors(response: HttpAnswer, signal: AbortSignal | undefined) {
+	const { status } = response;
 	if (status < 400) {
 		return response;
 	}
 	const text = (await readAll(response, LONGEST_ERROR, signal)).toString();
 	const { message, code } = parseRefusal(text);
-	throw new ApiError(message ?? `The engine answered ${status} ${response.statusMessage ?? ''}`.trim(), status, code);
+	throw new ApiError(message ?? `The engine answered ${status} ${response.reason}`.trim(), status, code);
 }
 
 /** {"message", "code"?} of our engine and Docker; a proxy or an old engine may answer with plain text. */
@@ -334,7 +281,7 @@ function parseRefusal(text: string): { message: string | undefined; code: string
 	return { message: member('message'), code: member('code') };
 }
 
-async function readAll(response: http.IncomingMessage, limit: number, signal: AbortSignal | undefined) {
+async function readAll(response: HttpAnswer, limit: number, signal: AbortSignal | undefined) {
 	const pieces: Buffer[] = [];
 	let length = 0;
 	for await (const piece of bodyOf(response, signal)) {

@@ -1,6 +1,4 @@
 /** The client's side of routes/volume-archives.ts: calls that only our engine has. */
-import { pipeline, Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
 import { bodyOf } from './transport';
 import type { Cancel, Transport } from './transport';
 import type { VolumeJson } from './types';
@@ -28,7 +26,7 @@ export function volumeArchiveCalls(transport: Transport): VolumeArchiveCalls {
 		backup: async (name, options) => {
 			const call = { method: 'GET', path: path(name, 'backup'), signal: options?.signal } as const;
 			const tar = bodyOf(await transport.open(call), options?.signal);
-			return options?.isCompressed === true ? gzipped(tar) : tar;
+			return options?.isCompressed === true ? await gzipped(tar) : tar;
 		},
 		restore: (name, tar, options) =>
 			transport.json<VolumeJson>({
@@ -48,7 +46,9 @@ export function volumeArchiveCalls(transport: Transport): VolumeArchiveCalls {
 	};
 }
 
-function gzipped(tar: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+async function gzipped(tar: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
+	// Most commands never need them, and zlib takes a while to load.
+	const [{ pipeline, Readable }, { createGzip }] = await Promise.all([import('node:stream'), import('node:zlib')]);
 	// A failure destroys both ends, so that it reaches whoever reads.
 	return pipeline(Readable.from(tar, { objectMode: false }), createGzip(), () => undefined);
 }

@@ -36,13 +36,17 @@ export async function runInForeground(session: Session, container: Foreground): 
 	const { id, stdin, stdout, stderr } = container;
 	const { detachKeys: keys, hasTerminal } = container;
 	const detachKeys = hasTerminal ? readDetachKeys(keys) : undefined;
-	const attachment = await client.containers.attach(id, {
-		...{ signal, stdin, stdout, stderr },
+	const attaching = client.containers.attach(id, {
+		...{ signal, stdin, stdout, stderr, hasTerminal },
 		...(keys !== undefined && { detachKeys: keys }),
 	});
+	// Both are asked for at once: each has a connection of its own.
+	const waiting = client.containers.wait(id, { signal, condition: container.condition });
+	waiting.catch(() => undefined);
+	const attachment = await attaching;
 	let release = (): void => undefined;
 	try {
-		const { exit } = await client.containers.wait(id, { signal, condition: container.condition });
+		const { exit } = await waiting;
 		release = takeOver(session, container);
 		if (container.starts) {
 			await startOrExplain(session, container, exit);

@@ -1,9 +1,21 @@
 /** The two streams a command prints to. Nothing is lost at exit: `flush` before the process ends. */
 export class Output {
+	/** Those that were asked for: to look at one of Node's is to open it, which takes a while. */
+	private readonly opened = new Map<'stdout' | 'stderr', NodeJS.WriteStream>();
+
+	/** `onError` is told when a stream fails, as when its reader has left. */
 	constructor(
-		readonly stdout: NodeJS.WriteStream,
-		readonly stderr: NodeJS.WriteStream,
+		private readonly source: Pick<NodeJS.Process, 'stdout' | 'stderr'>,
+		private readonly onError: (error: Error) => void,
 	) {}
+
+	get stdout(): NodeJS.WriteStream {
+		return this.open('stdout');
+	}
+
+	get stderr(): NodeJS.WriteStream {
+		return this.open('stderr');
+	}
 
 	/** A line on stdout. */
 	line(text: string): void {
@@ -26,8 +38,19 @@ export class Output {
 	/** Resolves when everything has left the process. */
 	async flush(): Promise<void> {
 		await Promise.all(
-			[this.stdout, this.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+			[...this.opened.values()].map((stream) => new Promise((resolve) => stream.write('', resolve))),
 		);
+	}
+
+	private open(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
+		const known = this.opened.get(name);
+		if (known !== undefined) {
+			return known;
+		}
+		const stream = this.source[name];
+		stream.on('error', this.onError);
+		this.opened.set(name, stream);
+		return stream;
 	}
 }
 

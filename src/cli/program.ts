@@ -1,5 +1,3 @@
-import { Command, CommanderError } from 'commander';
-import type { ParseOptionsResult } from 'commander';
 import { UsageError } from './errors';
 import { parseFlags } from './flags';
 import type { Flags, ParsedArguments } from './flags';
@@ -32,135 +30,89 @@ export interface CommandLine {
 	readonly request: Invocation | { readonly help: string };
 }
 
+/** A word under which there are commands: a noun, or the program itself, "". */
+interface Group {
+	readonly name: string;
+	readonly usage: string;
+	readonly flags: Flags;
+	readonly help: () => string;
+}
+
 /**
  * Finds the command that `args` name and reads its flags; nothing is loaded, started or printed. Throws CommandError
  * with docker's sentence, usage line and exit code when the line is written wrong.
  */
 export function parseCommandLine(program: Program, args: readonly string[]): CommandLine {
-	let request: CommandLine['request'] = { help: '' };
-	const decide: Decide = (decided) => {
-		request = decided;
+	const root: Group = {
+		...{ name: '', usage: '[OPTIONS] COMMAND [ARG...]', flags: program.flags },
+		help: () => rootHelp(program.rows, program.nouns, program.flags),
 	};
-	const root = groupNode('', program.flags, decide, () => rootHelp(program.rows, program.nouns, program.flags));
-	const groups = new Map([['', root]]);
-	// Only what the line may mean: the whole tree takes a third of a short command's own time.
-	const words = new Set(args);
-	for (const [noun, summary] of Object.entries(program.nouns).filter(([noun]) => words.has(noun))) {
-		const group = groupNode(noun, {}, decide, () => nounHelp(noun, summary, program.rows));
-		groups.set(noun, group);
-		root.addCommand(group);
+	const parsed = parseGroup(root, args);
+	const [noun = '', ...words] = parsed.operands;
+	if (!Object.hasOwn(program.nouns, noun)) {
+		return { globals: parsed.values, request: findCommand(program, root, parsed) };
 	}
-	for (const row of program.rows) {
-		for (const { noun, verbs } of places(row)) {
-			if (verbs.some((verb) => words.has(verb))) {
-				groups.get(noun)?.addCommand(verbNode(row, noun, verbs, decide));
-			}
+	const group: Group = {
+		...{ name: noun, usage: '', flags: {} },
+		help: () => nounHelp(noun, program.nouns[noun] ?? '', program.rows),
+	};
+	const request = findCommand(program, group, parseGroup(group, withHelp(words, parsed.isHelp)));
+	return { globals: parsed.values, request };
+}
+
+/** Reads what stands before a group's command. `help run` is `run --help`. */
+function parseGroup({ name, usage, flags }: Group, args: readonly string[]): ParsedArguments {
+	const parsed = guard(name, usage, () => parseFlags(flags, args, true));
+	const [first, ...rest] = parsed.operands;
+	return first === 'help' ? { ...parsed, operands: rest, isHelp: true } : parsed;
+}
+
+function findCommand(program: Program, group: Group, parsed: ParsedArguments): CommandLine['request'] {
+	const [word, ...words] = parsed.operands;
+	const found = word === undefined ? undefined : findRow(program.rows, group.name, word);
+	if (found !== undefined) {
+		return readRow(found.row, found.name, withHelp(words, parsed.isHelp));
+	}
+	if (word === undefined || parsed.isHelp || words.includes('--help')) {
+		return { help: group.help() };
+	}
+	return guard(group.name, group.usage, () => {
+		throw new UsageError(`mydocker: unknown command: ${fullName(group.name)} ${word}`, 1);
+	});
+}
+
+/** The row with the word below the noun, and the first of its names there. */
+function findRow(rows: readonly Row[], noun: string, word: string): { row: Row; name: string } | undefined {
+	const wanted = `${noun} ${word}`.trim();
+	const row = word === '' || word.includes(' ') ? undefined : rows.find(({ names }) => names.includes(wanted));
+	const name = row?.names.find((candidate) =>
+		noun === '' ? !/ /.test(candidate) : candidate.startsWith(`${noun} `),
+	);
+	return row === undefined || name === undefined ? undefined : { row, name };
+}
+
+function readRow(row: Row, name: string, args: readonly string[]): CommandLine['request'] {
+	return guard(name, row.usage, () => {
+		const { operands, values, isHelp } = parseFlags(row.flags, args, row.stopsAtOperand ?? false);
+		if (isHelp) {
+			return { help: rowHelp(row, name) };
 		}
-	}
-	root.run(args);
-	return { globals: root.parsed.values, request };
+		checkOperands(row.operands, name, operands.length);
+		return { row, name, operands, flags: values };
+	});
 }
 
-type Decide = (request: CommandLine['request']) => void;
-
-/**
- * A word of the command tree. Commander finds the command and notices `--help`; the flags are read by parseFlags,
- * because docker's syntax (`--sig-proxy=false`, `-e=A`) and sentences are not commander's.
- */
-class Node extends Command {
-	parsed: ParsedArguments = { operands: [], values: {}, isHelp: false };
-
-	constructor(
-		/** "", "container", "container run", "run". */
-		readonly path: string,
-		private readonly usageText: string,
-		private readonly flags: Flags,
-		private readonly isGroup: boolean,
-		private readonly stopsAtOperand: boolean,
-		private readonly giveHelp: () => void,
-	) {
-		super(path.split(' ').at(-1));
-		this.helpOption('--help').helpCommand(false).allowExcessArguments().exitOverride();
-	}
-
-	/** Parses; that help was asked for is no error. */
-	run(args: readonly string[]): void {
-		try {
-			this.parse(args, { from: 'user' });
-		} catch (error) {
-			if (!(error instanceof CommanderError) || error.exitCode !== 0) {
-				throw error;
-			}
-		}
-	}
-
-	/** Adds the usage line to an error about how the command was written. */
-	guard<T>(step: () => T): T {
-		try {
-			return step();
-		} catch (error) {
-			throw addUsage(error, this.path, this.usageText);
-		}
-	}
-
-	override outputHelp(): void {
-		this.giveHelp();
-	}
-
-	override parseOptions(args: string[]): ParseOptionsResult {
-		const parsed = this.guard(() => parseFlags(this.flags, args, this.stopsAtOperand));
-		const { isGroup } = this;
-		const [first, ...rest] = parsed.operands;
-		// `help run` is `run --help`.
-		this.parsed = isGroup && first === 'help' ? { ...parsed, operands: rest, isHelp: true } : parsed;
-		const operands = [...this.parsed.operands];
-		const help = this.parsed.isHelp ? ['--help'] : [];
-		// What follows the name of a command is the command's to read.
-		return isGroup
-			? { operands: operands.slice(0, 1), unknown: [...operands.slice(1), ...help] }
-			: { operands, unknown: help };
-	}
+function withHelp(words: readonly string[], isHelp: boolean): readonly string[] {
+	return isHelp ? [...words, '--help'] : words;
 }
 
-function groupNode(name: string, flags: Flags, decide: Decide, help: () => string): Node {
-	const node = new Node(name, name === '' ? '[OPTIONS] COMMAND [ARG...]' : '', flags, true, true, () => {
-		decide({ help: help() });
-	});
-	node.action(() => {
-		const [unknown] = node.parsed.operands;
-		node.guard(() => {
-			if (unknown !== undefined) {
-				throw new UsageError(`mydocker: unknown command: ${fullName(name)} ${unknown}`, 1);
-			}
-		});
-		node.outputHelp();
-	});
-	return node;
-}
-
-function verbNode(row: Row, noun: string, verbs: readonly string[], decide: Decide): Node {
-	const [verb = '', ...aliases] = verbs;
-	const name = `${noun} ${verb}`.trim();
-	const node = new Node(name, row.usage, row.flags, false, row.stopsAtOperand ?? false, () => {
-		decide({ help: rowHelp(row, name) });
-	});
-	node.aliases(aliases).action(() => {
-		const { operands, values } = node.parsed;
-		node.guard(() => {
-			checkOperands(row.operands, name, operands.length);
-		});
-		decide({ row, name, operands, flags: values });
-	});
-	return node;
-}
-
-/** Where a row stands in the tree: with its noun, and at the top. */
-function places(row: Row): { readonly noun: string; readonly verbs: readonly string[] }[] {
-	const words = row.names.map((name) => (name.includes(' ') ? name.split(' ') : ['', name]));
-	return [...new Set(words.map(([noun = '']) => noun))].map((noun) => ({
-		noun,
-		verbs: words.filter((word) => word[0] === noun).map(([, verb = '']) => verb),
-	}));
+/** Adds the usage line to an error about how the command was written. */
+function guard<T>(name: string, usage: string, step: () => T): T {
+	try {
+		return step();
+	} catch (error) {
+		throw addUsage(error, name, usage);
+	}
 }
 
 function checkOperands({ least, most }: Operands, name: string, count: number): void {

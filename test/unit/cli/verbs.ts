@@ -53,7 +53,9 @@ export async function runVerb(
 		}
 		const session = {
 			client: createClient(() => Promise.resolve(socket)),
-			output: new Output(stdout as unknown as NodeJS.WriteStream, stderr as unknown as NodeJS.WriteStream),
+			output: new Output({ stdout, stderr } as unknown as NodeJS.Process, (error) => {
+				throw error;
+			}),
 			signal: new AbortController().signal,
 			now: 0,
 		} as unknown as Session;
