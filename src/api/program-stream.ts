@@ -44,7 +44,12 @@ export class ProgramStream extends Duplex {
 	}
 
 	override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-		this.program.stdin.write(chunk, encoding, done);
+		this.program.stdin.write(chunk, encoding, (error) => {
+			// A program that reads no more is about to end, which tells why.
+			if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) {
+				done(error);
+			}
+		});
 	}
 
 	override _final(done: (error?: Error | null) => void): void {
