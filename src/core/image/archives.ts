@@ -75,6 +75,7 @@ class Load {
 
 	async dockerArchive(): Promise<void> {
 		for (const entry of check(dockerManifest, this.json('manifest.json'), 'manifest.json')) {
+			const names = entry.RepoTags.map(tagName); // an impossible one before anything is kept
 			const configuration = this.document(entry.Config);
 			const diffIds = parseDiffIds(configuration);
 			if (diffIds.length !== entry.Layers.length || diffIds.length > MAX_LAYERS) {
@@ -86,7 +87,7 @@ class Load {
 			for (const [index, name] of entry.Layers.entries()) {
 				layers.push(await this.layer(name, diffIds[index] ?? ''));
 			}
-			this.finish(this.assembly.image(configuration, layers), entry.RepoTags.map(tagName));
+			this.finish(this.assembly.image(configuration, layers), names);
 		}
 	}
 

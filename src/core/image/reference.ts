@@ -47,7 +47,10 @@ export function parseReference(text: string): Reference {
 	const { registry, rest } = splitRegistry(text);
 	const name = rest.split(':', 1)[0] ?? '';
 	if (name.toLowerCase() !== name) {
-		throw new EngineError('invalid', `invalid reference format: repository name (${name}) must be lowercase`);
+		throw new EngineError(
+			'invalid',
+			`invalid reference format: repository name (${printable(name)}) must be lowercase`,
+		);
 	}
 	const match = REFERENCE.exec(`${registry}/${rest}`);
 	const [, host, repository, tag, digest] = match ?? [];
@@ -115,4 +118,9 @@ function checkDigest(digest: string | undefined): void {
 		'invalid',
 		digest.startsWith('sha256:') ? 'invalid checksum digest length' : 'unsupported digest algorithm',
 	);
+}
+
+/** What comes from an archive may hold what drives a terminal. */
+function printable(text: string): string {
+	return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
 }
