@@ -3,13 +3,14 @@ import type { Client } from '../api/client';
 import { formatBytes } from './amounts';
 import { isAbort, sentence } from './failure';
 import { partKey, partOf } from './keys';
-import { Measure } from './measure';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 import { usageParts, type UsageItem, type UsageKind, type UsagePart } from './usage-items';
 
+/** Milliseconds after the last event before it is measured again. */
+const QUIET_TIME = 2000;
 /** Events of containers after which they may take more or less room. */
 const CHANGES = new Set(['create', 'die', 'destroy', 'commit']);
 const PREFIX = 'usage ';
@@ -22,7 +23,11 @@ export class DiskUsageRows implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
 	private parts: readonly UsagePart[] = [];
-	private readonly measuring = new Measure((signal) => this.measure(signal));
+	private isWatched = false;
+	private isStale = true;
+	private measuring: Promise<void> | undefined;
+	private timer: NodeJS.Timeout | undefined;
+	private readonly abort = new AbortController();
 	private readonly subscriptions: readonly Disposable[];
 
 	constructor(
@@ -31,14 +36,14 @@ export class DiskUsageRows implements Disposable {
 		private readonly log: LogOutputChannel,
 	) {
 		const expire = (): void => {
-			this.measuring.expire();
+			this.expire();
 		};
 		this.subscriptions = [
 			model.onDidChangeImages(expire),
 			model.volumes.onDidChange(expire),
 			model.onDidReceive(({ Type, Action }) => {
 				if (Type === 'container' && CHANGES.has(Action)) {
-					this.measuring.expire();
+					this.expire();
 				}
 			}),
 		];
@@ -47,7 +52,7 @@ export class DiskUsageRows implements Disposable {
 	/** The rows of the view. */
 	get source(): RowSource {
 		return {
-			load: () => this.measuring.load(),
+			load: () => this.load(),
 			keys: (parent) => {
 				if (parent === undefined) {
 					return this.parts.map(({ kind }) => PREFIX + kind);
@@ -88,7 +93,7 @@ export class DiskUsageRows implements Disposable {
 	/** What another engine takes counts no more. */
 	forget(): void {
 		this.parts = [];
-		this.measuring.expire();
+		this.expire();
 		this.changed.fire();
 	}
 
@@ -108,18 +113,23 @@ export class DiskUsageRows implements Disposable {
 		if (refused !== undefined) {
 			throw refused;
 		}
-		this.measuring.expire();
+		this.isStale = true;
 		await commands.executeCommand('mydocker.diskUsage.focus');
-		await this.measuring.load();
+		await this.load();
 	}
 
 	/** Tells whether somebody looks. */
 	watch(isWatched: boolean): void {
-		this.measuring.watch(isWatched);
+		this.isWatched = isWatched;
+		if (isWatched && this.isStale) {
+			void this.load();
+		}
 	}
 
 	dispose(): void {
-		for (const subscription of [...this.subscriptions, this.measuring, this.changed]) {
+		clearTimeout(this.timer);
+		this.abort.abort();
+		for (const subscription of [...this.subscriptions, this.changed]) {
 			subscription.dispose();
 		}
 	}
@@ -135,25 +145,37 @@ export class DiskUsageRows implements Disposable {
 		return part && item && { kind: part.kind, item };
 	}
 
-	/** Gives false when nothing could be measured. */
-	private async measure(signal: AbortSignal): Promise<boolean> {
-		if (this.model.refusal !== undefined) {
-			return false;
+	private expire(): void {
+		this.isStale = true;
+		clearTimeout(this.timer);
+		if (this.isWatched) {
+			this.timer = setTimeout(() => void this.load(), QUIET_TIME);
 		}
+	}
+
+	/** Measures when something may have changed since the last time. Never throws. */
+	private async load(): Promise<void> {
+		if (this.isStale && this.model.refusal === undefined) {
+			await (this.measuring ??= this.measure().finally(() => {
+				this.measuring = undefined;
+			}));
+		}
+	}
+
+	private async measure(): Promise<void> {
+		this.isStale = false;
 		try {
-			this.parts = usageParts(await this.client.diskUsage({ signal }));
+			this.parts = usageParts(await this.client.diskUsage({ signal: this.abort.signal }));
 		} catch (error) {
 			if (isAbort(error)) {
-				return false;
+				return;
 			}
 			// The view says how to try again.
 			this.log.error(`Cannot measure the disk usage: ${sentence(error)}`);
 			this.parts = [];
-			this.changed.fire();
-			return false;
+			this.isStale = true;
 		}
 		this.changed.fire();
-		return true;
 	}
 }
 

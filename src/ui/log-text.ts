@@ -7,7 +7,6 @@ export class LogText {
 	private totalBytes = 0;
 	private totalLines = 0;
 	private dropped = 0;
-	private skipped = 0;
 
 	/** `most` is how many bytes and lines are kept, roughly. */
 	constructor(private readonly most: { readonly bytes: number; readonly lines: number }) {}
@@ -16,19 +15,9 @@ export class LogText {
 		return this.totalBytes;
 	}
 
-	/** Lines before the first one that is kept: let go, or skipped from the start. */
-	get linesBefore(): number {
-		return this.skipped + this.dropped;
-	}
-
-	/** Lines that are kept. */
-	get lines(): number {
-		return this.totalLines;
-	}
-
-	/** True when more would have the oldest let go. */
-	get isFull(): boolean {
-		return this.totalBytes > 0.9 * this.most.bytes || this.totalLines > 0.9 * this.most.lines;
+	/** Lines that were let go at the beginning. */
+	get droppedLines(): number {
+		return this.dropped;
 	}
 
 	/** Takes whole lines. */
@@ -52,9 +41,7 @@ export class LogText {
 		return Buffer.concat([Buffer.from(head), ...this.pieces.flatMap(({ data }) => data)]);
 	}
 
-	/** Begins anew with a text whose first `skipped` lines are left out. */
-	clear(skipped = 0): void {
-		this.skipped = skipped;
+	clear(): void {
 		this.pieces.length = 0;
 		this.totalBytes = 0;
 		this.totalLines = 0;
