@@ -1,4 +1,6 @@
 import { commands, env, l10n, type Disposable } from 'vscode';
+import { commitContainer, exportContainer, importImage, loadImages, pushImage, saveImages } from './archives';
+import { changeLimits, killContainers, renameContainer } from './container-changes';
 import { containersOfGroup } from './container-rows';
 import { copyEngineAddress, inspectEngine, switchEngine, useEngine } from './engine-commands';
 import { filterEvents, showContainerEvents } from './event-commands';
@@ -11,8 +13,9 @@ import { pauseContainers, removeContainers, restartContainers } from './lifecycl
 import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
 import { connectContainer, createNetwork, disconnectContainer, removeNetworks } from './networks';
+import { checkForNewer, copyDigests } from './newer';
 import { copyAddress, openInBrowser } from './open-port';
-import { filterLog, openLogs, saveLog, toggleTimestamps } from './log-commands';
+import { filterLog, openLogs, pauseLog, saveLog, showPart, toggleTimestamps } from './log-commands';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pruneContainers, pruneEverything, pruneImages, pruneNetworks, pruneVolumes } from './prune';
@@ -41,6 +44,12 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.image.layers': showLayers,
 	'mydocker.image.compareLayers': compareLayers,
 	'mydocker.image.browseLayers': browseLayers,
+	'mydocker.image.push': pushImage,
+	'mydocker.image.save': saveImages,
+	'mydocker.image.load': (parts, ...called) => loadImages(parts, ...fromCaller(parts, called)),
+	'mydocker.image.import': (parts, ...called) => importImage(parts, ...fromCaller(parts, called)),
+	'mydocker.image.checkNewer': checkForNewer,
+	'mydocker.image.copyDigest': copyDigests,
 	'mydocker.image.copyName': copyImageName,
 	'mydocker.image.remove': removeImages,
 	'mydocker.image.prune': pruneImages,
@@ -51,6 +60,12 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.restart': restartContainers,
 	'mydocker.container.pause': pauseContainers,
 	'mydocker.container.unpause': unpauseContainers,
+	'mydocker.container.kill': killContainers,
+	'mydocker.container.rename': renameContainer,
+	'mydocker.container.limits': changeLimits,
+	'mydocker.container.changes': showChanges,
+	'mydocker.container.commit': commitContainer,
+	'mydocker.container.export': exportContainer,
 	'mydocker.container.openTerminal': openTerminals,
 	'mydocker.container.attachTerminal': attachTerminals,
 	'mydocker.container.logs': showLogs,
@@ -65,6 +80,11 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.download': downloadFiles('container'),
 	'mydocker.log.filter': filterLog,
 	'mydocker.log.timestamps': toggleTimestamps,
+	'mydocker.log.pause': pauseLog(true),
+	'mydocker.log.resume': pauseLog(false),
+	'mydocker.log.earlier': showPart('earlier'),
+	'mydocker.log.later': showPart('later'),
+	'mydocker.log.latest': showPart('latest'),
 	'mydocker.log.save': saveLog,
 	'mydocker.container.inspect': inspectContainer,
 	'mydocker.container.copyId': copyContainerId,
@@ -125,7 +145,7 @@ export function registerCommands(parts: Parts): Disposable[] {
 	return Object.entries(table).map(([id, handler]) =>
 		commands.registerCommand(id, async (...called: unknown[]) => {
 			try {
-				return await handler(parts, ...ungrouped(parts, called));
+				return await handler(parts, ...ungrouped(parts, await keyed(parts, called)));
 			} catch (error) {
 				if (parts.model.isOnRow(error)) {
 					parts.log.error(String(error));
@@ -136,6 +156,16 @@ export function registerCommands(parts: Parts): Disposable[] {
 			}
 		}),
 	);
+}
+
+/** A key of package.json names the view that it was pressed in: the command is for its rows. */
+async function keyed({ views }: Parts, called: unknown[]): Promise<unknown[]> {
+	const [first] = called;
+	if (typeof first !== 'object' || first === null || !('view' in first) || typeof first.view !== 'string') {
+		return called;
+	}
+	const keys = await views.rowsForKey(first.view);
+	return keys.length === 0 ? [] : [keys[0], keys];
 }
 
 /** A row of a group stands for the rows in it, and in a selection of several a row's parts do not count. */
@@ -183,6 +213,13 @@ async function inspectContainer({ model, inspections }: Parts, ...called: unknow
 	const title = l10n.t('Inspect Container');
 	for (const id of await containersFor(model, called, { title, none: l10n.t('There are no containers yet.') })) {
 		await inspections.showContainer(id);
+	}
+}
+
+async function showChanges({ model, inspections }: Parts, ...called: unknown[]): Promise<void> {
+	const title = l10n.t('Show Changed Files');
+	for (const id of await containersFor(model, called, { title, none: l10n.t('There are no containers yet.') })) {
+		await inspections.showChanges(id);
 	}
 }
 

@@ -3,14 +3,13 @@ import type { Client } from '../api/client';
 import { formatBytes } from './amounts';
 import { isAbort, sentence } from './failure';
 import { partKey, partOf } from './keys';
+import { Measure } from './measure';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 import { usageParts, type UsageItem, type UsageKind, type UsagePart } from './usage-items';
 
-/** Milliseconds after the last event before it is measured again. */
-const QUIET_TIME = 2000;
 /** Events of containers after which they may take more or less room. */
 const CHANGES = new Set(['create', 'die', 'destroy', 'commit']);
 const PREFIX = 'usage ';
@@ -23,11 +22,7 @@ export class DiskUsageRows implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
 	private parts: readonly UsagePart[] = [];
-	private isWatched = false;
-	private isStale = true;
-	private measuring: Promise<void> | undefined;
-	private timer: NodeJS.Timeout | undefined;
-	private readonly abort = new AbortController();
+	private readonly measuring = new Measure((signal) => this.measure(signal));
 	private readonly subscriptions: readonly Disposable[];
 
 	constructor(
@@ -36,14 +31,14 @@ export class DiskUsageRows implements Disposable {
 		private readonly log: LogOutputChannel,
 	) {
 		const expire = (): void => {
-			this.expire();
+			this.measuring.expire();
 		};
 		this.subscriptions = [
 			model.onDidChangeImages(expire),
 			model.volumes.onDidChange(expire),
 			model.onDidReceive(({ Type, Action }) => {
 				if (Type === 'container' && CHANGES.has(Action)) {
-					this.expire();
+					this.measuring.expire();
 				}
 			}),
 		];
@@ -52,7 +47,7 @@ export class DiskUsageRows implements Disposable {
 	/** The rows of the view. */
 	get source(): RowSource {
 		return {
-			load: () => this.load(),
+			load: () => this.measuring.load(),
 			keys: (parent) => {
 				if (parent === undefined) {
 					return this.parts.map(({ kind }) => PREFIX + kind);
@@ -93,7 +88,7 @@ export class DiskUsageRows implements Disposable {
 	/** What another engine takes counts no more. */
 	forget(): void {
 		this.parts = [];
-		this.expire();
+		this.measuring.expire();
 		this.changed.fire();
 	}
 
@@ -113,23 +108,18 @@ export class DiskUsageRows implements Disposable {
 		if (refused !== undefined) {
 			throw refused;
 		}
-		this.isStale = true;
+		this.measuring.expire();
 		await commands.executeCommand('mydocker.diskUsage.focus');
-		await this.load();
+		await this.measuring.load();
 	}
 
 	/** Tells whether somebody looks. */
 	watch(isWatched: boolean): void {
-		this.isWatched = isWatched;
-		if (isWatched && this.isStale) {
-			void this.load();
-		}
+		this.measuring.watch(isWatched);
 	}
 
 	dispose(): void {
-		clearTimeout(this.timer);
-		this.abort.abort();
-		for (const subscription of [...this.subscriptions, this.changed]) {
+		for (const subscription of [...this.subscriptions, this.measuring, this.changed]) {
 			subscription.dispose();
 		}
 	}
@@ -145,37 +135,25 @@ export class DiskUsageRows implements Disposable {
 		return part && item && { kind: part.kind, item };
 	}
 
-	private expire(): void {
-		this.isStale = true;
-		clearTimeout(this.timer);
-		if (this.isWatched) {
-			this.timer = setTimeout(() => void this.load(), QUIET_TIME);
+	/** Gives false when nothing could be measured. */
+	private async measure(signal: AbortSignal): Promise<boolean> {
+		if (this.model.refusal !== undefined) {
+			return false;
 		}
-	}
-
-	/** Measures when something may have changed since the last time. Never throws. */
-	private async load(): Promise<void> {
-		if (this.isStale && this.model.refusal === undefined) {
-			await (this.measuring ??= this.measure().finally(() => {
-				this.measuring = undefined;
-			}));
-		}
-	}
-
-	private async measure(): Promise<void> {
-		this.isStale = false;
 		try {
-			this.parts = usageParts(await this.client.diskUsage({ signal: this.abort.signal }));
+			this.parts = usageParts(await this.client.diskUsage({ signal }));
 		} catch (error) {
 			if (isAbort(error)) {
-				return;
+				return false;
 			}
 			// The view says how to try again.
 			this.log.error(`Cannot measure the disk usage: ${sentence(error)}`);
 			this.parts = [];
-			this.isStale = true;
+			this.changed.fire();
+			return false;
 		}
 		this.changed.fire();
+		return true;
 	}
 }
 

@@ -1,7 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import * as path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { commands, FileChangeType, l10n, Uri, window, workspace } from 'vscode';
 import { isFolder, isLink } from '../api/archive';
 import type { Archive, PathStat } from '../api/client';
@@ -13,6 +11,7 @@ import { shortId } from './names';
 import type { Parts } from './parts';
 import { containersFor, volumesFor } from './pick';
 import { archiveOf, filesUri, folderOf, nameOf, ownerOf, type Owner } from './place';
+import { askTarget, localFolder, writeWhole } from './saved-files';
 import { withProgress } from './transfer';
 import { volumeLabel } from './volume-rows';
 
@@ -74,7 +73,7 @@ export function downloadFiles(kind?: Owner['kind']): Handler {
 		}
 		const name = nameOf(place.path) || labelOf(needs, place.owner);
 		const [, , given] = called;
-		const target = given instanceof Uri ? given : await askTarget(isFolder(stat) ? `${name}.tar` : name);
+		const target = given instanceof Uri ? given : await askTarget(title, isFolder(stat) ? `${name}.tar` : name);
 		if (target !== undefined) {
 			await download(archive, { source, isWhole: isFolder(stat), file: target.fsPath });
 		}
@@ -169,19 +168,6 @@ function uploadDialog(): Parameters<typeof window.showOpenDialog>[0] {
 	};
 }
 
-function askTarget(name: string): Thenable<Uri | undefined> {
-	const folder = localFolder();
-	return window.showSaveDialog({
-		title: l10n.t('Download'),
-		saveLabel: l10n.t('Download'),
-		...(folder === undefined ? {} : { defaultUri: Uri.joinPath(folder, name) }),
-	});
-}
-
-function localFolder(): Uri | undefined {
-	return workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri;
-}
-
 async function mayReplace(archive: Archive, folder: string, sources: readonly Uri[]): Promise<boolean> {
 	const there = new Set((await archive.list(folder)).map(({ name }) => name));
 	const taken = sources.map(({ fsPath }) => path.basename(fsPath)).filter((name) => there.has(name));
@@ -245,21 +231,13 @@ async function* exactly(size: number, content: AsyncIterable<Buffer>): AsyncGene
 	}
 }
 
-/** Under another name until it is whole. */
 async function download(
 	archive: Archive,
 	{ source, isWhole, file }: { readonly source: string; readonly isWhole: boolean; readonly file: string },
 ): Promise<void> {
 	await withProgress(l10n.t('Downloading {0}', nameOf(source) || '/'), async (signal, count) => {
-		const temporary = `${file}.${process.pid}.tmp`;
-		try {
-			const { tar } = await archive.get(source, { signal });
-			const content = isWhole ? tar : (await openFirst(tar)).content;
-			await pipeline(count(content), createWriteStream(temporary), { signal });
-			await rename(temporary, file);
-		} catch (error) {
-			await rm(temporary, { force: true });
-			throw error;
-		}
+		const { tar } = await archive.get(source, { signal });
+		const content = isWhole ? tar : (await openFirst(tar)).content;
+		await writeWhole(file, count(content), { signal });
 	});
 }

@@ -1,14 +1,18 @@
-import { EventEmitter, Uri, window, workspace, type Disposable, type TextDocumentContentProvider } from 'vscode';
+import { EventEmitter, l10n, Uri, window, workspace, type Disposable, type TextDocumentContentProvider } from 'vscode';
 import type { Client } from '../api/client';
+import type { ContainerChange } from '../api/image-archive-calls';
 import type { Engine, Engines } from './engines';
 import type { Model } from './model';
 import { shortId } from './names';
 
-type Kind = 'engine' | 'container' | 'image' | 'network' | 'volume';
+type Kind = 'engine' | 'container' | 'image' | 'network' | 'volume' | 'changes';
 
 const SCHEME = 'mydocker-inspect';
 
-/** Read-only JSON documents of what the engine knows of a container, an image, a network or a volume; an open one follows the changes. */
+/**
+ * Read-only documents: what the engine knows of a container, an image, a network or a volume, as JSON that follows the
+ * changes, and what a container has changed of its image.
+ */
 export class Inspections implements TextDocumentContentProvider, Disposable {
 	private readonly changed = new EventEmitter<Uri>();
 	readonly onDidChange = this.changed.event;
@@ -59,8 +63,16 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 		await show('engine', id, name);
 	}
 
+	/** What a container has added, changed and deleted of its image's files. */
+	async showChanges(id: string): Promise<void> {
+		await show('changes', id, this.model.container(id)?.name ?? shortId(id));
+	}
+
 	async provideTextDocumentContent(uri: Uri): Promise<string> {
 		const [, kind = ''] = uri.path.split('/');
+		if (kind === 'changes') {
+			return changeLines(await this.client.containers.changes(uri.query));
+		}
 		const value = await this.inspect(kind, uri.query);
 		return `${JSON.stringify(value, undefined, 2)}\n`;
 	}
@@ -95,9 +107,17 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 	}
 }
 
+/** Lines as of `docker diff`: A added, C changed, D deleted. */
+function changeLines(changes: readonly ContainerChange[]): string {
+	const letters = ['C', 'A', 'D'];
+	const lines = changes.map(({ Kind: kind, Path: path }) => `${letters[kind] ?? '?'} ${path}\n`);
+	return lines.length === 0 ? `— ${l10n.t('It has changed no file of its image')} —\n` : lines.join('');
+}
+
 /** The last part of the path is the tab's title; a name of an image has slashes, which would hide most of it. */
 async function show(kind: Kind, key: string, title: string): Promise<void> {
-	const uri = Uri.from({ scheme: SCHEME, path: `/${kind}/${title.replaceAll('/', '∕')}.json`, query: key });
+	const file = kind === 'changes' ? l10n.t('Changes of {0}', title) : `${title}.json`;
+	const uri = Uri.from({ scheme: SCHEME, path: `/${kind}/${file.replaceAll('/', '∕')}`, query: key });
 	const document = await workspace.openTextDocument(uri);
 	await window.showTextDocument(document, { preview: true });
 }

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
-import { l10n, ProgressLocation, ThemeIcon, Uri, window, workspace, type QuickPickItem } from 'vscode';
+import { commands, l10n, ProgressLocation, ThemeIcon, Uri, window, workspace, type QuickPickItem } from 'vscode';
 import { ask } from './ask';
 import { Notice } from './failure';
 import type { LogDocument } from './log-document';
@@ -36,7 +36,7 @@ export async function filterLog({ logEditors }: Needs, given?: unknown): Promise
 		if (change === undefined) {
 			return;
 		}
-		logEditors.choose(uri, { ...document.choices, ...change });
+		logEditors.choose(uri, { ...document.choices, part: undefined, ...change });
 		if ('hasTimestamps' in change) {
 			return;
 		}
@@ -47,6 +47,30 @@ export async function filterLog({ logEditors }: Needs, given?: unknown): Promise
 export function toggleTimestamps({ logEditors }: Needs, given?: unknown): void {
 	const { uri, document } = logFor({ logEditors }, given);
 	logEditors.choose(uri, { ...document.choices, hasTimestamps: !document.choices.hasTimestamps });
+}
+
+/** Show Earlier Lines, Show Later Lines, Follow the End: parts of a log that is too long for one editor. */
+export function showPart(part: 'earlier' | 'later' | 'latest'): (needs: Needs, given?: unknown) => void {
+	return ({ logEditors }, given) => {
+		const { uri, document } = logFor({ logEditors }, given);
+		if (part === 'earlier') {
+			if (document.linesBefore === 0) {
+				throw new Notice(l10n.t('There are no earlier lines.'));
+			}
+			logEditors.showEarlier(uri);
+		} else if (part === 'later' && document.hasLater) {
+			logEditors.showLater(uri);
+		} else {
+			logEditors.showLatest(uri);
+		}
+	};
+}
+
+/** Pause Log, Go On with Log. */
+export function pauseLog(isPaused: boolean): (needs: Needs, given?: unknown) => void {
+	return ({ logEditors }, given) => {
+		logEditors.setPaused(logFor({ logEditors }, given).uri, isPaused);
+	};
 }
 
 /** Save Log to File…: the whole log with the editor's filters, however long it is. */
@@ -127,6 +151,10 @@ function entries(choices: LogChoices): Entry[] {
 		line('debug-step-over', l10n.t('Until…'), choices.until, time(l10n.t('Until'), 'until')),
 		line('list-ordered', l10n.t('Last lines…'), String(choices.tail ?? ''), () => askTail(choices)),
 		line('split-horizontal', l10n.t('Stream'), streams[choices.stream], () => pickStream(choices)),
+		line('word-wrap', l10n.t('Word wrap'), l10n.t('on or off'), async () => {
+			await commands.executeCommand('editor.action.toggleWordWrap');
+			return undefined;
+		}),
 		line('watch', l10n.t('Timestamps'), choices.hasTimestamps ? l10n.t('yes') : l10n.t('no'), () => ({
 			hasTimestamps: !choices.hasTimestamps,
 		})),

@@ -5,14 +5,14 @@ import { Follower, newLogLines } from './log-follower';
 import type { LogLine, LogLines } from './log-lines';
 import { mergeByTime, type NamedLine } from './log-merge';
 import { LogText } from './log-text';
-import { ALL_OF_LOG, lineFilter, lineText, type LogChoices } from './log-view';
+import { ALL_OF_LOG, lineFilter, lineText, type LogChoices, type LogPart } from './log-view';
 import type { Model } from './model';
 
 /**
  * What an editor takes without getting slow: below its limit for large files (20 MB, 300,000 lines), beyond which it
- * has no colours. The engine keeps the rest, which filters and Save to File reach.
+ * has no colours. A longer log is shown in parts of this size; filters and Save to File reach all of it.
  */
-const MOST = { bytes: 16 * 1024 * 1024, lines: 250_000 };
+export const MOST = { bytes: 16 * 1024 * 1024, lines: 250_000 };
 /** Lines that are worked on in one go; then the extension host has its turn. */
 const BATCH_LINES = 2000;
 
@@ -29,21 +29,27 @@ export interface LogDocumentOptions {
 	readonly model: Model;
 	readonly log: LogOutputChannel;
 	readonly onChange: () => void;
+	/** How much of the log is shown at once. */
+	readonly most?: { readonly bytes: number; readonly lines: number };
 }
 
 /** The log of one container or, merged by time, of several, as the text of an editor that follows. */
 export class LogDocument implements Disposable {
-	private readonly text = new LogText(MOST);
+	private readonly text: LogText;
 	private abort = new AbortController();
 	private followers: Follower[] = [];
 	private current: LogChoices = ALL_OF_LOG;
 	private reading: Promise<void> = Promise.resolve();
 	/** True while what was there before is being read. */
 	isLoading = false;
+	/** True when there are lines after the part that is shown. */
+	hasLater = false;
 	/** Changes with every change of the text. */
 	version = Date.now();
 
-	constructor(private readonly options: LogDocumentOptions) {}
+	constructor(private readonly options: LogDocumentOptions) {
+		this.text = new LogText(options.most ?? MOST);
+	}
 
 	get choices(): LogChoices {
 		return this.current;
@@ -59,12 +65,24 @@ export class LogDocument implements Disposable {
 		return Buffer.byteLength(this.head) + this.text.bytes;
 	}
 
+	/** Lines before the first one that is shown. */
+	get linesBefore(): number {
+		return this.text.linesBefore;
+	}
+
+	/** The number of the first line after the shown ones. */
+	get nextLine(): number {
+		return this.text.linesBefore + this.text.lines;
+	}
+
 	/** Begins anew with other choices. */
 	show(choices: LogChoices): void {
 		this.stop();
 		this.abort = new AbortController();
 		this.current = choices;
-		this.text.clear();
+		const { part } = choices;
+		this.text.clear(part !== undefined && 'from' in part ? part.from : 0);
+		this.hasLater = false;
 		this.changed();
 		this.reading = this.run(this.abort.signal).catch((error: unknown) => {
 			if (!isAbort(error)) {
@@ -79,10 +97,10 @@ export class LogDocument implements Disposable {
 
 	/** The first line, when there are others before it that are left out. */
 	private get head(): string {
-		const { droppedLines } = this.text;
-		return droppedLines === 0
+		const { linesBefore } = this.text;
+		return linesBefore === 0
 			? ''
-			: `— ${l10n.t('{0} earlier lines are left out; filter the log or save it to a file to get them', droppedLines.toLocaleString(env.language))} —\n`;
+			: `— ${l10n.t('{0} earlier lines are left out: Show Earlier Lines goes there, filters and Save Log to File reach all', linesBefore.toLocaleString(env.language))} —\n`;
 	}
 
 	/** All lines of the log as they are shown, from the engine; nothing is left out. */
@@ -126,7 +144,7 @@ export class LogDocument implements Disposable {
 			this.isLoading = false;
 		}
 		this.changed();
-		if (this.current.until !== '' || signal.aborted) {
+		if (this.current.until !== '' || this.hasLater || signal.aborted) {
 			return;
 		}
 		for (const { id, name, lines } of sources) {
@@ -159,13 +177,21 @@ export class LogDocument implements Disposable {
 	private async readHistory(sources: readonly Source[], signal: AbortSignal): Promise<void> {
 		const column = columnOf(sources);
 		const isWanted = lineFilter(this.current);
-		let seen = 0;
+		const { part } = this.current;
+		let [seen, position] = [0, 0];
 		for await (const lines of this.history(sources, signal)) {
-			const wanted = lines.filter(isWanted);
+			const all = lines.filter(isWanted);
+			const wanted = all.filter((_, index) => isInPart(position + index, part));
+			position += all.length;
+			this.hasLater ||= part !== undefined && 'before' in part && position > part.before;
 			if (wanted.length > 0) {
 				const texts = wanted.map((line) => lineText(line, this.current, column(line.name)));
 				this.text.append(texts.join(''), wanted.length);
 				this.changed();
+			}
+			this.hasLater ||= part !== undefined && 'from' in part && this.text.isFull;
+			if (this.hasLater) {
+				return;
 			}
 			seen += lines.length;
 			if (seen > BATCH_LINES) {
@@ -225,6 +251,10 @@ export class LogDocument implements Disposable {
 		this.version++;
 		this.options.onChange();
 	}
+}
+
+function isInPart(line: number, part: LogPart | undefined): boolean {
+	return part === undefined || ('before' in part ? line < part.before : line >= part.from);
 }
 
 interface Column {

@@ -1,10 +1,13 @@
 import {
+	CodeLens,
+	commands,
 	Disposable,
 	EventEmitter,
 	FileChangeType,
 	FileSystemError,
 	FileType,
 	Hover,
+	l10n,
 	languages,
 	MarkdownString,
 	Position,
@@ -45,7 +48,10 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	private readonly documents = new Map<string, LogDocument>();
 	/** URIs of documents whose end a person looks at. */
 	private readonly following = new Set<string>();
-	private readonly updates = new Map<string, NodeJS.Timeout>();
+	private readonly updates = new Map<string, { readonly timer: NodeJS.Timeout; readonly isEarly: boolean }>();
+	/** URIs of documents that stand still. */
+	private readonly paused = new Set<string>();
+	private readonly changedLenses = new EventEmitter<void>();
 	private readonly subscriptions: readonly Pick<Disposable, 'dispose'>[];
 
 	constructor(
@@ -71,6 +77,14 @@ export class LogEditors implements FileSystemProvider, Disposable {
 				}
 			}),
 			languages.registerHoverProvider({ scheme: LOG_SCHEME }, { provideHover: jsonHover }),
+			this.changedLenses,
+			languages.registerCodeLensProvider(
+				{ scheme: LOG_SCHEME },
+				{
+					onDidChangeCodeLenses: this.changedLenses.event,
+					provideCodeLenses: (document) => this.lenses(document),
+				},
+			),
 		];
 	}
 
@@ -92,7 +106,47 @@ export class LogEditors implements FileSystemProvider, Disposable {
 
 	/** Shows the log of the URI with other choices. */
 	choose(uri: Uri, choices: LogChoices): void {
+		this.setPaused(uri, false);
 		this.document(uri).show(choices);
+	}
+
+	/** Shows the lines before the ones that are shown, from their end; what is there already when there are none. */
+	showEarlier(uri: Uri): void {
+		const document = this.document(uri);
+		if (document.linesBefore > 0) {
+			this.following.add(uri.toString());
+			this.choose(uri, { ...document.choices, part: { before: document.linesBefore } });
+		}
+	}
+
+	/** Shows the lines after the ones that are shown, from their beginning. */
+	showLater(uri: Uri): void {
+		const document = this.document(uri);
+		if (document.hasLater) {
+			this.following.delete(uri.toString());
+			this.choose(uri, { ...document.choices, part: { from: document.nextLine } });
+		}
+	}
+
+	/** Shows the end of the log and follows it. */
+	showLatest(uri: Uri): void {
+		this.following.add(uri.toString());
+		this.choose(uri, { ...this.document(uri).choices, part: undefined });
+	}
+
+	/** Holds an editor's text still, or lets it go on with all that has come meanwhile. */
+	setPaused(uri: Uri, isPaused: boolean): void {
+		if (this.paused.has(uri.toString()) === isPaused) {
+			return;
+		}
+		if (isPaused) {
+			this.paused.add(uri.toString());
+		} else {
+			this.paused.delete(uri.toString());
+			this.update(uri);
+		}
+		void commands.executeCommand('setContext', 'mydocker.pausedLogs', [...this.paused]);
+		this.changedLenses.fire();
 	}
 
 	stat(uri: Uri): FileStat {
@@ -132,7 +186,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	}
 
 	dispose(): void {
-		for (const timer of this.updates.values()) {
+		for (const { timer } of this.updates.values()) {
 			clearTimeout(timer);
 		}
 		for (const disposable of [...this.documents.values(), ...this.subscriptions]) {
@@ -167,21 +221,26 @@ export class LogEditors implements FileSystemProvider, Disposable {
 
 	private update(uri: Uri): void {
 		const key = uri.toString();
-		if (this.updates.has(key)) {
-			return;
-		}
 		const document = this.documents.get(key);
 		const bytes = document?.size ?? 0;
 		// While a long log is being read, its end is not there yet, and an editor that is busy with parts delays it.
 		const isEarly = document?.isLoading === true && bytes > LONG;
+		const waiting = this.updates.get(key);
+		if (this.paused.has(key) || (waiting !== undefined && (isEarly || !waiting.isEarly))) {
+			return;
+		}
+		clearTimeout(waiting?.timer);
 		const timer = setTimeout(
 			() => {
 				this.updates.delete(key);
-				this.changed.fire([{ type: FileChangeType.Changed, uri }]);
+				if (!this.paused.has(key)) {
+					this.changed.fire([{ type: FileChangeType.Changed, uri }]);
+					this.changedLenses.fire();
+				}
 			},
 			isEarly ? LOADING_UPDATE : Math.max(SHORTEST_UPDATE, bytes / BYTES_PER_MILLISECOND),
 		);
-		this.updates.set(key, timer);
+		this.updates.set(key, { timer, isEarly });
 	}
 
 	/** Who looks at the end goes on looking at the end; who reads further up is left alone. */
@@ -189,6 +248,27 @@ export class LogEditors implements FileSystemProvider, Disposable {
 		if (this.following.has(document.uri.toString())) {
 			window.visibleTextEditors.filter((editor) => editor.document === document).forEach(revealEnd);
 		}
+	}
+
+	/** Ways to the parts of a long log, and out of a pause, above the first and the last line. */
+	private lenses({ uri, lineCount }: TextDocument): CodeLens[] {
+		const document = this.find(uri);
+		const lens = (line: number, icon: string, title: string, command: string): CodeLens =>
+			new CodeLens(new Range(line, 0, line, 0), { title: `$(${icon}) ${title}`, command, arguments: [uri] });
+		const last = Math.max(lineCount - 2, 0);
+		const isPaused = this.paused.has(uri.toString());
+		return [
+			...((document?.linesBefore ?? 0) > 0
+				? [lens(0, 'arrow-up', l10n.t('Show Earlier Lines'), 'mydocker.log.earlier')]
+				: []),
+			...(document?.hasLater === true
+				? [
+						lens(last, 'arrow-down', l10n.t('Show Later Lines'), 'mydocker.log.later'),
+						lens(last, 'debug-continue', l10n.t('Follow the End'), 'mydocker.log.latest'),
+					]
+				: []),
+			...(isPaused ? [lens(last, 'debug-continue', l10n.t('Paused. Go On'), 'mydocker.log.resume')] : []),
+		];
 	}
 
 	private setFollowing({ uri }: TextDocument, isFollowing: boolean): void {
@@ -202,8 +282,9 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	private close({ uri }: TextDocument): void {
 		const key = uri.toString();
 		this.following.delete(key);
-		clearTimeout(this.updates.get(key));
+		clearTimeout(this.updates.get(key)?.timer);
 		this.updates.delete(key);
+		this.setPaused(uri, false);
 		this.documents.get(key)?.dispose();
 		this.documents.delete(key);
 	}

@@ -7,6 +7,7 @@ export class LogText {
 	private totalBytes = 0;
 	private totalLines = 0;
 	private dropped = 0;
+	private skipped = 0;
 
 	/** `most` is how many bytes and lines are kept, roughly. */
 	constructor(private readonly most: { readonly bytes: number; readonly lines: number }) {}
@@ -15,9 +16,19 @@ export class LogText {
 		return this.totalBytes;
 	}
 
-	/** Lines that were let go at the beginning. */
-	get droppedLines(): number {
-		return this.dropped;
+	/** Lines before the first one that is kept: let go, or skipped from the start. */
+	get linesBefore(): number {
+		return this.skipped + this.dropped;
+	}
+
+	/** Lines that are kept. */
+	get lines(): number {
+		return this.totalLines;
+	}
+
+	/** True when more would have the oldest let go. */
+	get isFull(): boolean {
+		return this.totalBytes > 0.9 * this.most.bytes || this.totalLines > 0.9 * this.most.lines;
 	}
 
 	/** Takes whole lines. */
@@ -41,7 +52,9 @@ export class LogText {
 		return Buffer.concat([Buffer.from(head), ...this.pieces.flatMap(({ data }) => data)]);
 	}
 
-	clear(): void {
+	/** Begins anew with a text whose first `skipped` lines are left out. */
+	clear(skipped = 0): void {
+		this.skipped = skipped;
 		this.pieces.length = 0;
 		this.totalBytes = 0;
 		this.totalLines = 0;

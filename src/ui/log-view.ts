@@ -13,7 +13,12 @@ export interface LogChoices {
 	/** Regular expressions, upper and lower case alike; "" for none. */
 	readonly include: string;
 	readonly exclude: string;
+	/** Which part of a log that is too long for an editor; undefined for the newest, which follows. */
+	readonly part: LogPart | undefined;
 }
+
+/** Counted in lines that the filters leave: the ones that end before a line, or those from a line on. */
+export type LogPart = { readonly before: number } | { readonly from: number };
 
 export const ALL_OF_LOG: LogChoices = {
 	hasTimestamps: false,
@@ -23,6 +28,7 @@ export const ALL_OF_LOG: LogChoices = {
 	stream: 'both',
 	include: '',
 	exclude: '',
+	part: undefined,
 };
 
 /** A regular expression of a person; undefined when it is none. */

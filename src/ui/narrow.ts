@@ -10,7 +10,7 @@ export async function filterContainers({ scope }: Needs): Promise<void> {
 	const box = window.createInputBox();
 	try {
 		box.title = l10n.t('Filter Containers');
-		box.prompt = l10n.t('Words of the name, the image, the state or a label');
+		box.prompt = l10n.t('Words of the name, the image, the state or a label; -word leaves out what has it');
 		box.value = before;
 		box.buttons = before === '' ? [] : [{ iconPath: new ThemeIcon('clear-all'), tooltip: l10n.t('Show all') }];
 		box.onDidChangeValue((value) => {

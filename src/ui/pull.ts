@@ -32,7 +32,7 @@ async function pullWithProgress({ pulls, views }: Needs, reference: string): Pro
 	await (views.areImagesVisible
 		? window.withProgress({ location: { viewId: 'mydocker.images' } }, () => pulls.pull(reference))
 		: pullInNotification(pulls, reference));
-	views.showPulledImage(reference);
+	views.tellImage(l10n.t('Pulled {0}.', reference), reference);
 }
 
 async function pullInNotification(pulls: Parts['pulls'], reference: string): Promise<void> {

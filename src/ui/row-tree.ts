@@ -100,6 +100,11 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 		this.isOpen.set(key, isOpen);
 	}
 
+	/** True for a row that can be opened. */
+	hasChildren(key: string): boolean {
+		return this.source.draw(key).children !== undefined;
+	}
+
 	/** VS Code needs this to reveal a row. */
 	getParent(key: string): string | undefined {
 		return this.source.parent?.(key);

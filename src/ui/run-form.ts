@@ -137,7 +137,8 @@ export async function askName(plan: RunPlan, { model, title, except }: FormConte
 	return typeof answer === 'string' ? { ...plan, name: answer } : undefined;
 }
 
-function nameMessage(value: string, taken: ReadonlySet<string>, isFinal: boolean): string | undefined {
+/** What is wrong with a container's name as typed. */
+export function nameMessage(value: string, taken: ReadonlySet<string>, isFinal: boolean): string | undefined {
 	if (value === '' || (value.length === 1 && !isFinal)) {
 		return undefined;
 	}
@@ -315,7 +316,8 @@ async function askLimits(plan: RunPlan): Promise<RunPlan | undefined> {
 	return typeof cpus === 'string' ? { ...plan, memory, cpus } : undefined;
 }
 
-async function pickRestart(plan: RunPlan): Promise<RunPlan | undefined> {
+/** Picks a restart policy; undefined when the person left. */
+export async function pickRestart(plan: RunPlan): Promise<RunPlan | undefined> {
 	const policies = [
 		['no', l10n.t('never by itself')],
 		['on-failure', l10n.t('when it fails')],

@@ -6,7 +6,7 @@ export type SortOrder = 'created' | 'name' | 'state';
 
 /** What a person chose to see of the containers. */
 export interface ScopeChoices {
-	/** Words that all have to be in the name, the image, the state or a label. */
+	/** Words that all have to be in the name, the image, the state or a label; "-word" must not be. */
 	readonly filter: string;
 	readonly isRunningOnly: boolean;
 	readonly isWorkspaceOnly: boolean;
@@ -92,10 +92,11 @@ export class Scope implements Disposable {
 	}
 }
 
-function hasWords(row: ContainerRow, words: readonly string[]): boolean {
+/** True when all words are in what is known of the row, and none of those with "-" before them. */
+export function hasWords(row: ContainerRow, words: readonly string[]): boolean {
 	const labels = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`);
 	const text = [row.name, row.image, row.state, row.health ?? '', row.id, ...labels].join(' ').toLowerCase();
-	return words.every((word) => text.includes(word));
+	return words.every((word) => (/^-./.test(word) ? !text.includes(word.slice(1)) : text.includes(word)));
 }
 
 /** True for a container that was made for the folder, or has a part of it mounted. */

@@ -1,4 +1,14 @@
-import { commands, env, l10n, window, workspace, type Disposable, type TreeView } from 'vscode';
+import {
+	commands,
+	env,
+	l10n,
+	Uri,
+	window,
+	workspace,
+	type Disposable,
+	type TreeDragAndDropController,
+	type TreeView,
+} from 'vscode';
 import { containerSource } from './container-rows';
 import type { Doctor } from './doctor';
 import { engineSource } from './engine-rows';
@@ -142,6 +152,24 @@ export class Views implements Disposable {
 		return this.all.some(({ view }) => view.selection.includes(key));
 	}
 
+	/**
+	 * The rows that a key is for: all that are selected in the view, or the one that has the focus. VS Code tells the
+	 * selection only, so it is asked to select the row with the focus first. Empty when the view has no row.
+	 */
+	async rowsForKey(name: string): Promise<readonly string[]> {
+		const view = this.all.find((each) => each.name === name);
+		if (view === undefined || view.view.selection.length > 1) {
+			return view?.view.selection ?? [];
+		}
+		await commands.executeCommand('list.select');
+		const [key] = view.view.selection;
+		if (key !== undefined && view.tree.hasChildren(key)) {
+			// The first time has opened or closed it.
+			await commands.executeCommand('list.select');
+		}
+		return view.view.selection;
+	}
+
 	/** True when somebody looks at the view of images. */
 	get areImagesVisible(): boolean {
 		return this.images.view.visible;
@@ -156,11 +184,11 @@ export class Views implements Disposable {
 		}
 	}
 
-	/** After a pull: the row shows it to who looks at the view, a message to who does not. */
-	showPulledImage(reference: string): void {
+	/** Tells of a new image: the row shows it to who looks at the view, a message to who does not. */
+	tellImage(message: string, reference: string): void {
 		if (!this.areImagesVisible) {
 			const run = l10n.t('Run…');
-			void window.showInformationMessage(l10n.t('Pulled {0}.', reference), run).then((answer) => {
+			void window.showInformationMessage(message, run).then((answer) => {
 				if (answer === run) {
 					void commands.executeCommand('mydocker.image.run', reference);
 				}
@@ -279,8 +307,28 @@ function open(name: View['name'], source: RowSource, onRedraw?: () => void): Vie
 		treeDataProvider: tree,
 		canSelectMany: true,
 		showCollapseAll: name !== 'volumes' && name !== 'engine',
+		...(name === 'containers' || name === 'volumes' ? { dragAndDropController: uploading(name) } : {}),
 	});
 	return { name, tree, view };
+}
+
+/** Files of this machine that are dropped on a container or a volume are uploaded there. */
+function uploading(name: 'containers' | 'volumes'): TreeDragAndDropController<string> {
+	return {
+		dragMimeTypes: [],
+		dropMimeTypes: ['text/uri-list'],
+		handleDrop: async (target, data) => {
+			const list = (await data.get('text/uri-list')?.asString()) ?? '';
+			const files = list
+				.split(/\r?\n/)
+				.filter((line) => line.startsWith('file:'))
+				.map((line) => Uri.parse(line));
+			if (target !== undefined && files.length > 0) {
+				const command = name === 'containers' ? 'mydocker.container.upload' : 'mydocker.volume.upload';
+				await commands.executeCommand(command, target, undefined, files);
+			}
+		},
+	};
 }
 
 function runningWords(running: number, unhealthy: number): string {

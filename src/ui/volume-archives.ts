@@ -1,40 +1,38 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { l10n, Uri, window, workspace } from 'vscode';
+import { createReadStream } from 'node:fs';
+import { l10n, Uri, window } from 'vscode';
 import { ask } from './ask';
 import { isContainerName } from './names';
 import type { Parts } from './parts';
 import { volumesFor } from './pick';
+import { askArchive, askTarget, writeWhole } from './saved-files';
 import { withProgress } from './transfer';
 
 type Needs = Pick<Parts, 'client' | 'model'>;
 /** Back Up Volume…: its content as a tar, compressed when the file's name says so. A test may hand in the file. */
 export async function backUpVolume({ client, model }: Needs, ...called: unknown[]): Promise<void> {
 	const name = await volumeFor({ model }, called, l10n.t('Back Up Volume'));
-	const target = name === undefined ? undefined : (fileIn(called) ?? (await askTarget(name)));
+	const target =
+		name === undefined
+			? undefined
+			: (fileIn(called) ?? (await askTarget(l10n.t('Back Up Volume'), `${name}.tar.gz`)));
 	if (name === undefined || target === undefined) {
 		return;
 	}
 	const file = target.fsPath;
 	await withProgress(l10n.t('Backing up volume {0}', name), async (signal, count) => {
-		const temporary = `${file}.${process.pid}.tmp`;
-		try {
-			const isCompressed = /\.t?gz$/i.test(file);
-			const tar = await model.during([name], () => client.volumes.backup(name, { signal, isCompressed }));
-			await pipeline(count(tar), createWriteStream(temporary, { mode: 0o600 }), { signal });
-			await rename(temporary, file);
-		} catch (error) {
-			await rm(temporary, { force: true });
-			throw error;
-		}
+		const isCompressed = /\.t?gz$/i.test(file);
+		const tar = await model.during([name], () => client.volumes.backup(name, { signal, isCompressed }));
+		await writeWhole(file, count(tar), { signal, mode: 0o600 });
 	});
 }
 
 /** Restore Volume…: a tar becomes its content. Asks before it replaces any. */
 export async function restoreVolume({ client, model }: Needs, ...called: unknown[]): Promise<void> {
 	const name = await volumeFor({ model }, called, l10n.t('Restore Volume'));
-	const source = name === undefined ? undefined : (fileIn(called) ?? (await askSource(name)));
+	const source =
+		name === undefined
+			? undefined
+			: (fileIn(called) ?? (await askArchive(l10n.t('Restore volume {0}', name), l10n.t('Restore'))));
 	if (name === undefined || source === undefined) {
 		return;
 	}
@@ -73,31 +71,6 @@ async function volumeFor(
 
 function fileIn([, second]: readonly unknown[]): Uri | undefined {
 	return second instanceof Uri ? second : undefined;
-}
-
-function filters(): Record<string, string[]> {
-	return { [l10n.t('Tar archives')]: ['tar', 'tar.gz', 'tgz', 'gz', 'zst'], [l10n.t('All files')]: ['*'] };
-}
-
-async function askTarget(name: string): Promise<Uri | undefined> {
-	const folder = workspace.workspaceFolders?.[0]?.uri;
-	return window.showSaveDialog({
-		title: l10n.t('Back Up Volume'),
-		saveLabel: l10n.t('Back Up'),
-		...(folder?.scheme === 'file' ? { defaultUri: Uri.joinPath(folder, `${name}.tar.gz`) } : {}),
-	});
-}
-
-async function askSource(name: string): Promise<Uri | undefined> {
-	const folder = workspace.workspaceFolders?.[0]?.uri;
-	const [file] =
-		(await window.showOpenDialog({
-			title: l10n.t('Restore volume {0}', name),
-			openLabel: l10n.t('Restore'),
-			filters: filters(),
-			...(folder?.scheme === 'file' ? { defaultUri: folder } : {}),
-		})) ?? [];
-	return file;
 }
 
 async function confirmReplacement(name: string): Promise<boolean> {

@@ -95,6 +95,26 @@ describe('a person runs with choices and reads logs in an editor', function () {
 		assert.deepEqual(await workbench.errors(), []);
 	});
 
+	it('change limits: of a container that goes on running', async () => {
+		await workbench.clickContextMenu('containers', 'site', 'mydocker.container.limits');
+		await workbench.waitForQuickInput(/Memory/);
+		await workbench.typeInQuickInput('64m');
+		await workbench.waitForQuickInput(/CPUs/);
+		await workbench.typeInQuickInput('0.5');
+		await workbench.waitForQuickInput(/unless it was stopped/);
+		await workbench.pick('unless-stopped');
+		await workbench.waitForNoQuickInput();
+		const limits = () => {
+			const [{ State: state, HostConfig: host }] = JSON.parse(mydocker('inspect', 'site'));
+			return [state.Status, host.Memory, host.NanoCpus, host.RestartPolicy.Name].join();
+		};
+		const wanted = `running,${64 * 1024 ** 2},500000000,unless-stopped`;
+		const deadline = Date.now() + 30_000;
+		while (limits() !== wanted && Date.now() < deadline);
+		assert.equal(limits(), wanted);
+		assert.deepEqual(await workbench.errors(), []);
+	});
+
 	it('logs in an editor: follow, and a filter leaves only the wanted lines', async () => {
 		await workbench.clickContextMenu('containers', 'site', 'mydocker.container.openLogs');
 		await workbench.waitForEditor(/web: tick 2\b/);

@@ -21,6 +21,14 @@ export function commandWords(command, locale) {
 	return { title: words(title, locale), category: words(category, locale) };
 }
 
+/** The submenu of a view's context menu that a command is in; undefined for one that is in the menu itself. */
+function submenuOf(view, command) {
+	const { menus, submenus } = readJson('package.json').contributes;
+	const entries = menus['view/item/context'].filter(({ when }) => when.includes(`view == mydocker.${view}`));
+	const id = entries.find(({ submenu }) => menus[submenu]?.some((entry) => entry.command === command))?.submenu;
+	return submenus.find((each) => each.id === id);
+}
+
 /** A button by its title; one whose command has a key says so after it: "Remove… (Delete)". */
 function titled(title) {
 	return `.action-label:is([aria-label="${title}"], [aria-label^="${title} ("])`;
@@ -149,13 +157,23 @@ export class Workbench {
 
 	/** Clicks the entry of one of our commands in a row's context menu. */
 	async clickContextMenu(view, text, command) {
-		const { title } = commandWords(command, this.locale);
 		await this.row(view, text).click({ button: 'right', timeout: patience });
-		const items = this.page.locator('.monaco-menu .action-item', { hasText: title });
+		const submenu = submenuOf(view, command);
+		if (submenu !== undefined) {
+			await this.#pointInMenu(words(submenu.label, this.locale));
+			await this.page.keyboard.press('ArrowRight');
+		}
 		// A click soon after the menu has opened counts as the end of the click that opened it, so Enter chooses.
-		await items.first().hover({ timeout: patience });
-		await this.page.locator('.monaco-menu .action-item.focused', { hasText: title }).waitFor({ timeout: patience });
+		await this.#pointInMenu(commandWords(command, this.locale).title);
 		await this.page.keyboard.press('Enter');
+	}
+
+	/** Moves the mouse to an entry of the menu that is open, until the entry is the one that Enter takes. */
+	async #pointInMenu(title) {
+		// The entry of a submenu that is open holds the entries of that.
+		const entry = '.monaco-menu .action-item:not(:has(.monaco-submenu))';
+		await this.page.locator(entry, { hasText: title }).first().hover({ timeout: patience });
+		await this.page.locator(`${entry}.focused`, { hasText: title }).waitFor({ timeout: patience });
 	}
 
 	/** Clicks the button of one of our commands in a view's title. */
@@ -245,9 +263,7 @@ export class Workbench {
 		const { title } = commandWords(command, this.locale);
 		await this.view(view).locator('.pane-header').hover({ timeout: patience });
 		await this.view(view).locator('.pane-header .codicon-toolbar-more').click({ timeout: patience });
-		const items = this.page.locator('.monaco-menu .action-item', { hasText: title });
-		await items.first().hover({ timeout: patience });
-		await this.page.locator('.monaco-menu .action-item.focused', { hasText: title }).waitFor({ timeout: patience });
+		await this.#pointInMenu(title);
 		await this.page.keyboard.press('Enter');
 	}
 

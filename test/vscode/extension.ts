@@ -19,13 +19,13 @@ export function environment(name: string): string {
 /** Resolves when `check` gives a true value, and gives it; fails after `timeout` ms, telling `state`. */
 export async function until<T>(
 	what: string,
-	check: () => T | undefined | false,
+	check: () => T | undefined | false | Promise<T | undefined | false>,
 	state: () => string = () => '',
 	timeout = 20_000,
 ): Promise<T> {
 	const deadline = Date.now() + timeout;
 	for (;;) {
-		const value = check();
+		const value = await check();
 		if (value !== undefined && value !== false) {
 			return value;
 		}

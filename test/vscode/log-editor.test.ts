@@ -9,6 +9,15 @@ import { environment, extension, tell, until } from './extension';
 
 const run = vscode.commands.executeCommand;
 
+/** How many lines a log has. */
+async function countOf(read: () => AsyncIterable<{ readonly data: Buffer }>): Promise<number> {
+	let lines = 0;
+	for await (const { data } of read()) {
+		lines += data.toString().split('\n').length - 1;
+	}
+	return lines;
+}
+
 /** Logs as documents, with the real engine. */
 describe('logs in an editor', function () {
 	this.timeout(120_000);
@@ -120,6 +129,41 @@ describe('logs in an editor', function () {
 			Object.assign(vscode.window, { showSaveDialog: real });
 			fs.rmSync(folder, { recursive: true });
 		}
+	});
+
+	it('300,000 lines: all can be reached in the editor, part after part, none left out', async () => {
+		const title = `${name}-big`;
+		const has = (first: number, last: number) => () =>
+			new RegExp(`^(—.*\\n)?${first}\\n`).test(shown(title)) && shown(title).endsWith(`\n${last}\n`);
+		const head = () => shown(title).slice(0, 200);
+		const first = Number(/\n(\d+)\n/.exec(shown(title))?.[1]);
+		assert.ok(first > 1);
+		await run('mydocker.log.earlier');
+		await until('the beginning is there', has(1, first - 1), head, 60_000);
+		assert.equal(shown(title).split('\n').length, first);
+		await run('mydocker.log.later');
+		await until('the lines after it are there', () => shown(title).includes(`—\n${first}\n`), head, 60_000);
+		await run('mydocker.log.latest');
+		await until('the end is there', () => shown(title).includes('\n300000\n'), head, 60_000);
+	});
+
+	it('pause: holds the text still, and going on brings what came meanwhile', async () => {
+		const id = await start('ticks', 'i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done');
+		await run('mydocker.container.openLogs', id);
+		const title = `${name}-ticks`;
+		await until('it follows', () => shown(title).includes('tick 3\n'));
+		await run('mydocker.log.pause');
+		const logged = () => countOf(() => api.client.containers.logs(id, {}));
+		const isBeyond = (lines: number) => async () => (await logged()) >= lines;
+		// What was on its way to the editor arrives.
+		const begun = await logged();
+		await until('it has written', isBeyond(begun + 20));
+		const still = shown(title);
+		await until('it has written more', isBeyond(begun + 40));
+		assert.equal(shown(title), still);
+		await run('mydocker.log.resume');
+		await until('it goes on', () => shown(title).includes(`tick ${begun + 40}\n`));
+		assert.ok(shown(title).startsWith('tick 1\ntick 2\n'));
 	});
 
 	it('doctor: says what the engine is and has', async () => {

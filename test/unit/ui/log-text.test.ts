@@ -7,7 +7,7 @@ describe('text of a log', () => {
 		text.append('one\ntwo\n', 2);
 		text.append('grün\n', 1);
 		assert.deepEqual(
-			[text.read('head\n').toString(), text.bytes, text.droppedLines],
+			[text.read('head\n').toString(), text.bytes, text.linesBefore],
 			['head\none\ntwo\ngrün\n', 14, 0],
 		);
 	});
@@ -20,7 +20,7 @@ describe('text of a log', () => {
 			text.append(line, 1);
 			assert.ok(text.bytes <= most.bytes);
 		}
-		assert.equal(text.droppedLines + text.read().length / 1024, 10_000);
+		assert.equal(text.linesBefore + text.read().length / 1024, 10_000);
 		assert.ok(text.bytes > 0.6 * most.bytes);
 	});
 });

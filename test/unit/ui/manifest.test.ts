@@ -10,7 +10,9 @@ interface Command {
 }
 
 interface MenuItem {
-	readonly command: string;
+	/** Undefined for a submenu. */
+	readonly command?: string;
+	readonly submenu?: string;
 	readonly when?: string;
 	readonly group?: string;
 }
@@ -20,6 +22,8 @@ interface Manifest {
 	readonly contributes: {
 		readonly commands: readonly Command[];
 		readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
+		readonly submenus: readonly { readonly id: string }[];
+		readonly keybindings: readonly { readonly command: string; readonly when?: string; readonly args?: object }[];
 		readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
 		readonly viewsContainers: { readonly activitybar: readonly { readonly icon: string }[] };
 		readonly viewsWelcome: readonly { readonly view: string; readonly when?: string }[];
@@ -36,7 +40,8 @@ interface Manifest {
 
 describe('package.json', () => {
 	const manifest = JSON.parse(fs.readFileSync('package.json', 'utf8')) as Manifest;
-	const { commands, menus, views, viewsContainers, viewsWelcome, configuration } = manifest.contributes;
+	const { commands, menus, submenus, keybindings, views, viewsContainers, viewsWelcome, configuration } =
+		manifest.contributes;
 	const ids = commands.map(({ command }) => command).sort();
 	const english = JSON.parse(fs.readFileSync('package.nls.json', 'utf8')) as Record<string, string>;
 
@@ -70,9 +75,16 @@ describe('package.json', () => {
 		const linked = Object.values(english)
 			.flatMap((text) => [...text.matchAll(/command:(mydocker\.[A-Za-z.]+)/g)])
 			.map((match) => match[1] ?? '');
-		const named = [...Object.values(menus).flatMap((items) => items.map(({ command }) => command)), ...linked];
+		const entries = Object.values(menus).flat();
+		const named = [...entries.flatMap(({ command = [] }) => command), ...linked];
 		assert.deepEqual(
 			named.filter((command) => !ids.includes(command)),
+			[],
+		);
+		const menuIds = [...submenus.map(({ id }) => id)].sort();
+		assert.deepEqual([...new Set(entries.flatMap(({ submenu = [] }) => submenu))].sort(), menuIds);
+		assert.deepEqual(
+			menuIds.filter((id) => (menus[id]?.length ?? 0) < 2),
 			[],
 		);
 	});
@@ -81,7 +93,7 @@ describe('package.json', () => {
 		const buttons = Object.values(menus)
 			.flat()
 			.filter(({ group }) => /^(inline|navigation)/.test(group ?? ''))
-			.map(({ command }) => command);
+			.flatMap(({ command = [] }) => command);
 		assert.deepEqual(
 			buttons.filter((id) => !/^\$\([a-z-]+\)$/.test(commands.find(({ command }) => command === id)?.icon ?? '')),
 			[],
@@ -97,6 +109,19 @@ describe('package.json', () => {
 			},
 		);
 		assert.deepEqual(wrong, []);
+	});
+
+	it('keys: are for commands that exist, and only where their view has the focus', () => {
+		const wrong = keybindings.filter(({ command, when = '', args }) => {
+			const view = /^focusedView == mydocker\.(\w+) && listFocus && !inputFocus$/.exec(when)?.[1];
+			const isForRows = JSON.stringify(args) === JSON.stringify({ view });
+			return !ids.includes(command) || view === undefined || (args !== undefined && !isForRows);
+		});
+		assert.deepEqual(wrong, []);
+	});
+
+	it('settings: are no more than a person looks through', () => {
+		assert.ok(Object.keys(configuration.properties).length <= 25);
 	});
 
 	it('views: each says what to do when it is empty', () => {

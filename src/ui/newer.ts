@@ -1,0 +1,48 @@
+import { commands, env, l10n, window } from 'vscode';
+import { shortName } from './names';
+import type { Parts } from './parts';
+import { imagesFor } from './pick';
+import { Notice } from './failure';
+
+type Needs = Pick<Parts, 'client' | 'model'>;
+
+/**
+ * Check for Newer Image: asks the registries what the tags name now, and offers to pull what is another image than the
+ * one here. Nothing asks a registry by itself.
+ */
+export async function checkForNewer({ client, model }: Needs, ...called: unknown[]): Promise<void> {
+	const names = await imagesFor(model, called, { title: l10n.t('Check for Newer Image') });
+	const tagged = names.flatMap((name) => model.image(name) ?? []).filter(({ tag }) => tag !== undefined);
+	if (tagged.length === 0) {
+		if (names.length > 0) {
+			throw new Notice(l10n.t('An image without a tag has no newer version.'));
+		}
+		return;
+	}
+	const found = await model.during(
+		tagged.map(({ name }) => name),
+		() => Promise.all(tagged.map(async (row) => ({ row, remote: await client.registries.image(row.name) }))),
+	);
+	const newer = found.filter(({ row, remote }) => remote.Id !== row.id).map(({ row }) => row.name);
+	if (newer.length === 0) {
+		const list = tagged.map(({ name }) => shortName(name)).join(', ');
+		void window.showInformationMessage(l10n.t('{0}: the registry has the same image.', list));
+		return;
+	}
+	const pull = l10n.t('Pull');
+	const list = newer.map(shortName).join(', ');
+	if ((await window.showInformationMessage(l10n.t('{0}: the registry has another image.', list), pull)) === pull) {
+		await Promise.all(newer.map((name) => commands.executeCommand('mydocker.image.pull', name)));
+	}
+}
+
+/** Copy Digest: names that always mean the same image, "repository@sha256:…", a line each. */
+export async function copyDigests({ model }: Needs, ...called: unknown[]): Promise<void> {
+	const names = await imagesFor(model, called, { title: l10n.t('Copy Digest') });
+	const digests = names.flatMap((name) => model.image(name)?.digest ?? []);
+	if (digests.length > 0) {
+		await env.clipboard.writeText(digests.join('\n'));
+	} else if (names.length > 0) {
+		throw new Notice(l10n.t('Only an image that a registry has, has a digest.'));
+	}
+}
