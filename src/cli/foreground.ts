@@ -6,7 +6,7 @@ import type { Action } from './row';
 import type { Session } from './session';
 import { copyInput, readDetachKeys, takeTerminal, terminalSize } from './terminal';
 
-/** The exit code of a foreground that its person left by the detach keys. */
+/** The exit code of a `run` or `start` that its person left by the detach keys. */
 const DETACHED = 0;
 
 /** A container that this terminal belongs to for a while. */
@@ -56,11 +56,22 @@ export async function runInForeground(session: Session, container: Foreground): 
 		for await (const chunk of attachment.output) {
 			await session.output.write(chunk.stream, chunk.data);
 		}
-		return input?.isDetached === true ? DETACHED : await exit;
+		if (input?.isDetached === true) {
+			return leave(container);
+		}
+		return await exit;
 	} finally {
 		release();
 		attachment.close();
 	}
+}
+
+/** Who came by `attach` and leaves by the detach keys is told so, as by docker. */
+function leave({ starts }: Foreground): number {
+	if (!starts) {
+		throw new CommandError('read escape sequence');
+	}
+	return DETACHED;
 }
 
 /** Signals, and the keys of a terminal, go to the container until the returned function is called. */

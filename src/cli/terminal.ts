@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { DEFAULT_DETACH_KEYS, DetachFilter, parseDetachKeys } from '../api/detach-keys';
 import { ApiError, type Attachment, type TerminalSize } from '../api/client';
 import { CommandError, systemCode } from './errors';
@@ -24,6 +25,7 @@ export function takeTerminal(
 	};
 	if (input.isTTY) {
 		input.setRawMode(true);
+		passOutput();
 		process.on('exit', restore);
 	}
 	const follow = (): void => {
@@ -45,6 +47,14 @@ export function takeTerminal(
 			restore();
 		}
 	};
+}
+
+/**
+ * libuv's raw mode still turns each line feed of the output into two bytes, but the container's terminal has done so
+ * already, or was told not to. setRawMode(false) undoes this too. A machine without stty(1) shows what it did before.
+ */
+function passOutput(): void {
+	spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 
 /** What a write says once the container, or our attachment to it, has ended. */

@@ -337,6 +337,33 @@ describe('command line', function () {
 		]);
 	});
 
+	it('in a terminal: line ends are not doubled; the detach keys leave it, which attach says', async () => {
+		const { reference } = images.busybox;
+		const run = ['run', '-it', '--network', 'none'];
+		const ticking = 'while :; do echo tick; sleep 0.2; done';
+		for (const actor of actors) {
+			await invoke(actor, ['pull', '-q', reference]);
+		}
+		const shownTo = async (actor: Actor): Promise<object[]> => {
+			return [
+				await inTerminal(actor, [...run, '--rm', '--pull', 'never', reference, 'printf', 'a\\nb\\n']),
+				await inTerminal(actor, [...run, '--name', 'left', reference, 'sh', '-c', ticking], '\x10\x11'),
+				await inTerminal(actor, ['attach', 'left'], '\x10\x11'),
+				await inTerminal(actor, ['attach', '--detach-keys', 'ctrl-a,x', 'left'], '\x01x'),
+				await inTerminal(actor, ['exec', '-it', 'left', 'sh', '-c', ticking], '\x10\x11'),
+			];
+		};
+		const told = 'read escape sequence\r\n';
+		const expected = [
+			{ code: 0, stdout: 'a\r\nb\r\n' },
+			{ code: 0, stdout: '' },
+			{ code: 1, stdout: told },
+			{ code: 1, stdout: told },
+			{ code: 1, stdout: told },
+		];
+		assert.deepEqual(await Promise.all(actors.map(shownTo)), [expected, expected, expected]);
+	});
+
 	it('SIGTERM to a foreground run: reaches the container, whose exit code comes back', async () => {
 		const { reference } = images.busybox;
 		const codes = await Promise.all(
@@ -374,6 +401,32 @@ async function invoke(actor: Actor, args: readonly string[], input = ''): Promis
 	const code = new Promise<number | null>((resolve) => child.once('close', resolve));
 	try {
 		return { code: await within(args.join(' '), 40_000, code), ...output };
+	} finally {
+		child.kill('SIGKILL');
+	}
+}
+
+/** In a terminal of its own, where `keys` are typed once the container ticks, which is left out of what was shown. */
+async function inTerminal(actor: Actor, args: readonly string[], keys = ''): Promise<{ code: number; stdout: string }> {
+	const command = [...actor.program, ...args].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+	const env = { ...actor.env, TERM: 'dumb' };
+	const child = spawn('script', ['-qec', command, '/dev/null'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+	let shown = '';
+	let isTyped = false;
+	child.stdout.setEncoding('utf8').on('data', (text: string) => {
+		shown += text;
+		if (!isTyped && keys !== '' && shown.includes('tick')) {
+			isTyped = true;
+			child.stdin.write(keys);
+		}
+	});
+	const code = new Promise<number>((resolve) =>
+		child.once('close', (number) => {
+			resolve(number ?? -1);
+		}),
+	);
+	try {
+		return { code: await within(args.join(' '), 20_000, code), stdout: shown.replaceAll('tick\r\n', '') };
 	} finally {
 		child.kill('SIGKILL');
 	}
