@@ -25,7 +25,7 @@ import type { LogDriver, LogEntry, LogQuery } from './log';
 import { createLog } from './log-drivers';
 import { runtimeResources } from './limits';
 import { checkName, generateName } from './names';
-import { checkAttachable, checkPausable, checkPaused, isFrozen } from './pause';
+import { checkAttachable, checkPausable, checkPaused, isFrozen, letGo, whileHeld } from './pause';
 import { currentBootId, identify, isAlive, signalProcess } from './process';
 import { isContainer, isLive, recordKey } from './record';
 import { containerChanges, type Change } from './changes';
@@ -580,17 +580,12 @@ export class Containers {
 	): Promise<T> {
 		const entry = this.entry(nameOrId);
 		const { record, folder } = entry;
-		const isPaused = isToPause && record.status === 'running';
-		if (isPaused) {
-			await this.options.runtime.setPaused(record.id, true);
+		const look = (): Promise<T> => this.storage(entry).withUpper(folder, signal, (upper) => work(record, upper));
+		if (!isToPause || record.status !== 'running') {
+			return look();
 		}
-		try {
-			return await this.storage(entry).withUpper(folder, signal, (upper) => work(record, upper));
-		} finally {
-			if (isPaused && this.entries.get(record.id)?.record.process !== null) {
-				await this.options.runtime.setPaused(record.id, false);
-			}
-		}
+		const isThere = (): boolean => this.entries.get(record.id)?.record.process !== null;
+		return whileHeld(folder.shim, { runtime: this.options.runtime, id: record.id, isThere }, look);
 	}
 
 	/** Bytes of what the container has written; see written-size.ts. */
@@ -1219,7 +1214,7 @@ export class Containers {
 			const begin = await this.awaitBegin(entry, run);
 			if (begin.kind === 'running') {
 				this.hasStarted(entry, run, begin.pid);
-				this.alignPaused(entry);
+				await this.alignPaused(entry);
 			} else {
 				const failed = new StartError(failureOf(begin, entry.record));
 				await (begin.kind === 'vanished' ? this.startLost(entry, failed) : this.startRefused(entry, failed));
@@ -1234,8 +1229,9 @@ export class Containers {
 	}
 
 	/** The engine may have died between the freezing and the note of it. */
-	private alignPaused(entry: Entry): void {
+	private async alignPaused(entry: Entry): Promise<void> {
 		const { id, status } = entry.record;
+		await letGo(entry.folder.shim, { runtime: this.options.runtime, id });
 		const actual = machine().hasCgroups && isFrozen(id) ? 'paused' : 'running';
 		if ((status === 'paused' || status === 'running') && status !== actual) {
 			this.note(entry, { status: actual });

@@ -47,3 +47,42 @@ export function isFrozen(id: string, mountPoint = '/sys/fs/cgroup'): boolean {
 	const state = readText(path.join(mountPoint, 'freezer', cgroupPath(id), 'freezer.state'))?.trim();
 	return state === 'FROZEN' || state === 'FREEZING';
 }
+
+/** While it is there, the container stands still for a moment only: nobody has paused it. */
+const HELD = 'held';
+
+interface Held {
+	readonly runtime: { setPaused(id: string, isPaused: boolean): Promise<void> };
+	readonly id: string;
+	/** The container has not ended meanwhile. */
+	readonly isThere: () => boolean;
+}
+
+/**
+ * Freezes a container for as long as `work` takes. An engine that is killed meanwhile leaves a note in the shim folder,
+ * by which the next one lets the container go on (`letGo`).
+ */
+export async function whileHeld<T>(shim: string, { runtime, id, isThere }: Held, work: () => Promise<T>): Promise<T> {
+	fs.writeFileSync(path.join(shim, HELD), '');
+	try {
+		await runtime.setPaused(id, true);
+		return await work();
+	} finally {
+		if (isThere()) {
+			await runtime.setPaused(id, false);
+		}
+		fs.rmSync(path.join(shim, HELD), { force: true });
+	}
+}
+
+/** Lets a container go on that a killed engine had frozen for a moment. */
+export async function letGo(shim: string, { runtime, id }: Pick<Held, 'runtime' | 'id'>): Promise<void> {
+	const note = path.join(shim, HELD);
+	if (!fs.existsSync(note)) {
+		return;
+	}
+	if (isFrozen(id)) {
+		await runtime.setPaused(id, false);
+	}
+	fs.rmSync(note, { force: true });
+}

@@ -155,6 +155,8 @@ export class Run {
 
 	private vanishBeforeBegin(reason: string): void {
 		this.close();
+		// The runtime may be at work still, and would start the container when nobody expects it any more.
+		endShim(this.folder);
 		this.options.cleanUp().then(
 			() => {
 				this.resolveBegin({ kind: 'vanished', reason });
