@@ -212,7 +212,9 @@ async function openCore(
 				name,
 				isRunning: isLive(status),
 			}));
-	const images = new Images({ root, store, events, warn, users });
+	const storage = await openStorage(root, process.env['MYDOCKER_STORAGE_DRIVER'] ?? '');
+	const layerFormat = storage.driver.name === 'erofs' ? 'erofs' : 'files';
+	const images = new Images({ root, store, events, warn, users, layerFormat });
 	const mounted = (name: string) =>
 		containers
 			.list()
@@ -232,7 +234,6 @@ async function openCore(
 		...{ store, events, warn, place, facts: networkFacts },
 		hostsFile: (id) => path.join(containerFolder(root, id).etc, 'hosts'),
 	});
-	const storage = await openStorage(root, process.env['MYDOCKER_STORAGE_DRIVER'] ?? '');
 	const containers: Containers = new Containers({
 		...{ root, store, events, images, storage, runtime, networks, volumes, warn },
 		bridgeWarning: rootless?.outbound.problem ?? '',

@@ -10,7 +10,7 @@ import { collect } from './run';
 import { embeddedEngine, enginePid, leaksOf, type EngineProcess } from './subject';
 import { endProcess, hasProgram, processesOf, until, within, Workspace } from './workspace';
 
-const DRIVERS = ['overlay', 'fuse-overlayfs', 'copy'] as const;
+const DRIVERS = ['overlay', 'erofs', 'fuse-overlayfs', 'copy'] as const;
 /** Writes, deletes, replaces, makes opaque. */
 const SCRIPT =
 	'cd /data; rm gone; rm -r gone-folder; rm -r opaque; mkdir opaque; echo new >opaque/new; echo more >>changed; ' +
@@ -224,7 +224,7 @@ function choice(workspace: Workspace): void {
 		const { client } = embeddedEngine(workspace, { storageDriver: 'zfs' });
 		await assert.rejects(client.info(), (error) => {
 			assert.ok(error instanceof EngineNotStarted);
-			assert.match(error.message, /Cannot use storage driver "zfs": there are overlay, fuse-overlayfs, copy/);
+			assert.match(error.message, /Cannot use storage driver "zfs": there are overlay, erofs, fuse-overlayfs, copy/);
 			return true;
 		});
 	});

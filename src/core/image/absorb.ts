@@ -13,7 +13,7 @@ import { compressionOf, inflate } from './inflate';
 import type { Compression } from './inflate';
 import { complete, inflateArchive } from './inflate-archive';
 import { applyLayerStream } from './layer';
-import type { AppliedLayer } from './layer';
+import type { AppliedLayer, LayerFormat } from './layer';
 import { packUpper } from './pack-upper';
 import { treeOf } from './unpack';
 
@@ -23,6 +23,7 @@ export interface AbsorbJob {
 	readonly root: string;
 	/** A folder for this job alone, not there yet. The unpacked layer is in its "tree" when the job is done. */
 	readonly temporary: string;
+	readonly format: LayerFormat;
 	readonly source:
 		| { readonly kind: 'input' }
 		| { readonly kind: 'file'; readonly path: string }
@@ -66,6 +67,7 @@ export async function absorb(job: AbsorbJob, { input, signal }: JobContext): Pro
 			: blob.compress(inflateArchive(counted.read(), signal));
 		const layer = await applyLayerStream(tar, {
 			directory: treeOf(job.temporary),
+			format: job.format,
 			sideArchive: path.join(job.temporary, 'side.tar'),
 			maxBytes: Infinity,
 			isSharedThread: false,

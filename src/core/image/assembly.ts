@@ -74,7 +74,7 @@ export class Assembly {
 		const temporary = layers.temporaryFolder();
 		let absorbed: AbsorbedLayer | undefined;
 		try {
-			const job: AbsorbJob = { kind: 'absorb', root, temporary, source };
+			const job: AbsorbJob = { kind: 'absorb', root, temporary, format: layers.format, source };
 			absorbed = await runJob<AbsorbedLayer>(worker, job, options);
 			this.check(absorbed, options.expected);
 			const { digest, size, compression, file } = absorbed.blob;

@@ -12,6 +12,7 @@ import { Blobs } from './blobs';
 import type { RegistryAuth } from './credentials';
 import { familiarTag, isImage, recordKey, repositoryOf } from './image-records';
 import type { TagName } from './image-records';
+import type { LayerFormat } from './layer';
 import { Layers } from './layers';
 import { chainIds, parseConfiguration, parseDiffIds } from './manifest';
 import type { Descriptor } from './manifest';
@@ -79,6 +80,8 @@ export interface ImagesOptions {
 	readonly events: Events;
 	readonly warn: (message: string) => void;
 	readonly users: (imageId: string) => readonly ImageUser[];
+	/** What layers are unpacked to; files by default. */
+	readonly layerFormat?: LayerFormat;
 	/** The bundle of layer-worker.ts; by default it lies beside the engine's. */
 	readonly layerWorker?: string;
 }
@@ -114,6 +117,7 @@ export class Images {
 		this.layers = new Layers(
 			options.root,
 			options.warn,
+			options.layerFormat ?? 'files',
 			options.layerWorker ?? path.join(__dirname, 'layer-worker.js'),
 		);
 	}
@@ -262,6 +266,7 @@ export class Images {
 	 */
 	async unpack(imageId: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
 		const diffIds = this.layersOf(imageId);
+		this.layers.removeUnusable(diffIds);
 		const stored = this.manifests.get(this.names(imageId)[0]?.digest ?? '');
 		for (const [index, diffId] of diffIds.entries()) {
 			if (this.layers.get(diffId) === undefined) {
@@ -278,19 +283,19 @@ export class Images {
 
 	/** Overlay lower directories of an image, top first, absolute. They stay while a container uses the image. */
 	lowerDirectories(imageId: string): readonly string[] {
-		const directories: string[] = [];
+		const diffIds: string[] = [];
 		// Overlayfs refuses a directory twice; of two times the same layer, the upper one hides the lower one.
 		for (const diffId of new Set([...this.layersOf(imageId)].reverse())) {
 			const record = this.layers.get(diffId);
 			if (!record) {
 				throw missingLayer(imageId, diffId);
 			}
-			directories.push(this.layers.path(diffId));
+			diffIds.push(diffId);
 			if (record.is_opaque) {
 				break;
 			}
 		}
-		return directories;
+		return this.layers.paths(diffIds);
 	}
 
 	/** Bytes of an unpacked layer's files; 0 when it is not there. */
@@ -309,9 +314,10 @@ export class Images {
 		this.leases.add(lease);
 		try {
 			await this.unpack(imageId, signal);
+			const directories = this.layers.paths(layers);
 			return await work(
-				layers.map((diffId) => ({
-					directory: this.layers.path(diffId),
+				layers.map((diffId, index) => ({
+					directory: directories[index] ?? '',
 					isOpaque: this.layers.get(diffId)?.is_opaque ?? false,
 				})),
 			);

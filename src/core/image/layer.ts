@@ -8,16 +8,41 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
 import { toolEnvironment } from '../exec';
 import { isOnOverlay, OPAQUE_ON_OVERLAY, whiteoutEntry } from '../storage/whiteout';
 import { ownerHere, userNamespace } from '../user-namespace';
+import { ErofsWriter } from './erofs';
+import {
+	checkName,
+	clampedTime,
+	cleanPath,
+	corrupt,
+	IMPLIED,
+	lostTarget,
+	MAX_FOLDERS,
+	MAX_LINKS,
+	MAX_PATH,
+	NO_XATTRS,
+	OPAQUE,
+	OVERLAY_OPAQUE,
+	printable,
+	WHITEOUT,
+	WHITEOUT_META,
+	withKnownXattrs,
+} from './layer-entry';
+import type { Attributes } from './layer-entry';
 import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
+
+/** How an unpacked layer is kept: as a tree of files, or as an EROFS image of one. */
+export type LayerFormat = 'files' | 'erofs';
 
 export interface LayerOptions {
 	/** An empty directory that nobody else writes in. */
 	readonly directory: string;
+	readonly format: LayerFormat;
 	/** A path for a temporary archive, outside of `directory` and on a disk with room. */
 	readonly sideArchive: string;
 	/** Bytes of tar after which the layer is refused. */
@@ -42,8 +67,6 @@ export interface AppliedLayer {
 
 /** Entries in one layer; the largest known images have a third of this. */
 const MAX_ENTRIES = 1_000_000;
-/** Folders are kept in memory until the end. */
-const MAX_FOLDERS = 250_000;
 const TURN_BYTES = 1024 * 1024;
 
 /**
@@ -51,7 +74,8 @@ const TURN_BYTES = 1024 * 1024;
  * directory is then half filled and the caller's to remove.
  */
 export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: LayerOptions): Promise<AppliedLayer> {
-	const writer = new LayerWriter(options.directory, options.sideArchive);
+	const image = options.format === 'erofs' ? newImage(options.directory) : undefined;
+	const writer = image ?? new LayerWriter(options.directory, options.sideArchive);
 	try {
 		const reader = new TarReader(writer, MAX_ENTRIES);
 		const hash = createHash('sha256');
@@ -64,6 +88,7 @@ export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: Laye
 			}
 			options.checkProgress?.(total);
 			hash.update(chunk);
+			image?.take(chunk);
 			reader.write(chunk);
 			if (options.isSharedThread && total - turn > TURN_BYTES) {
 				turn = total;
@@ -78,23 +103,8 @@ export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: Laye
 	}
 }
 
-const WHITEOUT = '.wh.';
-const WHITEOUT_META = '.wh..wh.';
-const OPAQUE = '.wh..wh..opq';
-const MAX_PATH = 4095;
-const MAX_NAME = 255;
-/** A slash too many, "." or "..": most names have none. */
-const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
-const MAX_LINKS = 40;
 const MAX_FLUSHES = 100;
-/** Inside of a user namespace overlayfs is mounted with userxattr (storage/overlay.ts). */
-const OVERLAY_OPAQUE = userNamespace().isInitial ? 'trusted.overlay.opaque' : 'user.overlay.opaque';
-/** Attributes that steer overlayfs are ours alone, and labels of another machine's security module mean nothing here. */
-const FOREIGN_XATTR = /^(?:trusted\.overlay\.|user\.overlay\.|security\.selinux$|system\.nfs4_acl$)/;
 const CREATE = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW;
-const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
-
-type Attributes = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'mtime' | 'mtimeNanoseconds' | 'xattrs'>;
 
 interface Folder {
 	readonly kind: 'folder';
@@ -133,15 +143,14 @@ interface OpenFile {
 	written: number;
 }
 
-/** A folder that no entry describes, as docker makes it; root's, or of whoever unpacks. */
-const IMPLIED: Attributes = {
-	mode: 0o755,
-	uid: process.getuid?.() ?? 0,
-	gid: process.getgid?.() ?? 0,
-	mtime: 0,
-	mtimeNanoseconds: 0,
-	xattrs: NO_XATTRS,
-};
+/** In a layer's folder when it is an image: the image, and the folder that it is mounted on. */
+export const IMAGE = 'image.erofs';
+export const MOUNT_POINT = 'tree';
+
+function newImage(directory: string): ErofsWriter {
+	fs.mkdirSync(path.join(directory, MOUNT_POINT), { mode: 0o755 });
+	return new ErofsWriter(path.join(directory, IMAGE));
+}
 
 class LayerWriter implements TarSink {
 	/** Names below this go through an open directory, so they are short and the store's own path plays no part. */
@@ -627,23 +636,6 @@ function ownedHere(entry: TarEntry): TarEntry {
 	return userNamespace().isInitial ? entry : ownerHere(entry, printable(entry.name));
 }
 
-function withKnownXattrs(entry: TarEntry): TarEntry {
-	if (entry.xattrs.size === 0) {
-		return entry;
-	}
-	const known = [...entry.xattrs].filter(([name]) => !FOREIGN_XATTR.test(name));
-	return known.length === entry.xattrs.size ? entry : { ...entry, xattrs: new Map(known) };
-}
-
-function lostTarget(entry: TarEntry): EngineError {
-	const link = `"${printable(entry.name)}" points to "${printable(entry.linkName)}"`;
-	return corrupt(`the hard link ${link}, which is not in the layer`);
-}
-
-function corrupt(reason: string): EngineError {
-	return new EngineError('corrupt', reason);
-}
-
 function newFolder(path: string, parent: Folder | undefined, attributes: Attributes): Folder {
 	return { kind: 'folder', path, parent, children: new Map(), whiteouts: new Set(), isOpaque: false, attributes };
 }
@@ -664,61 +656,9 @@ function pathOf(place: Place): string {
 	return place.folder.path + place.name;
 }
 
-/**
- * The path without leading, doubled and trailing slashes, "." and "..": relative to the layer's root, "" for the root.
- * An absolute name counts from the root, as in docker; a name that leaves the root is refused.
- */
-function cleanPath(name: string): string {
-	if (name.length <= MAX_NAME && !UNCLEAN.test(name)) {
-		return name;
-	}
-	const path = name.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '');
-	if (path === '' || path === '.') {
-		return '';
-	}
-	const names = path.split('/');
-	const clean: string[] = [];
-	for (const part of names) {
-		if (part === '..') {
-			if (clean.pop() === undefined) {
-				throw corrupt(`the name "${printable(name)}" leaves the layer`);
-			}
-		} else if (part !== '' && part !== '.') {
-			clean.push(part);
-		}
-	}
-	const last = clean[clean.length - 1];
-	if (path.length > MAX_PATH || (last !== undefined && last.length > MAX_NAME + WHITEOUT.length)) {
-		throw corrupt(`the name "${printable(name.slice(0, 100))}…" is too long`);
-	}
-	return clean.length === names.length ? path : clean.join('/');
-}
-
-/** A folder's name; the last names of entries are checked by the kernel and by whiteOut. */
-function checkName(name: string): void {
-	if (name.startsWith(WHITEOUT)) {
-		throw corrupt(`"${printable(name)}" is used as a directory, and such names are whiteouts`);
-	}
-}
-
 /** One character a byte, for the file system. */
 function asPath(path: string): string | Buffer {
 	return /[\x80-\xff]/.test(path) ? Buffer.from(path, 'latin1') : path;
-}
-
-/** A name from the archive for a message. */
-function printable(name: string): string {
-	return Buffer.from(name, 'latin1').toString('utf8');
-}
-
-/** Docker sets times outside of what Go can express to 1970. */
-function clampedTime(
-	entry: Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'>,
-): Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'> {
-	const isInRange = entry.mtime >= 0 && entry.mtime < 2 ** 63 / 1e9;
-	return isInRange
-		? { mtime: entry.mtime, mtimeNanoseconds: entry.mtimeNanoseconds }
-		: { mtime: 0, mtimeNanoseconds: 0 };
 }
 
 /** Seconds as Node takes them. */

@@ -6,7 +6,9 @@ import * as v from 'valibot';
 import { EngineError, messageOf, systemCode } from '../errors';
 import { run } from '../exec';
 import { hexOf, partFile } from './blobs';
-import type { AppliedLayer } from './layer';
+import { IMAGE, MOUNT_POINT } from './layer';
+import type { AppliedLayer, LayerFormat } from './layer';
+import { mountLayers, mountPointsIn, unmountLayers } from './layer-mounts';
 import { LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
 import { commitLayer, treeOf } from './unpack';
@@ -25,6 +27,11 @@ export interface LayerRecord {
 	readonly boot_id: string;
 }
 
+/** A layer that is there. */
+interface StoredLayer extends LayerRecord {
+	readonly format: LayerFormat;
+}
+
 export interface LayerRequest {
 	readonly descriptor: Descriptor;
 	readonly diffId: string;
@@ -37,7 +44,8 @@ export interface ObtainOptions {
 }
 
 const recordSchema = v.object({ size: v.number(), is_opaque: v.boolean(), boot_id: v.string() });
-const HEX = /^[a-f0-9]{64}$/;
+/** An image's folder is told by its name, so that an engine that does not know images takes it for none of its own. */
+const LAYER = /^([a-f0-9]{64})(\.erofs)?$/;
 /** Milliseconds. */
 const SYNC_DELAY = 500;
 
@@ -47,17 +55,22 @@ const SYNC_DELAY = 500;
  */
 export class Layers {
 	private readonly folder: string;
-	private readonly records = new Map<string, LayerRecord>();
+	private readonly records = new Map<string, StoredLayer>();
+	/** Folders on which images are mounted. */
+	private readonly mounted = new Set<string>();
 	private readonly flights = new Map<string, Flight>();
 	/** Parts of blobs that are being written. */
 	private readonly parts = new Set<string>();
 	private readonly threads: LayerThreads;
 	private readonly background = new Set<Promise<void>>();
 	private syncTimer: NodeJS.Timeout | undefined;
+	private isMountable = true;
 
 	constructor(
 		private readonly root: string,
 		private readonly warn: (message: string) => void,
+		/** What new layers become; those that are there stay as they are. */
+		readonly format: LayerFormat,
 		workerFile: string,
 	) {
 		this.folder = path.join(root, 'layers');
@@ -67,12 +80,18 @@ export class Layers {
 	/** Reads what is there and removes what was half done. */
 	load(): void {
 		fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+		for (const point of mountPointsIn(fs.realpathSync(this.folder))) {
+			// An engine that was killed has left it.
+			this.mounted.add(path.join(this.folder, path.relative(fs.realpathSync(this.folder), point)));
+		}
 		const boot = bootId();
 		const names = new Set(fs.readdirSync(this.folder));
 		for (const name of names) {
-			const record = HEX.test(name) ? readRecord(this.recordFile(name)) : undefined;
-			if (record && (record.boot_id === '' || record.boot_id === boot)) {
-				this.records.set(`sha256:${name}`, record);
+			const [, hex, ending] = LAYER.exec(name) ?? [];
+			const record = hex === undefined ? undefined : readRecord(this.recordFile(name));
+			const diffId = `sha256:${hex ?? ''}`;
+			if (record && (record.boot_id === '' || record.boot_id === boot) && !this.records.has(diffId)) {
+				this.records.set(diffId, { ...record, format: ending === undefined ? 'files' : 'erofs' });
 			} else if (!name.endsWith('.json') || !names.has(name.slice(0, -'.json'.length))) {
 				this.discard(name);
 			}
@@ -89,8 +108,24 @@ export class Layers {
 		return this.records.get(diffId);
 	}
 
-	path(diffId: string): string {
-		return path.join(this.folder, hexOf(diffId));
+	/** Where the layers' files are, absolute. Mounts what must be; throws EngineError "unsupported" when that fails. */
+	paths(diffIds: readonly string[]): string[] {
+		this.mount(diffIds.filter((diffId) => this.records.get(diffId)?.format === 'erofs'));
+		return diffIds.map((diffId) => this.treePath(diffId));
+	}
+
+	/** Removes layers that cannot be mounted here: they are unpacked again as files. */
+	removeUnusable(diffIds: readonly string[]): void {
+		try {
+			this.paths(diffIds);
+		} catch (error) {
+			if (!(error instanceof EngineError) || error.code !== 'unsupported') {
+				throw error;
+			}
+			this.warn(`Layers are unpacked again, as they cannot be mounted: ${error.message}`);
+			this.isMountable = false;
+			this.remove(diffIds.filter((diffId) => this.records.get(diffId)?.format === 'erofs'));
+		}
 	}
 
 	/**
@@ -116,8 +151,9 @@ export class Layers {
 	/** Removes layers; the names are gone at once, the files soon after. */
 	remove(diffIds: readonly string[]): void {
 		for (const diffId of diffIds) {
+			const name = this.nameOf(diffId);
 			if (this.records.delete(diffId)) {
-				this.discard(hexOf(diffId));
+				this.discard(name);
 			}
 		}
 	}
@@ -132,13 +168,19 @@ export class Layers {
 		}, SYNC_DELAY).unref();
 	}
 
-	/** Resolves when no work goes on in the background and all layers are on the disk. */
+	/** Resolves when no work goes on in the background, all layers are on the disk, and none is mounted. */
 	async close(): Promise<void> {
 		if (this.syncTimer !== undefined) {
 			this.startSync();
 		}
 		while (this.background.size > 0) {
 			await Promise.all(this.background);
+		}
+		// Containers that run keep what they use.
+		try {
+			this.unmount([...this.mounted]);
+		} catch (error) {
+			this.warn(messageOf(error)); // the next engine takes them over
 		}
 	}
 
@@ -187,7 +229,8 @@ export class Layers {
 
 	private async unpackOnce(request: LayerRequest, part: string, options: ObtainOptions): Promise<void> {
 		const temporary = path.join(this.folder, `.tmp-${randomBytes(8).toString('hex')}`);
-		const job: LayerJob = { ...request, root: this.root, temporary, part };
+		const format = this.isMountable ? this.format : 'files';
+		const job: LayerJob = { ...request, format, root: this.root, temporary, part };
 		try {
 			const layer = await this.threads.run(job, options);
 			for (const warning of layer.warnings) {
@@ -195,7 +238,7 @@ export class Layers {
 			}
 			// The threads go on with the next layer while the disk takes this one's blob.
 			await commitLayer(job);
-			this.settle(request.diffId, temporary, layer);
+			this.settle(request.diffId, temporary, { ...layer, format });
 		} finally {
 			// Nobody waits for that: a cancelled pull is over at once.
 			this.inBackground(removeTree(temporary));
@@ -210,7 +253,7 @@ export class Layers {
 	/** Takes the layer that a job has left in a temporary folder, and removes the rest of that. */
 	async adopt(diffId: string, temporary: string, layer: AppliedLayer): Promise<void> {
 		try {
-			this.settle(diffId, temporary, layer);
+			this.settle(diffId, temporary, { ...layer, format: this.format });
 		} finally {
 			await removeTree(temporary);
 		}
@@ -221,14 +264,41 @@ export class Layers {
 		await removeTree(temporary);
 	}
 
-	private settle(diffId: string, temporary: string, layer: AppliedLayer): void {
+	private settle(diffId: string, temporary: string, layer: AppliedLayer & { readonly format: LayerFormat }): void {
 		if (this.records.has(diffId)) {
 			return; // unpacked from another blob meanwhile
 		}
-		const record = { size: layer.size, is_opaque: layer.isOpaque, boot_id: bootId() };
-		this.writeRecord(diffId, record);
-		fs.renameSync(treeOf(temporary), this.path(diffId));
-		this.records.set(diffId, record);
+		const { size, isOpaque, format } = layer;
+		const record = { size, is_opaque: isOpaque, boot_id: bootId() };
+		const name = nameOf(diffId, format);
+		this.writeRecord(name, record);
+		fs.renameSync(treeOf(temporary), path.join(this.folder, name));
+		this.records.set(diffId, { ...record, format });
+	}
+
+	private mount(diffIds: readonly string[]): void {
+		const points = new Set(diffIds.map((diffId) => this.treePath(diffId)));
+		const missing = [...points].filter((point) => !this.mounted.has(point));
+		mountLayers(missing.map((target) => ({ image: path.join(path.dirname(target), IMAGE), target })));
+		for (const point of missing) {
+			this.mounted.add(point);
+		}
+	}
+
+	private unmount(points: readonly string[]): void {
+		unmountLayers(points);
+		for (const point of points) {
+			this.mounted.delete(point);
+		}
+	}
+
+	private treePath(diffId: string): string {
+		const folder = path.join(this.folder, this.nameOf(diffId));
+		return this.records.get(diffId)?.format === 'erofs' ? path.join(folder, MOUNT_POINT) : folder;
+	}
+
+	private nameOf(diffId: string): string {
+		return nameOf(diffId, this.records.get(diffId)?.format ?? 'files');
 	}
 
 	private async sync(diffIds: readonly string[]): Promise<void> {
@@ -240,16 +310,17 @@ export class Layers {
 		for (const diffId of diffIds) {
 			const record = this.records.get(diffId);
 			if (record) {
-				const synced = { ...record, boot_id: '' };
-				this.records.set(diffId, synced);
-				this.writeRecord(diffId, synced);
+				const { format, ...rest } = record;
+				const synced = { ...rest, boot_id: '' };
+				this.records.set(diffId, { ...synced, format });
+				this.writeRecord(nameOf(diffId, format), synced);
 			}
 		}
 	}
 
 	/** Not made durable: a record that is lost makes the layer be unpacked again. */
-	private writeRecord(diffId: string, record: LayerRecord): void {
-		const file = this.recordFile(hexOf(diffId));
+	private writeRecord(name: string, record: LayerRecord): void {
+		const file = this.recordFile(name);
 		const temporary = `${file}.tmp`;
 		fs.writeFileSync(temporary, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 		fs.renameSync(temporary, file);
@@ -260,6 +331,10 @@ export class Layers {
 	}
 
 	private discard(name: string): void {
+		const point = path.join(this.folder, name, MOUNT_POINT);
+		if (name.endsWith('.erofs') && this.mounted.has(point)) {
+			this.unmount([point]);
+		}
 		const trash = path.join(this.folder, `.trash-${randomBytes(8).toString('hex')}`);
 		fs.renameSync(path.join(this.folder, name), trash);
 		fs.rmSync(this.recordFile(name), { force: true });
@@ -274,6 +349,11 @@ export class Layers {
 			.finally(() => this.background.delete(watched));
 		this.background.add(watched);
 	}
+}
+
+/** The folder's name. */
+function nameOf(diffId: string, format: LayerFormat): string {
+	return hexOf(diffId) + (format === 'erofs' ? '.erofs' : '');
 }
 
 /** One piece of work that several wait for. */

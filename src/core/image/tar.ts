@@ -45,7 +45,8 @@ export interface SparseFragment {
 
 /** Receives what a TarReader reads. Buffers are only valid during the call. */
 export interface TarSink {
-	begin(entry: TarEntry): void;
+	/** `bodyOffset`: where its body begins in the archive. */
+	begin(entry: TarEntry, bodyOffset: number): void;
 	/** `length` bytes of the body of the entry that began last, at `buffer[start]`. */
 	data(buffer: Buffer, start: number, length: number): void;
 	end(): void;
@@ -97,6 +98,9 @@ export class TarReader {
 	private paddingLeft = 0;
 	private isInEntry = false;
 	private zeroBlocks = 0;
+	/** Bytes of the archive in earlier chunks, and up to the end of the last block that was understood. */
+	private past = 0;
+	private understood = 0;
 	private pax: PaxRecords = [];
 	private longName = '';
 	private longLinkName = '';
@@ -127,6 +131,7 @@ export class TarReader {
 				position += this.readBlock(chunk, position);
 			}
 		}
+		this.past += chunk.length;
 	}
 
 	/** Says that no more bytes come. */
@@ -145,6 +150,7 @@ export class TarReader {
 		this.blockFilled += length;
 		if (this.blockFilled === BLOCK) {
 			this.blockFilled = 0;
+			this.understood = this.past + position + length;
 			this.readHeader(this.block);
 		}
 		return length;
@@ -156,6 +162,7 @@ export class TarReader {
 		gathering.filled += length;
 		if (gathering.filled === gathering.bytes.length) {
 			this.gathering = undefined;
+			this.understood = this.past + position + length;
 			gathering.done(gathering.bytes);
 		}
 		return length;
@@ -256,7 +263,7 @@ export class TarReader {
 		}
 		this.bodyLeft = entry.size;
 		this.isInEntry = true;
-		this.sink.begin(entry);
+		this.sink.begin(entry, this.understood);
 		this.endEntryWhenRead();
 	}
 

@@ -10,7 +10,7 @@ import { blobPath, commitBlob, Ingest } from './blobs';
 import { shortened } from './connection';
 import { inflate } from './inflate';
 import { applyLayerStream } from './layer';
-import type { AppliedLayer } from './layer';
+import type { AppliedLayer, LayerFormat } from './layer';
 import type { Descriptor } from './manifest';
 import { formatReference } from './reference';
 import type { Reference } from './reference';
@@ -25,6 +25,7 @@ export interface LayerJob {
 	/** The compressed layer. */
 	readonly descriptor: Descriptor;
 	readonly diffId: string;
+	readonly format: LayerFormat;
 	/** Where to download the blob; null when it is in the store already. */
 	readonly download: {
 		readonly sources: readonly RegistryAccess[];
@@ -78,6 +79,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
 		const layer = await applyLayerStream(inflate(all, { isOwned: true }), {
 			directory: treeOf(temporary),
+			format: job.format,
 			sideArchive: path.join(temporary, 'side.tar'),
 			maxBytes: Math.max(ALWAYS_ALLOWED, MAX_RATIO * descriptor.size),
 			isSharedThread: options.isSharedThread,

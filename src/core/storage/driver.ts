@@ -1,6 +1,6 @@
 /** What the ways to keep a container's root file system have in common. */
 
-export const DRIVER_NAMES = ['overlay', 'fuse-overlayfs', 'copy'] as const;
+export const DRIVER_NAMES = ['overlay', 'erofs', 'fuse-overlayfs', 'copy'] as const;
 export type DriverName = (typeof DRIVER_NAMES)[number];
 
 export function isDriverName(text: string): text is DriverName {

@@ -24,11 +24,12 @@ export interface OverlayMount {
 }
 
 /**
- * The kernel's overlayfs, or fuse-overlayfs, which keeps the same marks in a container's upper directory.
+ * The kernel's overlayfs, over layers that are folders or EROFS images, or fuse-overlayfs, which keeps the same marks in
+ * a container's upper directory.
  */
 export class OverlayDriver implements StorageDriver {
 	constructor(
-		readonly name: 'overlay' | 'fuse-overlayfs',
+		readonly name: 'overlay' | 'erofs' | 'fuse-overlayfs',
 		/** See OverlayLayers. */
 		private readonly isRootless: boolean,
 	) {}
@@ -41,7 +42,7 @@ export class OverlayDriver implements StorageDriver {
 		// fuse-overlayfs looks for both kinds of attributes by itself and knows no such options.
 		const isPlain = this.name === 'fuse-overlayfs';
 		const layers = { lowers, upper, work, isRootless: this.isRootless, isPlain };
-		return { kind: this.name, ...overlayMount(layers) };
+		return { kind: isPlain ? 'fuse-overlayfs' : 'overlay', ...overlayMount(layers) };
 	}
 
 	lookup({ upper }: RootFolders, lowers: readonly string[]): readonly string[] {

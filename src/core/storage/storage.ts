@@ -7,6 +7,7 @@ import { userNamespace } from '../user-namespace';
 import { CopyDriver } from './copy';
 import { DRIVER_NAMES, isDriverName, MOUNT_FUNCTIONS, mountArguments } from './driver';
 import type { DriverName, RootFolders, StorageDriver } from './driver';
+import { tryImages } from './erofs';
 import { fileSystemName } from './file-system';
 import { OverlayDriver } from './overlay';
 import { isOnOverlay, isWhiteout } from './whiteout';
@@ -35,6 +36,9 @@ export async function openStorage(root: string, wanted: string): Promise<Storage
 	const drivers = new Map(makeDrivers().map((driver) => [driver.name, driver]));
 	const refused = new Map<DriverName, string>();
 	for (const [name, driver] of drivers) {
+		if (name === 'erofs' && wanted !== name) {
+			continue; // only who asks for it gets it
+		}
 		const reason = wanted === '' || wanted === name ? await tryDriver(root, driver) : 'another one was asked for';
 		if (reason === undefined) {
 			return storageOf(root, drivers, { driver, refused: wanted === '' ? refused : new Map() });
@@ -53,6 +57,7 @@ function makeDrivers(): StorageDriver[] {
 	const isRootless = !userNamespace().isInitial;
 	return [
 		new OverlayDriver('overlay', isRootless),
+		new OverlayDriver('erofs', isRootless),
 		new OverlayDriver('fuse-overlayfs', isRootless),
 		new CopyDriver(),
 	];
@@ -99,7 +104,7 @@ export async function tryDriver(root: string, driver: StorageDriver): Promise<st
 	}
 	const folder = fs.mkdtempSync(path.join(root, 'run', 'storage-'));
 	try {
-		const reason = await tryIn(folder, driver);
+		const reason = (driver.name === 'erofs' ? tryImages(folder) : undefined) ?? (await tryIn(folder, driver));
 		return reason !== undefined && driver.name !== 'copy' && isOnOverlay(root) ? ON_OVERLAY : reason;
 	} catch (error) {
 		return messageOf(error);

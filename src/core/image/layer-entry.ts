@@ -1,0 +1,101 @@
+/** What every way to unpack a layer makes of the entries of its archive: names, attributes, whiteouts (image-spec, layer.md). */
+import { EngineError } from '../errors';
+import { userNamespace } from '../user-namespace';
+import type { TarEntry } from './tar';
+
+/** Folders are kept in memory until the end. */
+export const MAX_FOLDERS = 250_000;
+export const WHITEOUT = '.wh.';
+export const WHITEOUT_META = '.wh..wh.';
+export const OPAQUE = '.wh..wh..opq';
+export const MAX_PATH = 4095;
+export const MAX_NAME = 255;
+/** A slash too many, "." or "..": most names have none. */
+export const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
+export const MAX_LINKS = 40;
+/** Inside of a user namespace overlayfs is mounted with userxattr (storage/overlay.ts). */
+export const OVERLAY_OPAQUE = userNamespace().isInitial ? 'trusted.overlay.opaque' : 'user.overlay.opaque';
+/** Attributes that steer overlayfs are ours alone, and labels of another machine's security module mean nothing here. */
+export const FOREIGN_XATTR = /^(?:trusted\.overlay\.|user\.overlay\.|security\.selinux$|system\.nfs4_acl$)/;
+export const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
+
+export type Attributes = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'mtime' | 'mtimeNanoseconds' | 'xattrs'>;
+
+/** A folder that no entry describes, as docker makes it; root's, or of whoever unpacks. */
+export const IMPLIED: Attributes = {
+	mode: 0o755,
+	uid: process.getuid?.() ?? 0,
+	gid: process.getgid?.() ?? 0,
+	mtime: 0,
+	mtimeNanoseconds: 0,
+	xattrs: NO_XATTRS,
+};
+
+export function withKnownXattrs(entry: TarEntry): TarEntry {
+	if (entry.xattrs.size === 0) {
+		return entry;
+	}
+	const known = [...entry.xattrs].filter(([name]) => !FOREIGN_XATTR.test(name));
+	return known.length === entry.xattrs.size ? entry : { ...entry, xattrs: new Map(known) };
+}
+
+export function lostTarget(entry: TarEntry): EngineError {
+	const link = `"${printable(entry.name)}" points to "${printable(entry.linkName)}"`;
+	return corrupt(`the hard link ${link}, which is not in the layer`);
+}
+
+export function corrupt(reason: string): EngineError {
+	return new EngineError('corrupt', reason);
+}
+
+/**
+ * The path without leading, doubled and trailing slashes, "." and "..": relative to the layer's root, "" for the root.
+ * An absolute name counts from the root, as in docker; a name that leaves the root is refused.
+ */
+export function cleanPath(name: string): string {
+	if (name.length <= MAX_NAME && !UNCLEAN.test(name)) {
+		return name;
+	}
+	const path = name.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '');
+	if (path === '' || path === '.') {
+		return '';
+	}
+	const names = path.split('/');
+	const clean: string[] = [];
+	for (const part of names) {
+		if (part === '..') {
+			if (clean.pop() === undefined) {
+				throw corrupt(`the name "${printable(name)}" leaves the layer`);
+			}
+		} else if (part !== '' && part !== '.') {
+			clean.push(part);
+		}
+	}
+	const last = clean[clean.length - 1];
+	if (path.length > MAX_PATH || (last !== undefined && last.length > MAX_NAME + WHITEOUT.length)) {
+		throw corrupt(`the name "${printable(name.slice(0, 100))}…" is too long`);
+	}
+	return clean.length === names.length ? path : clean.join('/');
+}
+
+/** A folder's name; the last names of entries are checked by the kernel and by whiteOut. */
+export function checkName(name: string): void {
+	if (name.startsWith(WHITEOUT)) {
+		throw corrupt(`"${printable(name)}" is used as a directory, and such names are whiteouts`);
+	}
+}
+
+/** A name from the archive for a message. */
+export function printable(name: string): string {
+	return Buffer.from(name, 'latin1').toString('utf8');
+}
+
+/** Docker sets times outside of what Go can express to 1970. */
+export function clampedTime(
+	entry: Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'>,
+): Pick<TarEntry, 'mtime' | 'mtimeNanoseconds'> {
+	const isInRange = entry.mtime >= 0 && entry.mtime < 2 ** 63 / 1e9;
+	return isInRange
+		? { mtime: entry.mtime, mtimeNanoseconds: entry.mtimeNanoseconds }
+		: { mtime: 0, mtimeNanoseconds: 0 };
+}
