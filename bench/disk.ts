@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { until, Workspace } from '../test/engine/workspace';
+import { processesOf, until, Workspace } from '../test/engine/workspace';
 
 const SIZE = 12 * 1024 ** 3;
 
@@ -25,15 +25,20 @@ export function freshDisk(folder: string): Workspace {
 		command('losetup', '--detach', device);
 	});
 	command('mount', '-o', 'noinit_itable', device, workspace.root);
-	// A program that an engine has started last, such as sync(1), may be at it still.
-	workspace.defer('unmount the disk', async () => {
-		await until(
-			'nobody uses the disk',
-			() => spawnSync('umount', ['--recursive', workspace.root]).status === 0,
-			60_000,
-		);
-	});
+	workspace.defer('unmount the disk', () => unmount(workspace.root));
 	return workspace;
+}
+
+/** A program that an engine has started last, such as sync(1), may be at it still. */
+async function unmount(folder: string): Promise<void> {
+	try {
+		await until('nobody uses the disk', () => spawnSync('umount', ['--recursive', folder]).status === 0, 60_000);
+	} catch (error) {
+		const users = processesOf(folder).map(({ pid, command }) => `${pid} ${command}`);
+		// Left mounted, its folder could not be removed, and the next measurement would pay for both disks.
+		command('umount', '--recursive', '--lazy', folder);
+		throw new Error(`The disk is in use by: ${users.join('; ')}`, { cause: error });
+	}
 }
 
 /** Writes to the disks what others have left in memory, so that it is not written in the time of the next. */

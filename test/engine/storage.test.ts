@@ -8,7 +8,7 @@ import { load } from './loading';
 import { startRegistry } from './registry';
 import { collect } from './run';
 import { embeddedEngine, enginePid, leaksOf, type EngineProcess } from './subject';
-import { endProcess, hasProgram, processesOf, until, within, Workspace } from './workspace';
+import { endProcess, hasProgram, mountsOf, processesOf, until, within, Workspace } from './workspace';
 
 const DRIVERS = ['overlay', 'erofs', 'fuse-overlayfs', 'copy'] as const;
 /** Writes, deletes, replaces, makes opaque. */
@@ -220,11 +220,56 @@ function contract(workspace: Workspace, driver: (typeof DRIVERS)[number], manyOf
 }
 
 function choice(workspace: Workspace): void {
+	it('layers that are images: mounted when they are used, taken over after a kill, gone with the image', async () => {
+		const engine = embeddedEngine(workspace, { storageDriver: 'erofs' });
+		const mounts = (): number => mountsOf(path.join(engine.root, 'layers')).length;
+		let { client } = engine;
+		await load(client, imageOf([busyboxLayer(), layerOf([{ name: 'more', content: 'more' }])]), 'images:1');
+		assert.equal(mounts(), 0);
+		const create = { Image: 'images:1', Cmd: ['cat', '/more'], HostConfig: { NetworkMode: 'none' } };
+		const run = async (): Promise<void> => {
+			const { Id } = await client.containers.create(create);
+			const { exit } = await client.containers.wait(Id, { condition: 'next-exit' });
+			await client.containers.start(Id);
+			assert.equal(await within('the container', 30_000, exit), 0);
+			await client.containers.remove(Id);
+		};
+		await run();
+		assert.equal(mounts(), 2);
+		await endProcess(enginePid(engine.root) ?? 0, 'SIGKILL');
+		assert.equal(mounts(), 2);
+		({ client } = embeddedEngine(workspace, { root: engine.root, storageDriver: 'erofs' }));
+		await run();
+		assert.equal(mounts(), 2);
+		await client.images.remove('images:1');
+		assert.equal(mounts(), 0);
+		await until('the folders are gone', () => fs.readdirSync(path.join(engine.root, 'layers')).length === 0);
+	});
+
+	it('an image of a layer that cannot be mounted is unpacked again, as files', async () => {
+		const engine = embeddedEngine(workspace, { storageDriver: 'erofs' });
+		const { client } = engine;
+		await load(client, imageOf([busyboxLayer()]), 'broken:1');
+		const layers = path.join(engine.root, 'layers');
+		const [folder = ''] = fs.readdirSync(layers).filter((name) => name.endsWith('.erofs'));
+		fs.truncateSync(path.join(layers, folder, 'image.erofs'), 1024);
+		const { Id } = await client.containers.create({
+			...{ Image: 'broken:1', Cmd: ['true'], HostConfig: { NetworkMode: 'none' } },
+		});
+		const { exit } = await client.containers.wait(Id, { condition: 'next-exit' });
+		await client.containers.start(Id);
+		assert.equal(await within('the container', 30_000, exit), 0);
+		assert.ok(fs.statSync(path.join(layers, folder.replace('.erofs', ''), 'bin')).isDirectory());
+	});
+
 	it('a name that no driver has, or one that does not work here: the engine says so and does not start', async () => {
 		const { client } = embeddedEngine(workspace, { storageDriver: 'zfs' });
 		await assert.rejects(client.info(), (error) => {
 			assert.ok(error instanceof EngineNotStarted);
-			assert.match(error.message, /Cannot use storage driver "zfs": there are overlay, erofs, fuse-overlayfs, copy/);
+			assert.match(
+				error.message,
+				/Cannot use storage driver "zfs": there are overlay, erofs, fuse-overlayfs, copy/,
+			);
 			return true;
 		});
 	});

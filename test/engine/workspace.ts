@@ -63,7 +63,12 @@ export class Workspace {
 				failures.push(new Error(`Cannot ${what}`, { cause: error }));
 			}
 		}
-		fs.rmSync(this.root, { recursive: true, force: true });
+		try {
+			fs.rmSync(this.root, { recursive: true, force: true });
+		} catch (error) {
+			// Seldom the cause: what could not be undone before is.
+			failures.push(error);
+		}
 		inUse.delete(this);
 		if (inUse.size === 0) {
 			process.off('SIGINT', endByInterrupt).off('SIGTERM', endByInterrupt);
@@ -108,12 +113,16 @@ export async function endChild(child: ChildProcess): Promise<void> {
 }
 
 /** Ends a process that need not be our child, and waits until it is gone. */
-export async function endProcess(pid: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+export async function endProcess(
+	pid: number,
+	signal: NodeJS.Signals = 'SIGTERM',
+	milliseconds?: number,
+): Promise<void> {
 	if (!isAlive(pid)) {
 		return;
 	}
 	process.kill(pid, signal);
-	await until(`process ${pid} is gone`, () => !isAlive(pid));
+	await until(`process ${pid} is gone`, () => !isAlive(pid), milliseconds);
 }
 
 /** Whether the process runs; a zombie does not. */

@@ -8,7 +8,6 @@
  * is its data where it is.
  */
 import * as fs from 'node:fs';
-import type { AppliedLayer } from './layer';
 import {
 	checkName,
 	clampedTime,
@@ -28,7 +27,7 @@ import {
 	WHITEOUT_META,
 	withKnownXattrs,
 } from './layer-entry';
-import type { Attributes } from './layer-entry';
+import type { AppliedLayer, Attributes } from './layer-entry';
 import type { EntryType, SparseMap, TarEntry, TarSink } from './tar';
 
 const BLOCK = 512;
@@ -418,10 +417,7 @@ export class ErofsWriter implements TarSink {
 	}
 
 	/** Numbers the inodes; targets of links that have no room beside their inode are written from `end` on. */
-	private place(
-		folders: readonly Folder[],
-		end: number,
-	): { inodes: Inode[]; length: number; end: number } {
+	private place(folders: readonly Folder[], end: number): { inodes: Inode[]; length: number; end: number } {
 		const inodes: Inode[] = [];
 		let length = 0;
 		const place = (inode: Inode): void => {

@@ -3,6 +3,17 @@ import { EngineError } from '../errors';
 import { userNamespace } from '../user-namespace';
 import type { TarEntry } from './tar';
 
+export interface AppliedLayer {
+	/** sha256 of the tar. */
+	readonly diffId: string;
+	/** Bytes of all regular files. */
+	readonly size: number;
+	/** The layer hides everything below it; overlayfs does not look at the mark on a lower root, so a caller must. */
+	readonly isOpaque: boolean;
+	/** What could not be unpacked as written and does no harm, such as an attribute that the disk cannot keep. */
+	readonly warnings: readonly string[];
+}
+
 /** Folders are kept in memory until the end. */
 export const MAX_FOLDERS = 250_000;
 export const WHITEOUT = '.wh.';

@@ -32,9 +32,11 @@ import {
 	WHITEOUT_META,
 	withKnownXattrs,
 } from './layer-entry';
-import type { Attributes } from './layer-entry';
+import type { AppliedLayer, Attributes } from './layer-entry';
 import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
+
+export type { AppliedLayer } from './layer-entry';
 
 /** How an unpacked layer is kept: as a tree of files, or as an EROFS image of one. */
 export type LayerFormat = 'files' | 'erofs';
@@ -52,17 +54,6 @@ export interface LayerOptions {
 	readonly signal?: AbortSignal;
 	/** Called with the bytes of tar so far; may throw. */
 	readonly checkProgress?: (total: number) => void;
-}
-
-export interface AppliedLayer {
-	/** sha256 of the tar. */
-	readonly diffId: string;
-	/** Bytes of all regular files. */
-	readonly size: number;
-	/** The layer hides everything below it; overlayfs does not look at the mark on a lower root, so a caller must. */
-	readonly isOpaque: boolean;
-	/** What could not be unpacked as written and does no harm, such as an attribute that the disk cannot keep. */
-	readonly warnings: readonly string[];
 }
 
 /** Entries in one layer; the largest known images have a third of this. */

@@ -56,8 +56,6 @@ const SYNC_DELAY = 500;
 export class Layers {
 	private readonly folder: string;
 	private readonly records = new Map<string, StoredLayer>();
-	/** Folders on which images are mounted. */
-	private readonly mounted = new Set<string>();
 	private readonly flights = new Map<string, Flight>();
 	/** Parts of blobs that are being written. */
 	private readonly parts = new Set<string>();
@@ -80,10 +78,6 @@ export class Layers {
 	/** Reads what is there and removes what was half done. */
 	load(): void {
 		fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-		for (const point of mountPointsIn(fs.realpathSync(this.folder))) {
-			// An engine that was killed has left it.
-			this.mounted.add(path.join(this.folder, path.relative(fs.realpathSync(this.folder), point)));
-		}
 		const boot = bootId();
 		const names = new Set(fs.readdirSync(this.folder));
 		for (const name of names) {
@@ -178,7 +172,7 @@ export class Layers {
 		}
 		// Containers that run keep what they use.
 		try {
-			this.unmount([...this.mounted]);
+			unmountLayers(mountPointsIn(fs.realpathSync(this.folder)));
 		} catch (error) {
 			this.warn(messageOf(error)); // the next engine takes them over
 		}
@@ -278,18 +272,9 @@ export class Layers {
 
 	private mount(diffIds: readonly string[]): void {
 		const points = new Set(diffIds.map((diffId) => this.treePath(diffId)));
-		const missing = [...points].filter((point) => !this.mounted.has(point));
+		// An engine that was killed may have left them mounted, or somebody have unmounted them.
+		const missing = [...points].filter((point) => !isMounted(point));
 		mountLayers(missing.map((target) => ({ image: path.join(path.dirname(target), IMAGE), target })));
-		for (const point of missing) {
-			this.mounted.add(point);
-		}
-	}
-
-	private unmount(points: readonly string[]): void {
-		unmountLayers(points);
-		for (const point of points) {
-			this.mounted.delete(point);
-		}
 	}
 
 	private treePath(diffId: string): string {
@@ -332,8 +317,8 @@ export class Layers {
 
 	private discard(name: string): void {
 		const point = path.join(this.folder, name, MOUNT_POINT);
-		if (name.endsWith('.erofs') && this.mounted.has(point)) {
-			this.unmount([point]);
+		if (name.endsWith('.erofs') && isMounted(point)) {
+			unmountLayers([point]);
 		}
 		const trash = path.join(this.folder, `.trash-${randomBytes(8).toString('hex')}`);
 		fs.renameSync(path.join(this.folder, name), trash);
@@ -349,6 +334,12 @@ export class Layers {
 			.finally(() => this.background.delete(watched));
 		this.background.add(watched);
 	}
+}
+
+/** Whether an image's folder for it has another file system than what is around it. */
+function isMounted(point: string): boolean {
+	const inside = fs.statSync(point, { throwIfNoEntry: false });
+	return inside !== undefined && inside.dev !== fs.statSync(path.dirname(point)).dev;
 }
 
 /** The folder's name. */

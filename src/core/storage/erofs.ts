@@ -1,24 +1,22 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { userNamespace } from '../user-namespace';
-import { applyLayerStream, IMAGE, MOUNT_POINT } from '../image/layer';
+import { ErofsWriter } from '../image/erofs';
 import { mountLayers, unmountLayers } from '../image/layer-mounts';
-import { encodeEntry, endOfArchive, padding } from '../image/tar';
+import { encodeEntry, endOfArchive, padding, TarReader } from '../image/tar';
+import { userNamespace } from '../user-namespace';
 
 const CONTENT = Buffer.from('of an image');
 
 /** Why layers cannot be EROFS images here; undefined when one that is made in `folder` can be mounted and read. */
-export async function tryImages(folder: string): Promise<string | undefined> {
+export function tryImages(folder: string): string | undefined {
 	if (!userNamespace().isInitial) {
 		return 'only root of the machine may mount EROFS images';
 	}
-	const directory = path.join(folder, 'image');
-	fs.mkdirSync(directory);
-	await applyLayerStream(archive(), {
-		...{ directory, format: 'erofs', sideArchive: `${directory}.side`, maxBytes: Infinity, isSharedThread: false },
-	});
-	const target = path.join(directory, MOUNT_POINT);
-	mountLayers([{ image: path.join(directory, IMAGE), target }]);
+	const image = path.join(folder, 'image');
+	const target = path.join(folder, 'mounted');
+	writeImage(image);
+	fs.mkdirSync(target);
+	mountLayers([{ image, target }]);
 	try {
 		const isRight = fs.readFileSync(path.join(target, 'file')).equals(CONTENT);
 		return isRight ? undefined : 'a mounted image does not hold what was put in';
@@ -27,10 +25,20 @@ export async function tryImages(folder: string): Promise<string | undefined> {
 	}
 }
 
-async function* archive(): AsyncGenerator<Buffer> {
+function writeImage(file: string): void {
 	const header = encodeEntry({
 		...{ type: 'file', name: 'file', linkName: '', mode: 0o644, uid: 0, gid: 0, size: CONTENT.length },
 		...{ mtime: 0, mtimeNanoseconds: 0, major: 0, minor: 0, xattrs: new Map() },
 	});
-	yield await Promise.resolve(Buffer.concat([header, CONTENT, padding(CONTENT.length), endOfArchive()]));
+	const tar = Buffer.concat([header, CONTENT, padding(CONTENT.length), endOfArchive()]);
+	const writer = new ErofsWriter(file);
+	try {
+		const reader = new TarReader(writer, 1);
+		writer.take(tar);
+		reader.write(tar);
+		reader.finish();
+		writer.finish();
+	} finally {
+		writer.close();
+	}
 }

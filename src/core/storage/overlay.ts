@@ -12,6 +12,8 @@ export interface OverlayLayers {
 	readonly work: string;
 	/** Keep overlayfs's marks in "user." attributes, which a mount inside of a user namespace needs (Linux 5.11). */
 	readonly isRootless?: boolean;
+	/** The layers are file systems of their own, and their files shall be on one device nevertheless, as on a disk. */
+	readonly hasManyDisks?: boolean;
 	/** Only the options that name directories. */
 	readonly isPlain?: boolean;
 }
@@ -41,7 +43,8 @@ export class OverlayDriver implements StorageDriver {
 	mount({ upper, work }: RootFolders, lowers: readonly string[]): RootMount {
 		// fuse-overlayfs looks for both kinds of attributes by itself and knows no such options.
 		const isPlain = this.name === 'fuse-overlayfs';
-		const layers = { lowers, upper, work, isRootless: this.isRootless, isPlain };
+		const hasManyDisks = this.name === 'erofs';
+		const layers = { lowers, upper, work, isRootless: this.isRootless, isPlain, hasManyDisks };
 		return { kind: isPlain ? 'fuse-overlayfs' : 'overlay', ...overlayMount(layers) };
 	}
 
@@ -82,6 +85,7 @@ export function overlayMount(layers: OverlayLayers): OverlayMount {
 		`workdir=${work}`,
 		// File handles of a copied or restored store would not match (docker sets it too).
 		...(layers.isPlain === true ? [] : ['index=off']),
+		...(layers.hasManyDisks === true ? ['xino=on'] : []),
 		...(layers.isPlain !== true && layers.isRootless === true ? ['userxattr'] : []),
 	].join(',');
 	if (options.length >= PAGE) {

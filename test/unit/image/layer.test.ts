@@ -57,7 +57,13 @@ function cases(format: LayerFormat): void {
 		});
 		if (format === 'erofs') {
 			const image = path.join(directory, IMAGE);
-			assert.equal(fs.readFileSync(image).subarray(4096, 4096 + bytes.length).equals(bytes), true);
+			assert.equal(
+				fs
+					.readFileSync(image)
+					.subarray(4096, 4096 + bytes.length)
+					.equals(bytes),
+				true,
+			);
 			checkImage(image);
 			mountLayers([{ image, target: root }]);
 		}
