@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import { launch, pull, remove, shell } from '../engine/run';
+import { launch, pull, refused, remove, shell } from '../engine/run';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
 import { endProcess, freePort, processesOf, until, Workspace } from '../engine/workspace';
 import { rootlessEngine, rootlessProblem, type RootlessEngine } from './user';
@@ -84,6 +84,37 @@ describe('an ordinary user', function () {
 		assert.match(await fetchPage('[::1]', port), /hello from web/);
 		await remove(subject, id);
 		await subject.client.networks.remove('six');
+	});
+
+	it('published ports: a range, a free one, [::1] alone; a busy one is refused before the container runs', async () => {
+		const port = await freePort();
+		const { containers } = subject.client;
+		const publish = (name: string, bindings: readonly object[]): Promise<string> => {
+			const host = { NetworkMode: 'bridge', PortBindings: { '80/tcp': bindings } };
+			return launch(subject, { Cmd: ['sh', '-c', SERVE, 'web'], HostConfig: host }, { name });
+		};
+		const id = await publish('web', [{ HostPort: `${port}-65535` }, { HostIp: '::1', HostPort: '' }]);
+		const { Ports: ports } = (await containers.list({ filters: { id: [id] } }))[0] ?? { Ports: [] };
+		assert.deepEqual(
+			ports.map(({ IP }) => IP),
+			['0.0.0.0', '::', '::1'],
+		);
+		assert.equal(ports[0]?.PublicPort, ports[1]?.PublicPort);
+		for (const { IP: ip = '', PublicPort } of ports) {
+			const host = ip === '0.0.0.0' ? '127.0.0.1' : '[::1]';
+			assert.match(await fetchPage(host, PublicPort ?? 0), /hello from web/, ip);
+		}
+		const busy = String(ports[0]?.PublicPort);
+		await refused(
+			publish('other', [{ HostPort: busy }]),
+			500,
+			new RegExp(`Bind for 0\\.0\\.0\\.0:${busy} failed: port is already allocated$`),
+		);
+		assert.equal((await containers.inspect('other')).State.Status, 'created');
+		const { Driver: driver } = (await containers.inspect(id)).NetworkSettings;
+		assert.match(String(driver), /^bridge \(ip, \w+, (slirp4netns|no way to other machines)\)$/);
+		await remove(subject, id);
+		await remove(subject, 'other');
 	});
 
 	it('published port: the end of input passes before the answer, and a relay that was killed comes back', async () => {
