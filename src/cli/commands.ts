@@ -5,6 +5,7 @@ import { exactly, none, oneOrMore, row } from './row';
 
 export const nouns = {
 	container: 'Manage containers',
+	context: 'Manage contexts: names for engines, those of docker included',
 	image: 'Manage images',
 	network: 'Manage networks',
 	system: 'Manage MyDocker',
@@ -14,7 +15,8 @@ export const nouns = {
 /** Flags that come before the command. */
 export const globalFlags = {
 	debug: toggle('-D, --debug', 'Tell on stderr what is done about the engine, and where an error comes from'),
-	host: text('-H, --host', 'string', 'Engine to use instead of our own: unix:///path of a Docker or Podman socket'),
+	context: text('-c, --context', 'string', "Engine to use, by the name of a docker context; 'mydocker' is our own"),
+	host: text('-H, --host', 'string', 'Engine to use: unix:///path, tcp://host:port or ssh://user@host'),
 	root: text('--root', 'string', 'Folder of the store (default "~/.local/share/mydocker")'),
 	version: toggle('-v, --version', 'Print version information and quit'),
 };
@@ -668,6 +670,38 @@ export const rows = [
 			),
 		},
 		load: async () => (await import('./inspect')).inspect,
+	}),
+	row({
+		names: ['context list', 'context ls'],
+		usage: '[OPTIONS]',
+		summary: 'List contexts',
+		operands: none,
+		flags: { format, quiet: toggle('-q, --quiet', 'Only show context names') },
+		load: async () => (await import('./contexts')).list,
+	}),
+	row({
+		names: ['context use'],
+		usage: 'CONTEXT',
+		summary: 'Set the current context of mydocker',
+		operands: exactly(1),
+		flags: {},
+		load: async () => (await import('./contexts')).use,
+	}),
+	row({
+		names: ['context show'],
+		usage: '',
+		summary: 'Print the name of the current context',
+		operands: none,
+		flags: {},
+		load: async () => (await import('./contexts')).show,
+	}),
+	row({
+		names: ['context inspect'],
+		usage: '[OPTIONS] [CONTEXT] [CONTEXT...]',
+		summary: 'Display detailed information on one or more contexts',
+		operands: { least: 0, most: Infinity },
+		flags: { format: objectFormat },
+		load: async () => (await import('./contexts')).inspect,
 	}),
 	row({
 		names: ['system info', 'info'],

@@ -3,10 +3,13 @@ import * as path from 'node:path';
 import { createClient } from '../api/client';
 import type { Client } from '../api/client';
 import { reachEngine } from '../api/connect';
+import { InvalidHost, parseHost, type Endpoint } from '../api/endpoint';
+import { OWN_CONTEXT, readCurrentContext } from './current-context';
 import { CommandError } from './errors';
 
 /** The global flags that choose an engine. */
 export interface ConnectionFlags {
+	readonly context: string | undefined;
 	readonly host: string | undefined;
 	readonly root: string | undefined;
 	readonly debug: boolean;
@@ -14,21 +17,37 @@ export interface ConnectionFlags {
 
 /** Which engine a command drives. */
 export type Target =
-	{ readonly kind: 'socket'; readonly path: string } | { readonly kind: 'store'; readonly root: string };
+	| { readonly kind: 'host'; readonly endpoint: Endpoint }
+	| { readonly kind: 'context'; readonly name: string }
+	| { readonly kind: 'store'; readonly root: string };
 
 /**
- * Decides by flags, then by MYDOCKER_HOST and MYDOCKER_ROOT, then the user's own store. Throws CommandError for a host
- * that is not a unix socket.
+ * Decides by flags, then by MYDOCKER_HOST, MYDOCKER_CONTEXT and MYDOCKER_ROOT, then by `context use`, then the user's own
+ * store. DOCKER_HOST is what the context "default" leads to. Throws CommandError for flags that conflict and for a host
+ * that cannot be read.
  */
 export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv): Target {
+	if (flags.host !== undefined && flags.context !== undefined) {
+		throw new CommandError('conflicting options: cannot specify both --host and --context');
+	}
 	if (flags.host !== undefined && flags.root !== undefined) {
 		throw new CommandError('conflicting options: cannot specify both --host and --root', 125);
 	}
-	const host = flags.host ?? (flags.root === undefined ? env['MYDOCKER_HOST'] : undefined);
-	if (host !== undefined && host !== '') {
-		return { kind: 'socket', path: socketPath(host) };
+	if (flags.host !== undefined) {
+		return hostTarget(flags.host);
 	}
-	return { kind: 'store', root: path.resolve(flags.root ?? (env['MYDOCKER_ROOT'] || defaultRoot(env))) };
+	if (flags.context !== undefined && flags.root === undefined) {
+		return contextTarget(flags.context, env);
+	}
+	if (flags.root !== undefined) {
+		return { kind: 'store', root: path.resolve(flags.root) };
+	}
+	return env['MYDOCKER_HOST'] ? hostTarget(env['MYDOCKER_HOST']) : contextTarget(chosenContext(env), env);
+}
+
+/** The context that is used where no flag and no MYDOCKER_HOST names an engine. */
+export function chosenContext(env: NodeJS.ProcessEnv): string {
+	return env['MYDOCKER_CONTEXT'] || (env['MYDOCKER_ROOT'] ? OWN_CONTEXT : readCurrentContext(env));
 }
 
 /** A client of the chosen engine. Our own engine is started by the first call, when it is not running. */
@@ -39,20 +58,42 @@ export function openClient(target: Target, engine: string, log: (message: string
 			return new Credentials().find(name);
 		},
 	};
-	if (target.kind === 'socket') {
-		return createClient(() => Promise.resolve(target.path), context);
+	if (target.kind === 'store') {
+		return createClient((signal) => reachEngine({ root: target.root, engine, log }, signal), context);
 	}
-	return createClient((signal) => reachEngine({ root: target.root, engine, log }, signal), context);
+	return createClient(async (signal) => {
+		const { attachEngine } = await import('../api/attach');
+		return attachEngine(await endpointOf(target), { signal, isInteractive: process.stdin.isTTY });
+	}, context);
 }
 
-function defaultRoot(env: NodeJS.ProcessEnv): string {
+/** The folder of the user's own store. */
+export function defaultRoot(env: NodeJS.ProcessEnv): string {
 	return path.join(env['XDG_DATA_HOME'] || path.join(os.homedir(), '.local', 'share'), 'mydocker');
 }
 
-function socketPath(host: string): string {
-	const match = /^unix:\/\/(\/.+)$/.exec(host);
-	if (match?.[1] === undefined) {
-		throw new CommandError(`Cannot use host "${host}": give a socket as unix:///path`, 125);
+function contextTarget(name: string, env: NodeJS.ProcessEnv): Target {
+	return name === OWN_CONTEXT
+		? { kind: 'store', root: path.resolve(env['MYDOCKER_ROOT'] || defaultRoot(env)) }
+		: { kind: 'context', name };
+}
+
+function hostTarget(host: string): Target {
+	try {
+		return { kind: 'host', endpoint: parseHost(host) };
+	} catch (error) {
+		throw error instanceof InvalidHost ? new CommandError(error.message, 125) : error;
 	}
-	return match[1];
+}
+
+async function endpointOf(target: Exclude<Target, { readonly kind: 'store' }>): Promise<Endpoint> {
+	if (target.kind === 'host') {
+		return target.endpoint;
+	}
+	const { findContext } = await import('./contexts');
+	const { endpoint, problem } = await findContext(target.name);
+	if (endpoint === undefined) {
+		throw new CommandError(`Cannot use context "${target.name}": ${problem ?? 'it names no engine'}`);
+	}
+	return endpoint;
 }

@@ -6,7 +6,7 @@ import type { Session } from './session';
 import { compileTemplate } from './template';
 import type { Template } from './template';
 
-type Find = (session: Session, name: string) => Promise<object>;
+export type Find = (session: Session, name: string) => Promise<object>;
 
 const findContainer: Find = (session, name) => session.client.containers.inspect(name, { signal: session.signal });
 const findMeasured: Find = (session, name) =>
@@ -70,7 +70,7 @@ export const inspectVolumes: Action<{ readonly format: string | undefined }> = (
 	inspectAll(session, names, flags.format, findVolume);
 
 /** Prints what was found, `[]` when nothing was, and then what failed. */
-async function inspectAll(
+export async function inspectAll(
 	session: Session,
 	names: readonly string[],
 	format: string | undefined,

@@ -4,7 +4,7 @@ import { compileTemplate } from './template';
 import type { Template } from './template';
 
 /** One line of a list, by docker's field names; a function is a field with an argument, `{{.Label "x"}}`. */
-export type Fields = Readonly<Record<string, string | ((argument: string) => string)>>;
+export type Fields = Readonly<Record<string, string | boolean | ((argument: string) => string)>>;
 
 /** How a kind of thing is listed. */
 export interface Listing {

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { attachEngine, EngineUnreachable } from '../../src/api/attach';
 import { ApiError, createClient, type Client } from '../../src/api/client';
 import { parseHost, type TlsMaterial } from '../../src/api/endpoint';
@@ -14,7 +14,7 @@ import { podmanEngine } from './attached';
 import { busyboxLayer, imageOf } from './fixture';
 import { startRegistry, type Registry } from './registry';
 import { dockerEngine, type EngineProcess } from './subject';
-import { freePort, until, within, Workspace } from './workspace';
+import { dist, freePort, until, within, Workspace } from './workspace';
 
 const engines = { docker: (workspace: Workspace) => dockerEngine(workspace), podman: podmanEngine };
 
@@ -247,6 +247,45 @@ describe('ways to an engine', () => {
 			fs.readFileSync(log, 'utf8').split('\n')[0],
 			'-T|-o|ConnectTimeout=30|-o|BatchMode=yes|-l|me|-p|2222|--|box|docker|system|dial-stdio|',
 		);
+	});
+
+	it('the command line: contexts as docker tells them, and an engine by context, host and choice', () => {
+		const home = workspace.folder('home');
+		const env = { PATH: process.env['PATH'], HOME: home, DOCKER_CONFIG: path.join(home, 'docker') };
+		const docker = (...args: string[]) => execFileSync('docker', args, { env, encoding: 'utf8', stdio: 'pipe' });
+		const mydocker = (...args: string[]) => {
+			const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(dist, 'cli.js'), ...args], {
+				...{ env, encoding: 'utf8' },
+			});
+			return { status, stdout, stderr };
+		};
+		docker('context', 'create', 'workshop', '--description', 'Bench', '--docker', `host=unix://${socket}`);
+		const listed = mydocker('context', 'ls', '--format', '{{.Name}}|{{.Description}}|{{.DockerEndpoint}}').stdout;
+		for (const line of docker('context', 'ls', '--format', '{{.Name}}|{{.Description}}|{{.DockerEndpoint}}').split(
+			'\n',
+		)) {
+			assert.ok(listed.includes(line), `${listed} has not ${line}`);
+		}
+		for (const name of ['workshop', 'default']) {
+			const inspected = (text: string): unknown => JSON.parse(text);
+			assert.deepEqual(
+				inspected(mydocker('context', 'inspect', name).stdout),
+				inspected(docker('context', 'inspect', name)),
+			);
+		}
+		const version = ['version', '--format', '{{.Server.Version}}'];
+		const expected = docker('-c', 'workshop', ...version);
+		assert.equal(mydocker('-c', 'workshop', ...version).stdout, expected);
+		assert.equal(mydocker('-H', `unix://${socket}`, ...version).stdout, expected);
+		assert.deepEqual(mydocker('context', 'use', 'workshop'), {
+			...{ status: 0, stdout: 'workshop\n', stderr: 'Current context is now "workshop"\n' },
+		});
+		assert.equal(mydocker(...version).stdout, expected);
+		assert.equal(mydocker('context', 'show').stdout, 'workshop\n');
+		const dry = mydocker('image', 'prune', '--dry-run');
+		assert.equal(dry.status, 1);
+		assert.match(dry.stderr, /Docker cannot do this; only MyDocker's own engine can/);
+		assert.match(mydocker('-c', 'absent', 'ps').stderr, /^context "absent": context not found: open .*meta\.json/);
 	});
 
 	it('what cannot be reached is told in a sentence', async () => {

@@ -1,9 +1,13 @@
 import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import { chooseTarget } from '../../../src/cli/connection';
+import { writeCurrentContext } from '../../../src/cli/current-context';
 import { CommandError } from '../../../src/cli/errors';
 import { fullReference, withDefaultTag } from '../../../src/cli/pull';
 
-const unset = { host: undefined, root: undefined, debug: false };
+const unset = { context: undefined, host: undefined, root: undefined, debug: false };
 
 describe('which engine', () => {
 	it('flags go before the environment, the host before the store', () => {
@@ -14,26 +18,55 @@ describe('which engine', () => {
 				chooseTarget({ ...unset, host: 'unix:///flag.sock' }, env),
 				chooseTarget(unset, env),
 				chooseTarget(unset, { ...env, MYDOCKER_HOST: '' }),
-				chooseTarget(unset, { XDG_DATA_HOME: '/data' }),
+				chooseTarget(unset, { XDG_DATA_HOME: '/data', XDG_CONFIG_HOME: '/none' }),
+				chooseTarget({ ...unset, context: 'box' }, env),
+				chooseTarget({ ...unset, context: 'mydocker' }, env),
+				chooseTarget(unset, { MYDOCKER_CONTEXT: 'default', MYDOCKER_ROOT: '/r' }),
+				chooseTarget(unset, { ...env, MYDOCKER_HOST: 'ssh://me@box' }),
 			],
 			[
 				{ kind: 'store', root: '/flag' },
-				{ kind: 'socket', path: '/flag.sock' },
-				{ kind: 'socket', path: '/h.sock' },
+				{ kind: 'host', endpoint: { kind: 'unix', path: '/flag.sock' } },
+				{ kind: 'host', endpoint: { kind: 'unix', path: '/h.sock' } },
 				{ kind: 'store', root: '/r' },
 				{ kind: 'store', root: '/data/mydocker' },
+				{ kind: 'context', name: 'box' },
+				{ kind: 'store', root: '/r' },
+				{ kind: 'context', name: 'default' },
+				{ kind: 'host', endpoint: { kind: 'ssh', user: 'me', host: 'box', port: undefined, path: undefined } },
 			],
 		);
 	});
 
-	it('a host that is no socket, or both flags, is refused', () => {
+	it('the context that was chosen for this program, unless a store is named', () => {
+		const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-config-'));
+		try {
+			const env = { XDG_CONFIG_HOME: folder };
+			writeCurrentContext(env, 'box');
+			assert.deepEqual(chooseTarget(unset, env), { kind: 'context', name: 'box' });
+			assert.deepEqual(chooseTarget(unset, { ...env, MYDOCKER_ROOT: '/r' }), { kind: 'store', root: '/r' });
+			fs.writeFileSync(path.join(folder, 'mydocker/config.json'), '{');
+			assert.equal(chooseTarget(unset, env).kind, 'store');
+		} finally {
+			fs.rmSync(folder, { recursive: true });
+		}
+	});
+
+	it('a host that cannot be read, or flags that conflict, are refused', () => {
 		assert.throws(
-			() => chooseTarget({ ...unset, host: 'tcp://1.2.3.4' }, {}),
-			new CommandError('Cannot use host "tcp://1.2.3.4": give a socket as unix:///path', 125),
+			() => chooseTarget({ ...unset, host: 'ftp://1.2.3.4' }, {}),
+			new CommandError(
+				'Cannot use host "ftp://1.2.3.4": give unix:///path, tcp://host:port or ssh://user@host',
+				125,
+			),
 		);
 		assert.throws(
 			() => chooseTarget({ ...unset, host: 'unix:///a', root: '/b' }, {}),
 			new CommandError('conflicting options: cannot specify both --host and --root', 125),
+		);
+		assert.throws(
+			() => chooseTarget({ ...unset, host: 'unix:///a', context: 'b' }, {}),
+			new CommandError('conflicting options: cannot specify both --host and --context'),
 		);
 	});
 });
