@@ -1,10 +1,9 @@
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { createClient } from '../api/client';
 import type { Client } from '../api/client';
 import { reachEngine } from '../api/connect';
 import { InvalidHost, parseHost, type Endpoint } from '../api/endpoint';
-import { OWN_CONTEXT, readCurrentContext } from './current-context';
+import { chosenContext, defaultRoot, OWN_CONTEXT } from './current-context';
 import { CommandError } from './errors';
 
 /** The global flags that choose an engine. */
@@ -45,11 +44,6 @@ export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv): Ta
 	return env['MYDOCKER_HOST'] ? hostTarget(env['MYDOCKER_HOST']) : contextTarget(chosenContext(env), env);
 }
 
-/** The context that is used where no flag and no MYDOCKER_HOST names an engine. */
-export function chosenContext(env: NodeJS.ProcessEnv): string {
-	return env['MYDOCKER_CONTEXT'] || (env['MYDOCKER_ROOT'] ? OWN_CONTEXT : readCurrentContext(env));
-}
-
 /** A client of the chosen engine. Our own engine is started by the first call, when it is not running. */
 export function openClient(target: Target, engine: string, log: (message: string) => void): Client {
 	const context = {
@@ -65,11 +59,6 @@ export function openClient(target: Target, engine: string, log: (message: string
 		const { attachEngine } = await import('../api/attach');
 		return attachEngine(await endpointOf(target), { signal, isInteractive: process.stdin.isTTY });
 	}, context);
-}
-
-/** The folder of the user's own store. */
-export function defaultRoot(env: NodeJS.ProcessEnv): string {
-	return path.join(env['XDG_DATA_HOME'] || path.join(os.homedir(), '.local', 'share'), 'mydocker');
 }
 
 function contextTarget(name: string, env: NodeJS.ProcessEnv): Target {

@@ -1,8 +1,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { contextId, dockerFolder, isContextName, readContexts, type Context, type Place } from '../api/contexts';
-import { chosenContext, defaultRoot } from './connection';
-import { OWN_CONTEXT, writeCurrentContext } from './current-context';
+import { chosenContext, defaultRoot, OWN_CONTEXT, writeCurrentContext } from './current-context';
 import { CommandError } from './errors';
 import { inspectAll } from './inspect';
 import type { Action } from './row';

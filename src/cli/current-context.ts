@@ -1,12 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import * as os from 'node:os';
+import * as path from 'node:path';
 import { systemCode } from './errors';
 
 /** The context of MyDocker's own engine. */
 export const OWN_CONTEXT = 'mydocker';
 const LONGEST_FILE = 64 * 1024;
+
+/** The context that is used where no flag and no MYDOCKER_HOST names an engine. */
+export function chosenContext(env: NodeJS.ProcessEnv): string {
+	return env['MYDOCKER_CONTEXT'] || (env['MYDOCKER_ROOT'] ? OWN_CONTEXT : readCurrentContext(env));
+}
+
+/** The folder of the user's own store. */
+export function defaultRoot(env: NodeJS.ProcessEnv): string {
+	return path.join(env['XDG_DATA_HOME'] || path.join(os.homedir(), '.local', 'share'), 'mydocker');
+}
 
 /** The context that `mydocker context use` chose; our own engine without one. Docker's choice is docker's. */
 export function readCurrentContext(env: NodeJS.ProcessEnv): string {
