@@ -144,7 +144,10 @@ describe('engine faults', function () {
 	});
 
 	describe('killed at some moment of a start', () => {
-		for (const [what, file] of [['the container', 'pid']] as const) {
+		for (const [what, file] of [
+			['the shim', 'shim.pid'],
+			['the container', 'pid'],
+		] as const) {
 			it(`${what}: the container has not started or has ended, and starts again`, async () => {
 				for (let round = 0; round < 3; round++) {
 					const id = await create(subject, { Cmd: ['sh', '-c', 'sleep 0.3; echo once'] });

@@ -808,7 +808,7 @@ export class Containers {
 				return begin;
 			}
 			run.close();
-			endShim(run.folder);
+			await endShim(run.folder);
 			await this.cleanUp(entry);
 			return { kind: 'vanished', reason: `the OCI runtime did not answer in ${START_TIMEOUT / 1000} s` };
 		} finally {
@@ -1182,7 +1182,7 @@ export class Containers {
 		const { root, runtime, warn } = this.options;
 		const folder = containerFolder(root, id);
 		try {
-			endShim(folder.shim);
+			await endShim(folder.shim);
 			if (runtime.hasState(id)) {
 				await runtime.delete(id);
 			}

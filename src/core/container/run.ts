@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, systemCode } from '../errors';
 import type { ProcessIdentity } from '../types';
 import type { LogDriver } from './log';
@@ -25,6 +26,10 @@ export interface RunEnd {
 
 /** When fs.watch cannot be had (inotify's limits), the shim folder is looked at this often, in milliseconds. */
 const LOOK_EVERY = 200;
+
+/** Looks for what is left of a shim, and milliseconds between two: a process stuck in the kernel is given up after 2 s. */
+const MAX_LOOKS = 200;
+const LOOK_AGAIN = 10;
 
 /**
  * One run of a container, from its shim's start, or adoption by a later engine, to the exit code. Learns of all by
@@ -156,8 +161,7 @@ export class Run {
 	private vanishBeforeBegin(reason: string): void {
 		this.close();
 		// The runtime may be at work still, and would start the container when nobody expects it any more.
-		endShim(this.folder);
-		this.options.cleanUp().then(
+		this.endRest().then(
 			() => {
 				this.resolveBegin({ kind: 'vanished', reason });
 			},
@@ -174,15 +178,18 @@ export class Run {
 			this.pump.finish();
 			return;
 		}
-		endShim(this.folder);
-		this.options
-			.cleanUp()
+		this.endRest()
 			.catch((error: unknown) => {
 				this.options.warn(messageOf(error));
 			})
 			.finally(() => {
 				this.pump.finish();
 			});
+	}
+
+	private async endRest(): Promise<void> {
+		await endShim(this.folder);
+		await this.options.cleanUp();
 	}
 
 	private complete(): void {
@@ -283,16 +290,24 @@ function parseExit(text: string | undefined): number | undefined {
 
 /**
  * Kills a shim and what it runs or has left behind: runtime, pumps, keeper, fuse-overlayfs. They are of its session and
- * name the container's folder in their arguments; the container itself is not among them.
+ * name the container's folder in their arguments; the container itself is not among them. Resolves when they are gone:
+ * one look is not enough, since a process may have begun another between the look and its signal.
  */
-export function endShim(folder: string): void {
+export async function endShim(folder: string): Promise<void> {
+	for (let looks = 0; killShim(folder) && looks < MAX_LOOKS; looks++) {
+		await delay(LOOK_AGAIN);
+	}
+}
+
+/** True when there was something to kill. */
+function killShim(folder: string): boolean {
 	const session = Number(readText(path.join(folder, 'shim.pid')));
 	const container = path.dirname(folder);
-	for (const pid of session > 0 ? sessionMembers(session) : []) {
-		const identity = identify(pid);
-		// Without the look at the arguments a later session with a recycled number could be hit.
-		if (identity !== undefined && commandLine(pid)?.some((argument) => argument.includes(container)) === true) {
-			signalProcess(identity, os.constants.signals.SIGKILL);
-		}
+	const rest = session > 0 ? sessionMembers(session).flatMap((pid) => identify(pid) ?? []) : [];
+	// Without the look at the arguments a later session with a recycled number could be hit.
+	const ours = rest.filter(({ pid }) => commandLine(pid)?.some((argument) => argument.includes(container)) === true);
+	for (const identity of ours) {
+		signalProcess(identity, os.constants.signals.SIGKILL);
 	}
+	return ours.length > 0;
 }
