@@ -12,6 +12,8 @@ export const dist = process.env['MYDOCKER_DIST'] ?? path.join(repository, 'dist'
 
 /** Workspaces that are in use, for the signals that end this process. */
 const inUse = new Set<Workspace>();
+// Every test file is bundled with this module, and listens for itself.
+process.setMaxListeners(100);
 
 /**
  * What a test file makes and must not leave behind: one temporary folder, and actions that undo the rest in reverse

@@ -11,6 +11,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 		'src/core/files/tree',
 		'src/core/image/tar',
 		'src/core/image/opaque',
+		'src/core/image/erofs',
+		'src/core/image/layer-mounts',
 		'src/core/*',
 	],
 	'src/core/container/': ['src/core/'],

@@ -46,7 +46,7 @@ describe('compiled code kept between runs', () => {
 			}
 			assert.equal(version(home), first, damage.name);
 		}
-		fs.rmSync(cache(), { recursive: true });
+		fs.rmSync(cache(), { recursive: true, force: true });
 		fs.writeFileSync(cache(), '');
 		assert.equal(version(home), first);
 	});
@@ -65,7 +65,11 @@ function version(home: string): string {
 	return stdout;
 }
 
+/** None where Node keeps no code, so that nobody has made the folder. */
 function entries(folder: string): string[] {
+	if (!hasCompileCache) {
+		return [];
+	}
 	return fs
 		.readdirSync(folder, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
