@@ -127,11 +127,12 @@ export async function endProcess(
 	await until(`process ${pid} is gone`, () => !isAlive(pid), milliseconds);
 }
 
-/** Whether the process runs; a zombie does not. */
+/** Whether the process runs; a zombie does not, once its last thread has ended, and with it what it has open. */
 export function isAlive(pid: number): boolean {
 	try {
 		const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-		return !'ZX'.includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? 'X');
+		const isZombie = 'ZX'.includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? 'X');
+		return !isZombie || fs.readdirSync(`/proc/${pid}/task`).length > 1;
 	} catch (error) {
 		if (isMissing(error)) {
 			return false;
