@@ -7,8 +7,9 @@ import * as fs from 'node:fs';
 import { EngineError, systemCode } from '../errors';
 import { toolEnvironment } from '../exec';
 import { inflate } from '../image/inflate';
-import { encodeEntry, endOfArchive, padding, TarReader } from '../image/tar';
+import { TarReader } from '../image/tar';
 import type { TarEntry, TarSink } from '../image/tar';
+import { TarFile, writeBody, type OpenBody } from '../image/tar-file';
 import type { Folder, Tree } from './tree';
 import { pathIn, printable, removeIn, statIn } from './tree';
 
@@ -69,13 +70,6 @@ export async function unpackInto(
 	}
 }
 
-interface OpenFile {
-	readonly descriptor: number;
-	readonly entry: TarEntry;
-	fragment: number;
-	written: number;
-}
-
 interface FolderTime {
 	/** Below the destination. */
 	readonly path: string;
@@ -86,7 +80,7 @@ class TreeWriter implements TarSink {
 	/** Since the caller has set it to 0. */
 	entries = 0;
 	private readonly folderTimes: FolderTime[] = [];
-	private file: OpenFile | undefined;
+	private file: OpenBody | undefined;
 	private side: SideArchive | undefined;
 	private isBodyForSide = false;
 	private parentPath = '';
@@ -154,7 +148,7 @@ class TreeWriter implements TarSink {
 			fs.closeSync(this.file.descriptor);
 			this.file = undefined;
 		}
-		this.side?.close();
+		this.side?.remove();
 		this.leaveParent();
 	}
 
@@ -325,45 +319,25 @@ class TreeWriter implements TarSink {
 }
 
 /** What Node cannot make itself, of one folder: GNU tar makes it there from a small archive of plain names. */
-class SideArchive {
-	private descriptor: number | undefined;
-	private bodyLength = 0;
+class SideArchive extends TarFile {
 	private readonly names = new Set<string>();
-
-	constructor(private readonly file: string) {}
 
 	has(name: string): boolean {
 		return this.names.has(name);
 	}
 
-	add(entry: TarEntry): void {
-		this.descriptor ??= fs.openSync(this.file, 'wx', 0o600);
+	override add(entry: TarEntry): void {
+		super.add(entry);
 		this.names.add(entry.name);
-		this.bodyLength = 0;
-		writeFully(this.descriptor, encodeEntry(entry));
-	}
-
-	write(buffer: Buffer, start: number, length: number): void {
-		if (this.descriptor !== undefined) {
-			writeFully(this.descriptor, buffer, start, length);
-			this.bodyLength += length;
-		}
-	}
-
-	endBody(): void {
-		if (this.descriptor !== undefined) {
-			writeFully(this.descriptor, padding(this.bodyLength));
-		}
 	}
 
 	unpack(folder: Folder): void {
-		if (this.descriptor === undefined) {
+		if (!this.finish()) {
 			return;
 		}
-		writeFully(this.descriptor, endOfArchive());
-		this.close({ keepsFile: true });
+		this.names.clear();
 		const args = [
-			...['--extract', `--file=${this.file}`, '--force-local', '--absolute-names', '-C', '/proc/self/fd/3'],
+			...['--extract', `--file=${this.path}`, '--force-local', '--absolute-names', '-C', '/proc/self/fd/3'],
 			...['--xattrs', '--xattrs-include=*', '--numeric-owner', '--same-owner', '--preserve-permissions'],
 		];
 		const { error, status, stderr } = spawnSync('tar', args, {
@@ -371,23 +345,12 @@ class SideArchive {
 			env: toolEnvironment(),
 			encoding: 'utf8',
 		});
-		fs.rmSync(this.file);
+		fs.rmSync(this.path);
 		if (error) {
 			throw systemCode(error) === 'ENOENT' ? new EngineError('unsupported', 'GNU tar is not installed') : error;
 		}
 		if (status !== 0) {
 			throw new EngineError('internal', `tar refuses an entry: ${stderr.trim()}`);
-		}
-	}
-
-	close({ keepsFile } = { keepsFile: false }): void {
-		if (this.descriptor !== undefined) {
-			fs.closeSync(this.descriptor);
-			this.descriptor = undefined;
-			this.names.clear();
-			if (!keepsFile) {
-				fs.rmSync(this.file, { force: true });
-			}
 		}
 	}
 }
@@ -403,33 +366,6 @@ function describeFile(descriptor: number, entry: TarEntry): void {
 		fs.futimesSync(descriptor, timeOf(entry), timeOf(entry));
 	} finally {
 		fs.closeSync(descriptor);
-	}
-}
-
-function writeBody(file: OpenFile, buffer: Buffer, start: number, length: number): void {
-	const fragments = file.entry.sparse?.fragments;
-	if (!fragments) {
-		writeFully(file.descriptor, buffer, start, length);
-		return;
-	}
-	let done = 0;
-	for (let fragment = fragments[file.fragment]; fragment && done < length; fragment = fragments[file.fragment]) {
-		const count = Math.min(length - done, fragment.length - file.written);
-		writeFully(file.descriptor, buffer, start + done, count, fragment.offset + file.written);
-		done += count;
-		file.written += count;
-		if (file.written === fragment.length) {
-			file.fragment++;
-			file.written = 0;
-		}
-	}
-}
-
-function writeFully(descriptor: number, buffer: Buffer, start = 0, length = buffer.length, position?: number): void {
-	let done = 0;
-	while (done < length) {
-		const at = position === undefined ? null : position + done;
-		done += fs.writeSync(descriptor, buffer, start + done, length - done, at);
 	}
 }
 

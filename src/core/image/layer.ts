@@ -33,8 +33,9 @@ import {
 	withKnownXattrs,
 } from './layer-entry';
 import type { AppliedLayer, Attributes } from './layer-entry';
-import { encodeEntry, endOfArchive, padding, TarReader } from './tar';
+import { TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
+import { TarFile, writeBody, type OpenBody } from './tar-file';
 
 export type { AppliedLayer } from './layer-entry';
 
@@ -125,15 +126,6 @@ interface Place {
 }
 
 /** The body being written. */
-interface OpenFile {
-	readonly descriptor: number;
-	readonly entry: TarEntry;
-	/** Fragment of a sparse file that is being filled. */
-	fragment: number;
-	/** Bytes of that fragment, or of the file, already written. */
-	written: number;
-}
-
 /** In a layer's folder when it is an image: the image, and the folder that it is mounted on. */
 export const IMAGE = 'image.erofs';
 export const MOUNT_POINT = 'tree';
@@ -156,7 +148,7 @@ class LayerWriter implements TarSink {
 	private readonly isOnOverlay: boolean;
 	private lastFolderPath = '';
 	private lastFolder = this.root;
-	private file: OpenFile | undefined;
+	private file: OpenBody | undefined;
 	private isBodyForSide = false;
 	private size = 0;
 	private folders = 0;
@@ -228,7 +220,7 @@ class LayerWriter implements TarSink {
 			fs.closeSync(this.file.descriptor);
 			this.file = undefined;
 		}
-		this.side.close();
+		this.side.remove();
 		fs.closeSync(this.rootDescriptor);
 	}
 
@@ -541,58 +533,28 @@ class LayerWriter implements TarSink {
 }
 
 /** The small archive that GNU tar unpacks: what Node cannot make itself. */
-class SideArchive {
-	private descriptor: number | undefined;
-	private bodyLength = 0;
+class SideArchive extends TarFile {
 	private flushes = 0;
 
 	constructor(
-		private readonly file: string,
+		path: string,
 		private readonly directory: string,
 		private readonly warn: (warning: string) => void,
-	) {}
-
-	add(entry: TarEntry): void {
-		this.descriptor ??= fs.openSync(this.file, 'wx', 0o600);
-		this.bodyLength = 0;
-		writeFully(this.descriptor, encodeEntry(entry));
-	}
-
-	write(buffer: Buffer, start: number, length: number): void {
-		if (this.descriptor !== undefined) {
-			writeFully(this.descriptor, buffer, start, length);
-			this.bodyLength += length;
-		}
-	}
-
-	endBody(): void {
-		if (this.descriptor !== undefined) {
-			writeFully(this.descriptor, padding(this.bodyLength));
-		}
+	) {
+		super(path);
 	}
 
 	/** Unpacks what was added so far. */
 	flush(): void {
-		if (this.descriptor === undefined) {
+		if (!this.finish()) {
 			return;
 		}
 		this.flushes++;
 		if (this.flushes > MAX_FLUSHES) {
 			throw corrupt('it replaces its own devices and attributes again and again');
 		}
-		writeFully(this.descriptor, endOfArchive());
-		fs.closeSync(this.descriptor);
-		this.descriptor = undefined;
 		this.unpack();
-		fs.rmSync(this.file);
-	}
-
-	close(): void {
-		if (this.descriptor !== undefined) {
-			fs.closeSync(this.descriptor);
-			this.descriptor = undefined;
-		}
-		fs.rmSync(this.file, { force: true });
+		fs.rmSync(this.path);
 	}
 
 	private unpack(): void {
@@ -600,7 +562,7 @@ class SideArchive {
 		const owners = ['--numeric-owner', '--same-owner', '--preserve-permissions'];
 		const args = [
 			'--extract',
-			`--file=${this.file}`,
+			`--file=${this.path}`,
 			'--force-local',
 			...extended,
 			...owners,
@@ -674,33 +636,6 @@ function deviceEntry(name: string): TarEntry {
 		minor: 0,
 		xattrs: NO_XATTRS,
 	};
-}
-
-function writeBody(file: OpenFile, buffer: Buffer, start: number, length: number): void {
-	const fragments = file.entry.sparse?.fragments;
-	if (!fragments) {
-		writeFully(file.descriptor, buffer, start, length);
-		return;
-	}
-	let done = 0;
-	for (let fragment = fragments[file.fragment]; fragment && done < length; fragment = fragments[file.fragment]) {
-		const count = Math.min(length - done, fragment.length - file.written);
-		writeFully(file.descriptor, buffer, start + done, count, fragment.offset + file.written);
-		done += count;
-		file.written += count;
-		if (file.written === fragment.length) {
-			file.fragment++;
-			file.written = 0;
-		}
-	}
-}
-
-function writeFully(descriptor: number, buffer: Buffer, start = 0, length = buffer.length, position?: number): void {
-	let done = 0;
-	while (done < length) {
-		const at = position === undefined ? null : position + done;
-		done += fs.writeSync(descriptor, buffer, start + done, length - done, at);
-	}
 }
 
 /** Removes a file or a tree. Names are read as bytes: fs.rmSync loses those that are not UTF-8. */
