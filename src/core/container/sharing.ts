@@ -12,9 +12,14 @@ export interface Donor {
 	readonly folder: ContainerFolder;
 }
 
+/** The container of a mode "container:NAME"; undefined for any other mode. */
+export function donorOf(mode: string | undefined): string | undefined {
+	return /^container:(.+)$/.exec(mode ?? '')?.[1];
+}
+
 /** The pid namespace of --pid container:ID. Throws "conflict" when that container does not run. */
 export function sharedPid({ config }: Container, get: (id: string) => Container): string | undefined {
-	const other = /^container:(.+)$/.exec(config.isolation?.pid ?? '')?.[1];
+	const other = donorOf(config.isolation?.pid);
 	if (other === undefined) {
 		return undefined;
 	}
@@ -36,7 +41,7 @@ export async function shareIpc({ record, folder }: Donor, get: (id: string) => D
 		await mountTmpfs([], folder.shm, `nosuid,nodev,noexec,mode=1777,size=${shm_size}`);
 		return { memory: folder.shm };
 	}
-	const other = /^container:(.+)$/.exec(ipc)?.[1];
+	const other = donorOf(ipc);
 	return other === undefined ? undefined : joinIpc(get(other));
 }
 

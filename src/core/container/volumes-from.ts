@@ -1,6 +1,7 @@
 import { EngineError } from '../errors';
 import type { Container, IsolationConfig, Mount } from '../types';
 import type { CreateOptions } from './create';
+import { donorOf } from './sharing';
 
 /**
  * The options with what they refer to in other containers: the mounts of --volumes-from, unless the container mounts
@@ -26,7 +27,7 @@ export function withOthers(options: CreateOptions, get: (nameOrId: string) => Co
 }
 
 function wholeMode(mode: string, get: (nameOrId: string) => Container): string {
-	const other = /^container:(.+)$/.exec(mode)?.[1];
+	const other = donorOf(mode);
 	return other === undefined ? mode : `container:${get(other).id}`;
 }
 

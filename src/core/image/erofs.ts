@@ -16,18 +16,18 @@ import {
 	IMPLIED,
 	lostTarget,
 	MAX_FOLDERS,
-	MAX_LINKS,
 	MAX_NAME,
-	MAX_PATH,
 	NO_XATTRS,
 	OPAQUE,
 	OVERLAY_OPAQUE,
+	foldersBelow,
 	printable,
+	walkFolders,
 	WHITEOUT,
 	WHITEOUT_META,
 	withKnownXattrs,
 } from './layer-entry';
-import type { AppliedLayer, Attributes } from './layer-entry';
+import type { AppliedLayer, Attributes, NodeKinds } from './layer-entry';
 import type { EntryType, SparseMap, TarEntry, TarSink } from './tar';
 
 const BLOCK = 512;
@@ -108,6 +108,11 @@ interface Place {
 	readonly name: string;
 }
 
+const KINDS: NodeKinds<Folder, Inode> = {
+	isFolder,
+	targetOf: ({ type, target }) => (type === 'symlink' ? target : undefined),
+};
+
 /** A sparse file, whose fragments lie in the tar one behind the other. */
 interface Sparse {
 	readonly map: SparseMap;
@@ -170,7 +175,7 @@ export class ErofsWriter implements TarSink {
 
 	/** Writes what makes an image of the tar. */
 	finish(): Omit<AppliedLayer, 'diffId'> {
-		const folders = foldersBelow(this.root);
+		const folders = foldersBelow(this.root, KINDS.isFolder);
 		for (const folder of folders) {
 			addWhiteouts(folder);
 			if (folder.isOpaque && folder !== this.root) {
@@ -235,7 +240,7 @@ export class ErofsWriter implements TarSink {
 	private makeLink(place: Place, entry: TarEntry): void {
 		const path = cleanPath(entry.linkName);
 		const slash = path.lastIndexOf('/');
-		const folder = slash < 0 ? this.root : this.walk(path.slice(0, slash), () => undefined);
+		const folder = slash < 0 ? this.root : walkFolders(this.root, path.slice(0, slash), KINDS, () => undefined);
 		const target = folder?.children.get(path.slice(slash + 1));
 		if (path === '' || target === undefined || place.folder.children.get(place.name) === target) {
 			throw lostTarget(entry);
@@ -310,52 +315,15 @@ export class ErofsWriter implements TarSink {
 
 	private folderAt(path: string): Folder {
 		if (path !== this.lastPath) {
-			this.lastFolder = this.walk(path, (place, isTaken) => this.impliedFolder(place, isTaken));
+			this.lastFolder = walkFolders(this.root, path, KINDS, (place, node) => this.impliedFolder(place, node));
 			this.lastPath = path;
 		}
 		return this.lastFolder;
 	}
 
-	/** Goes along a clean path; `missing` gives what to do where there is no folder: another one, or undefined to give up. */
-	private walk<T extends Folder | undefined>(
-		path: string,
-		missing: (place: Place, isTaken: boolean) => T,
-	): Folder | T {
-		const pending = path.split('/').reverse();
-		let folder = this.root;
-		let links = 0;
-		for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-			if (name === '' || name === '.') {
-				continue;
-			}
-			if (name === '..') {
-				folder = folder.parent ?? this.root;
-				continue;
-			}
-			const node = folder.children.get(name);
-			if (node !== undefined && isFolder(node)) {
-				folder = node;
-			} else if (node?.type === 'symlink') {
-				links++;
-				if (links > MAX_LINKS || pending.length > MAX_PATH) {
-					throw corrupt(`the path "${printable(path)}" goes through too many symlinks`);
-				}
-				folder = node.target.startsWith('/') ? this.root : folder;
-				pending.push(...node.target.split('/').reverse());
-			} else {
-				const made = missing({ folder, name }, node !== undefined);
-				if (!made) {
-					return made;
-				}
-				folder = made;
-			}
-		}
-		return folder;
-	}
-
-	private impliedFolder(place: Place, isTaken: boolean): Folder {
+	private impliedFolder(place: Place, node: Inode | undefined): Folder {
 		checkName(place.name);
-		if (isTaken) {
+		if (node !== undefined) {
 			throw corrupt(`"${printable(place.name)}" is used as a directory and is none`);
 		}
 		return this.newFolderAt(place);
@@ -724,18 +692,6 @@ function isFolder(inode: Inode): inode is Folder {
 }
 
 /** Parents before what is in them. */
-function foldersBelow(root: Folder): Folder[] {
-	const folders = [root];
-	for (const folder of folders) {
-		for (const child of folder.children.values()) {
-			if (isFolder(child)) {
-				folders.push(child);
-			}
-		}
-	}
-	return folders;
-}
-
 /** As the kernel keeps it on disks (new_encode_dev). */
 function deviceNumber({ type, name, major, minor }: TarEntry): number {
 	if (type !== 'character' && type !== 'block') {

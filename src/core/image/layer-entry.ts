@@ -19,11 +19,11 @@ export const MAX_FOLDERS = 250_000;
 export const WHITEOUT = '.wh.';
 export const WHITEOUT_META = '.wh..wh.';
 export const OPAQUE = '.wh..wh..opq';
-export const MAX_PATH = 4095;
+const MAX_PATH = 4095;
 export const MAX_NAME = 255;
 /** A slash too many, "." or "..": most names have none. */
 export const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
-export const MAX_LINKS = 40;
+const MAX_LINKS = 40;
 /** Inside of a user namespace overlayfs is mounted with userxattr (storage/overlay.ts). */
 export const OVERLAY_OPAQUE = userNamespace().isInitial ? 'trusted.overlay.opaque' : 'user.overlay.opaque';
 /** Attributes that steer overlayfs are ours alone, and labels of another machine's security module mean nothing here. */
@@ -109,4 +109,80 @@ export function clampedTime(
 	return isInRange
 		? { mtime: entry.mtime, mtimeNanoseconds: entry.mtimeNanoseconds }
 		: { mtime: 0, mtimeNanoseconds: 0 };
+}
+
+/** What a folder of a layer in memory needs, for paths to be followed through it: `Node` is whatever it may hold. */
+interface FolderOf<Node> {
+	readonly parent: FolderOf<Node> | undefined;
+	readonly children: ReadonlyMap<string, Node>;
+}
+
+/** How the nodes of a layer in memory are told from each other. */
+export interface NodeKinds<Folder, Node> {
+	readonly isFolder: (node: Node) => node is Folder & Node;
+	/** Of a symlink where it points, else undefined. */
+	readonly targetOf: (node: Node) => string | undefined;
+}
+
+/**
+ * Goes along a clean path from the layer's root, which nothing leads out of; symlinks are followed in memory. `missing`
+ * gives what to do where there is no folder: another one, or undefined to give up. Throws "corrupt" for endless links.
+ */
+export function walkFolders<
+	Node,
+	Folder extends FolderOf<Node> & { readonly parent: Folder | undefined },
+	Found extends Folder | undefined,
+>(
+	root: Folder,
+	path: string,
+	{ isFolder, targetOf }: NodeKinds<Folder, Node>,
+	missing: (place: { readonly folder: Folder; readonly name: string }, node: Node | undefined) => Found,
+): Folder | Found {
+	const pending = path.split('/').reverse();
+	let folder = root;
+	let links = 0;
+	for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+		if (name === '' || name === '.') {
+			continue;
+		}
+		if (name === '..') {
+			folder = folder.parent ?? root;
+			continue;
+		}
+		const node = folder.children.get(name);
+		const target = node === undefined ? undefined : targetOf(node);
+		if (node !== undefined && isFolder(node)) {
+			folder = node;
+		} else if (target !== undefined) {
+			links++;
+			if (links > MAX_LINKS || pending.length > MAX_PATH) {
+				throw corrupt(`the path "${printable(path)}" goes through too many symlinks`);
+			}
+			folder = target.startsWith('/') ? root : folder;
+			pending.push(...target.split('/').reverse());
+		} else {
+			const made = missing({ folder, name }, node);
+			if (!made) {
+				return made;
+			}
+			folder = made;
+		}
+	}
+	return folder;
+}
+
+/** A folder and all below it, each after the one that it is in. */
+export function foldersBelow<Node, Folder extends FolderOf<Node>>(
+	root: Folder,
+	isFolder: (node: Node) => node is Folder & Node,
+): Folder[] {
+	const folders = [root];
+	for (const folder of folders) {
+		for (const child of folder.children.values()) {
+			if (isFolder(child)) {
+				folders.push(child);
+			}
+		}
+	}
+	return folders;
 }

@@ -22,17 +22,17 @@ import {
 	IMPLIED,
 	lostTarget,
 	MAX_FOLDERS,
-	MAX_LINKS,
-	MAX_PATH,
 	NO_XATTRS,
 	OPAQUE,
 	OVERLAY_OPAQUE,
+	foldersBelow,
 	printable,
+	walkFolders,
 	WHITEOUT,
 	WHITEOUT_META,
 	withKnownXattrs,
 } from './layer-entry';
-import type { AppliedLayer, Attributes } from './layer-entry';
+import type { AppliedLayer, Attributes, NodeKinds } from './layer-entry';
 import { TarReader } from './tar';
 import type { TarEntry, TarSink } from './tar';
 import { TarFile, writeBody, type OpenBody } from './tar-file';
@@ -104,7 +104,7 @@ interface Folder {
 	readonly path: string;
 	readonly parent: Folder | undefined;
 	/** Folders, symlinks and special entries; regular files are on disk only. */
-	readonly children: Map<string, Folder | Symlink | Special>;
+	readonly children: Map<string, Node>;
 	readonly whiteouts: Set<string>;
 	isOpaque: boolean;
 	attributes: Attributes;
@@ -119,6 +119,13 @@ interface Symlink {
 interface Special {
 	readonly kind: 'special';
 }
+
+type Node = Folder | Symlink | Special;
+
+const KINDS: NodeKinds<Folder, Node> = {
+	isFolder: (node) => node.kind === 'folder',
+	targetOf: (node) => (node.kind === 'symlink' ? node.target : undefined),
+};
 
 interface Place {
 	readonly folder: Folder;
@@ -199,7 +206,7 @@ class LayerWriter implements TarSink {
 
 	/** Makes whiteouts, devices and attributes, then sets the times of the folders. */
 	finish(): Omit<AppliedLayer, 'diffId'> {
-		const folders = foldersBelow(this.root);
+		const folders = foldersBelow(this.root, KINDS.isFolder);
 		for (const folder of folders) {
 			this.addWhiteouts(folder);
 		}
@@ -364,7 +371,7 @@ class LayerWriter implements TarSink {
 	private linkTarget(entry: TarEntry): Place {
 		const path = cleanPath(entry.linkName);
 		const slash = path.lastIndexOf('/');
-		const folder = slash < 0 ? this.root : this.walk(path.slice(0, slash), () => undefined);
+		const folder = slash < 0 ? this.root : walkFolders(this.root, path.slice(0, slash), KINDS, () => undefined);
 		if (path === '' || !folder) {
 			throw lostTarget(entry);
 		}
@@ -474,50 +481,13 @@ class LayerWriter implements TarSink {
 
 	private folderAt(path: string): Folder {
 		if (path !== this.lastFolderPath) {
-			this.lastFolder = this.walk(path, (place, node) => this.impliedFolder(place, node));
+			this.lastFolder = walkFolders(this.root, path, KINDS, (place, node) => this.impliedFolder(place, node));
 			this.lastFolderPath = path;
 		}
 		return this.lastFolder;
 	}
 
-	/** Goes along a clean path; `missing` gives what to do where there is no folder: another one, or undefined to give up. */
-	private walk<T extends Folder | undefined>(
-		path: string,
-		missing: (place: Place, node: Special | undefined) => T,
-	): Folder | T {
-		const pending = path.split('/').reverse();
-		let folder = this.root;
-		let links = 0;
-		for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-			if (name === '' || name === '.') {
-				continue;
-			}
-			if (name === '..') {
-				folder = folder.parent ?? this.root;
-				continue;
-			}
-			const node = folder.children.get(name);
-			if (node?.kind === 'folder') {
-				folder = node;
-			} else if (node?.kind === 'symlink') {
-				links++;
-				if (links > MAX_LINKS || pending.length > MAX_PATH) {
-					throw corrupt(`the path "${printable(path)}" goes through too many symlinks`);
-				}
-				folder = node.target.startsWith('/') ? this.root : folder;
-				pending.push(...node.target.split('/').reverse());
-			} else {
-				const made = missing({ folder, name }, node);
-				if (!made) {
-					return made;
-				}
-				folder = made;
-			}
-		}
-		return folder;
-	}
-
-	private impliedFolder(place: Place, node: Special | undefined): Folder {
+	private impliedFolder(place: Place, node: Node | undefined): Folder {
 		checkName(place.name);
 		if (node !== undefined || this.exists(pathOf(place))) {
 			throw corrupt(`"${printable(pathOf(place))}" is used as a directory and is none`);
@@ -591,18 +561,6 @@ function ownedHere(entry: TarEntry): TarEntry {
 
 function newFolder(path: string, parent: Folder | undefined, attributes: Attributes): Folder {
 	return { kind: 'folder', path, parent, children: new Map(), whiteouts: new Set(), isOpaque: false, attributes };
-}
-
-function foldersBelow(root: Folder): Folder[] {
-	const folders = [root];
-	for (const folder of folders) {
-		for (const child of folder.children.values()) {
-			if (child.kind === 'folder') {
-				folders.push(child);
-			}
-		}
-	}
-	return folders;
 }
 
 function pathOf(place: Place): string {
