@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -38,7 +37,8 @@ export function readCurrentContext(env: NodeJS.ProcessEnv): string {
 export function writeCurrentContext(env: NodeJS.ProcessEnv, name: string): void {
 	const file = configFile(env);
 	fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-	const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+	// Node's own module for it is loaded by this first use only, and takes a while.
+	const temporary = `${file}.${crypto.randomUUID()}.tmp`;
 	fs.writeFileSync(temporary, `${JSON.stringify({ currentContext: name })}\n`, { mode: 0o600, flag: 'wx' });
 	fs.renameSync(temporary, file);
 }

@@ -69,7 +69,7 @@ async function join(
 	const size = tty ? terminalSize(session) : undefined;
 	const attachment = await execs.start(id, { signal, tty, ...(size !== undefined && { size }) });
 	const resize = (next: { rows: number; columns: number }): Promise<void> => execs.resize(id, next, { signal });
-	const release = stdin && tty ? takeTerminal(session, resize) : undefined;
+	const release = stdin && tty ? await takeTerminal(session, resize) : undefined;
 	try {
 		if (size !== undefined) {
 			// Engines before API 1.42 take no size at the start. One that has ended needs none.

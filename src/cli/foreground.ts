@@ -47,7 +47,7 @@ export async function runInForeground(session: Session, container: Foreground): 
 	let release = (): void => undefined;
 	try {
 		const { exit } = await waiting;
-		release = takeOver(session, container);
+		release = await takeOver(session, container);
 		if (container.starts) {
 			await startOrExplain(session, container, exit);
 		}
@@ -75,11 +75,11 @@ function leave({ starts }: Foreground): number {
 }
 
 /** Signals, and the keys of a terminal, go to the container until the returned function is called. */
-function takeOver(session: Session, container: Foreground): () => void {
+async function takeOver(session: Session, container: Foreground): Promise<() => void> {
 	const { containers } = session.client;
 	const releaseTerminal =
 		container.stdin && container.hasTerminal
-			? takeTerminal(session, (size) => containers.resize(container.id, size, { signal: session.signal }))
+			? await takeTerminal(session, (size) => containers.resize(container.id, size, { signal: session.signal }))
 			: undefined;
 	const releaseSignals = container.proxiesSignals
 		? session.interrupts.proxy((name) => {

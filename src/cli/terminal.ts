@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { DEFAULT_DETACH_KEYS, DetachFilter, parseDetachKeys } from '../api/detach-keys';
 import { ApiError, type Attachment, type TerminalSize } from '../api/client';
 import { CommandError, systemCode } from './errors';
@@ -15,18 +14,18 @@ export function terminalSize({ output }: Pick<Session, 'output'>): TerminalSize 
  * Gives keys on as they are typed, and the size of our terminal now and after each change, until the returned function
  * is called, or the process ends: our terminal is itself again then, however that came.
  */
-export function takeTerminal(
+export async function takeTerminal(
 	session: Session,
 	resize: ((size: TerminalSize) => Promise<void>) | undefined,
-): () => void {
+): Promise<() => void> {
 	const { input, output } = session;
 	const restore = (): void => {
 		input.setRawMode(false);
 	};
 	if (input.isTTY) {
-		input.setRawMode(true);
-		passOutput();
 		process.on('exit', restore);
+		input.setRawMode(true);
+		await passOutput();
 	}
 	const follow = (): void => {
 		const size = terminalSize(session);
@@ -53,7 +52,9 @@ export function takeTerminal(
  * libuv's raw mode still turns each line feed of the output into two bytes, but the container's terminal has done so
  * already, or was told not to. setRawMode(false) undoes this too. A machine without stty(1) shows what it did before.
  */
-function passOutput(): void {
+async function passOutput(): Promise<void> {
+	// Most commands have no terminal to take and start quicker without it.
+	const { spawnSync } = await import('node:child_process');
 	spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 

@@ -62,12 +62,21 @@ async function list(request: ApiRequest): Promise<void> {
 	const shown = limit > 0 ? passing.slice(0, limit) : passing;
 	const now = Date.now();
 	const sizes = request.flag('size') ? await sizesOf(shown, request) : [];
-	request.json(
-		shown.map((container, index) => ({
-			...containerSummary(container, imageName(container, core), now, core),
-			...sizes[index],
-		})),
-	);
+	const imageOf = imageNames(core);
+	const rows = shown.map((container) => containerSummary(container, imageOf(container), now, core));
+	request.json(sizes.length === 0 ? rows : rows.map((row, index) => ({ ...row, ...sizes[index] })));
+}
+
+/** The reference that a container was made from, or its image's id when the reference means another image now. */
+function imageNames(core: Core): (container: Container) => string {
+	const ids = new Map<string, string | undefined>();
+	return (container) => {
+		const { image } = container.config;
+		if (!ids.has(image)) {
+			ids.set(image, core.images.find(image)?.id);
+		}
+		return ids.get(image) === container.image_id ? image : container.image_id;
+	};
 }
 
 /** One after the other: each walks a tree. One that goes meanwhile has none. */
@@ -135,12 +144,6 @@ function hasPort(ports: readonly string[], wanted: string): boolean {
 /** Docker matches the name with and without its leading slash. */
 function nameMatches(name: string, expression: RegExp): boolean {
 	return expression.test(`/${name}`) || expression.test(name);
-}
-
-/** The reference that the container was made from, or the image's id when the reference means another image now. */
-function imageName(container: Container, { images }: Core): string {
-	const { image } = container.config;
-	return images.find(image)?.id === container.image_id ? image : container.image_id;
 }
 
 async function create(request: ApiRequest): Promise<void> {

@@ -53,7 +53,7 @@ const VERSION_1: Readonly<Record<Controllable, string>> = {
 export function limitFacts(mountPoint = '/sys/fs/cgroup'): LimitFacts {
 	const read = (name: string): string => (readText(path.join(mountPoint, name)) ?? '').trim();
 	const online = (kind: string): string => (readText(`/sys/devices/system/${kind}/online`) ?? '0').trim();
-	const common = { cpus: os.cpus().length, cpuset: online('cpu'), memoryNodes: online('node') };
+	const common = { cpus: os.availableParallelism(), cpuset: online('cpu'), memoryNodes: online('node') };
 	const controllers = read('cgroup.controllers').split(' ');
 	if (controllers.join('') === '') {
 		const has = (name: Controllable): boolean =>

@@ -17,6 +17,10 @@ const UNIFIED = '/sys/fs/cgroup/unified';
 /** Runs the rest of its arguments where the unified hierarchy of control groups is out of sight, and may be written to in vain. */
 const COVER = `mount -t tmpfs -o mode=755,size=64k mydocker ${UNIFIED} && exec "$@"`;
 
+/** Put before what covers something: a mount namespace of its own, or nothing where the shim has made one. */
+const ANYWHERE: readonly string[] = ['unshare', '--mount', '--propagation', 'slave'];
+const IN_SHIM: readonly string[] = [];
+
 /** A program with the command line of runc (opencontainers/runtime-tools, docs/command-line-interface.md). */
 export class OciRuntime implements ContainerRuntime {
 	/** @param run the store's run folder; the runtime's state goes into `<run>/<name>`. */
@@ -64,7 +68,7 @@ export class OciRuntime implements ContainerRuntime {
 		// Only runc can keep the cgroups.
 		const kept = keep && this.name === 'runc' ? ['--keep'] : [];
 		const args = ['run', ...kept, '--pid-file', path.join(shim, 'pid'), '--bundle', bundle, id];
-		return Promise.resolve(this.withLog(shim, args));
+		return Promise.resolve(this.withLog(shim, args, IN_SHIM));
 	}
 
 	execCommand(id: string, folder: string): Promise<readonly string[]> {
@@ -130,15 +134,15 @@ export class OciRuntime implements ContainerRuntime {
 		return runCommand(this.withProgram(this.program, this.state, args), { timeout: TIMEOUT });
 	}
 
-	private withLog(folder: string, args: readonly string[]): readonly string[] {
+	private withLog(folder: string, args: readonly string[], place = ANYWHERE): readonly string[] {
 		const log = ['--log', path.join(folder, 'oci.log'), '--log-format', 'json'];
-		return this.withProgram(this.program, this.state, [...log, ...args]);
+		return this.withProgram(this.program, this.state, [...log, ...args], place);
 	}
 
-	private withProgram(program: string, state: string, args: readonly string[]): readonly string[] {
+	private withProgram(program: string, state: string, args: readonly string[], place = ANYWHERE): readonly string[] {
 		const isCrun = this.name === 'crun';
 		return [
-			...(isCrun && isHybrid() ? ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', COVER, 'sh'] : []),
+			...(isCrun && isHybrid() ? [...place, 'sh', '-c', COVER, 'sh'] : []),
 			...[program, '--root', state],
 			...(isCrun && !machine().hasCgroups ? ['--cgroup-manager=disabled'] : []),
 			...args,

@@ -206,7 +206,7 @@ export class Run {
 			// Output is by far the most frequent and needs no look at anything else.
 			if (this.state === 'running' && String(name).startsWith('std')) {
 				this.pump.wake();
-			} else if (this.state !== 'over') {
+			} else if (this.state === 'starting' ? tellsOfStart(String(name)) : this.state !== 'over') {
 				this.check();
 			}
 		});
@@ -280,6 +280,11 @@ export class Run {
 	private hasFile(name: string): boolean {
 		return fs.existsSync(path.join(this.folder, name));
 	}
+}
+
+/** Some twenty files are written on the way to a start; a look at each would cost milliseconds. */
+function tellsOfStart(name: string): boolean {
+	return name === 'pid' || name === 'exit';
 }
 
 /** The first line counts: the file was longer before (see shim.ts). */

@@ -3,10 +3,12 @@ import type { Platform } from '../types';
 
 /** The platform of this machine in Go's words, as image indexes use them. */
 export function hostPlatform(): Platform {
+	if (process.arch === 'arm') {
+		return { os: 'linux', architecture: 'arm', variant: armVariant() };
+	}
 	const architectures: Readonly<Record<string, Platform>> = {
 		x64: { os: 'linux', architecture: 'amd64' },
 		arm64: { os: 'linux', architecture: 'arm64' },
-		arm: { os: 'linux', architecture: 'arm', variant: armVariant() },
 		ia32: { os: 'linux', architecture: '386' },
 	};
 	return architectures[process.arch] ?? { os: 'linux', architecture: process.arch };

@@ -82,7 +82,7 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		operatingSystem: operatingSystem(),
 		machine: os.machine(),
 		architecture: GO_ARCHITECTURES[process.arch] ?? process.arch,
-		cpus: os.cpus().length,
+		cpus: os.availableParallelism(),
 		memory: os.totalmem(),
 		cgroupVersion: fs.existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
 		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
