@@ -9,11 +9,6 @@ const MAGIC_LENGTH = 6;
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
 
-export interface InflateOptions {
-	/** The chunks of the source are nobody else's, and nobody looks at one again after the next was asked for. */
-	readonly isOwned?: boolean;
-}
-
 /** The compression that content with these first bytes has. */
 export function compressionOf(start: Uint8Array): Compression {
 	const hex = Buffer.from(start.subarray(0, MAGIC_LENGTH)).toString('hex');
@@ -31,11 +26,11 @@ export function compressionOf(start: Uint8Array): Compression {
 }
 
 /**
- * The content, decompressed. Each chunk is only valid until the next one is asked for. The media type is not looked at,
+ * The content, decompressed. Each chunk, of the source too, is only valid until the next one is asked for. The media type is not looked at,
  * as docker does not: a wrong one shows in the digest of the content. Throws EngineError "corrupt" or "unsupported"
  * with the bare reason.
  */
-export async function* inflate(source: AsyncIterable<Buffer>, options: InflateOptions = {}): AsyncGenerator<Buffer> {
+export async function* inflate(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 	const chunks = source[Symbol.asyncIterator]();
 	try {
 		const start = await readStart(chunks);
@@ -44,7 +39,7 @@ export async function* inflate(source: AsyncIterable<Buffer>, options: InflateOp
 		if (compression === 'none') {
 			yield* rest;
 		} else {
-			yield* decompressed(rest, newDecompressor(compression), options);
+			yield* decompressed(rest, newDecompressor(compression));
 		}
 	} finally {
 		await chunks.return?.();
@@ -58,7 +53,11 @@ async function readStart(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
 		if (next.done === true) {
 			break;
 		}
-		start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+		// A copy where another chunk is asked for.
+		start =
+			start.length + next.value.length < MAGIC_LENGTH || start.length > 0
+				? Buffer.concat([start, next.value])
+				: next.value;
 	}
 	return start;
 }
@@ -97,15 +96,9 @@ function newZstd(): zlib.Gunzip {
 	return create({ chunkSize: CHUNK });
 }
 
-function decompressed(
-	source: AsyncIterable<Buffer>,
-	stream: zlib.Gunzip,
-	options: InflateOptions,
-): AsyncGenerator<Buffer> {
+function decompressed(source: AsyncIterable<Buffer>, stream: zlib.Gunzip): AsyncGenerator<Buffer> {
 	const handle = handleOf(stream);
-	return handle && isHandleAsExpected()
-		? throughHandle(source, stream, { ...options, driven: handle })
-		: throughStream(source, stream);
+	return handle && isHandleAsExpected() ? throughHandle(source, stream, handle) : throughStream(source, stream);
 }
 
 /**
@@ -143,37 +136,17 @@ function isHandle(value: unknown): value is Handle {
 async function* throughHandle(
 	source: AsyncIterable<Buffer>,
 	stream: zlib.Gunzip,
-	{ driven, isOwned }: InflateOptions & { readonly driven: DrivenHandle },
+	driven: DrivenHandle,
 ): AsyncGenerator<Buffer> {
 	const output = Buffer.allocUnsafeSlow(CHUNK);
 	try {
 		const decoder = new HandleDecoder(driven, output);
 		for await (const input of source) {
 			yield* decoder.decode(input);
-			if (isOwned) {
-				release(input);
-			}
 		}
 		yield* decoder.rest();
 	} finally {
 		stream.close();
-	}
-}
-
-/** The part of ECMAScript 2024 that is there from Node 21 on; the types we build with are older. */
-interface WithTransfer {
-	transfer?: (length: number) => ArrayBuffer;
-}
-
-/**
- * Gives the chunk's memory back now. Left to the garbage collector, which counts it as its own, chunks of a large layer
- * cost a tenth of the processor time and tens of megabytes.
- */
-function release(chunk: Buffer): void {
-	const memory = chunk.buffer as ArrayBuffer & WithTransfer;
-	// A small chunk may be a part of Node's pool.
-	if (chunk.byteLength === memory.byteLength) {
-		memory.transfer?.(0);
 	}
 }
 
@@ -296,7 +269,8 @@ async function feed(source: AsyncIterable<Buffer>, stream: zlib.Gunzip): Promise
 		if (stream.destroyed) {
 			return;
 		}
-		if (!stream.write(chunk)) {
+		// A copy: the stream looks at it later.
+		if (!stream.write(Buffer.from(chunk))) {
 			await once(stream, 'drain');
 		}
 	}

@@ -1,12 +1,13 @@
 /** Reads manifests and blobs of one repository (distribution-spec, "Pull"), from its mirrors or its own registry. */
 import { EngineError } from '../errors';
+import { bodyOf } from './body';
 import { ATTEMPTS, backOff, Connection } from './connection';
 import type { Refusal, RegistryAccess, RegistryRequest } from './connection';
 import { digestOf, MANIFEST_ACCEPT, MAX_DOCUMENT_SIZE } from './manifest';
 import type { Descriptor } from './manifest';
 import { familiarName, formatReference, normalizedName } from './reference';
 import type { Reference } from './reference';
-import { bodyOf, connectionReason } from './transport';
+import { connectionReason } from './transport';
 
 export type { RegistryAccess } from './connection';
 
@@ -47,7 +48,7 @@ export class Registry {
 		return this.fromFirst(signal, async (source) => {
 			const chunks: Buffer[] = [];
 			for await (const chunk of this.blobOf(source, reference, descriptor, { start: 0, signal })) {
-				chunks.push(chunk);
+				chunks.push(Buffer.from(chunk));
 			}
 			const bytes = Buffer.concat(chunks);
 			if (digestOf(bytes) !== descriptor.digest) {
@@ -59,7 +60,8 @@ export class Registry {
 
 	/**
 	 * The bytes of a blob from `start` on, up to exactly `descriptor.size`. After a broken connection it goes on where it
-	 * was, with the next source where there is one; so the whole must be checked against the digest by the caller.
+	 * was, with the next source where there is one; so the whole must be checked against the digest by the caller. Each chunk
+	 * is only valid until the next one is asked for.
 	 */
 	async *blob(
 		reference: Reference,

@@ -9,6 +9,7 @@ import * as net from 'node:net';
 import { Readable } from 'node:stream';
 import * as tls from 'node:tls';
 import { systemCode } from '../errors';
+import { ReadingAgent } from './body';
 import { isHostIn } from './hosts';
 import { proxyFor, TunnelAgent } from './proxy';
 import type { ProxySettings } from './proxy';
@@ -37,8 +38,6 @@ export interface TransportOptions {
 }
 
 const IDLE_MILLISECONDS = 60_000;
-/** Bytes of a body that may wait in memory. */
-const MOST_WAITING = 512 * 1024;
 /** Where Linux distributions keep what their users trust; Node only knows Mozilla's list. */
 const SYSTEM_AUTHORITIES = [
 	'/etc/ssl/certs/ca-certificates.crt',
@@ -51,7 +50,7 @@ const UNKNOWN_AUTHORITY =
 
 /** Sends requests over connections that are kept open until `close`. */
 export class Transport {
-	private readonly http = new http.Agent({ keepAlive: true });
+	private readonly http = new ReadingAgent();
 	private readonly https = new https.Agent({ keepAlive: true });
 	private readonly tunnels = new Map<string, TunnelAgent>();
 	private authorities: string[] | undefined;
@@ -220,71 +219,6 @@ export async function readBody(
 		return Buffer.concat(chunks);
 	} finally {
 		clearTimeout(timer);
-	}
-}
-
-/**
- * The body, chunk by chunk as it comes: the iterator that Node gives copies several chunks into one and stops the socket
- * after each. The response is destroyed when nobody wants the rest.
- */
-export async function* bodyOf(response: http.IncomingMessage): AsyncGenerator<Buffer> {
-	const body = new Body(response);
-	try {
-		for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next()) {
-			yield chunk;
-		}
-	} finally {
-		response.destroy();
-	}
-}
-
-class Body {
-	private readonly waiting: Buffer[] = [];
-	private bytes = 0;
-	private hasEnded = false;
-	private failure: Error | undefined;
-	private wake: () => void = () => undefined;
-
-	constructor(private readonly response: http.IncomingMessage) {
-		response.on('data', (chunk: Buffer) => {
-			this.take(chunk);
-		});
-		for (const event of ['end', 'error', 'close']) {
-			response.on(event, (error?: Error) => {
-				this.end(error);
-			});
-		}
-	}
-
-	/** Undefined at the end, which need not be that of the whole body. */
-	async next(): Promise<Buffer | undefined> {
-		while (this.waiting.length === 0 && !this.hasEnded) {
-			this.response.resume();
-			await new Promise<void>((resolve) => {
-				this.wake = resolve;
-			});
-		}
-		const chunk = this.waiting.shift();
-		this.bytes -= chunk?.length ?? 0;
-		if (chunk === undefined && this.failure !== undefined) {
-			throw this.failure;
-		}
-		return chunk;
-	}
-
-	private take(chunk: Buffer): void {
-		this.waiting.push(chunk);
-		this.bytes += chunk.length;
-		if (this.bytes >= MOST_WAITING) {
-			this.response.pause();
-		}
-		this.wake();
-	}
-
-	private end(error: Error | undefined): void {
-		this.failure ??= error;
-		this.hasEnded = true;
-		this.wake();
 	}
 }
 

@@ -53,6 +53,7 @@ export interface JobOptions {
 const MAX_RATIO = 200;
 const ALWAYS_ALLOWED = 1024 ** 3;
 const PROGRESS_MILLISECONDS = 100;
+const READ_BYTES = 128 * 1024;
 
 /** The folder in which a job's layer is when it is done. */
 export function treeOf(temporary: string): string {
@@ -77,7 +78,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 	try {
 		const bytes = source.read();
 		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
-		const layer = await applyLayerStream(inflate(all, { isOwned: true }), {
+		const layer = await applyLayerStream(inflate(all), {
 			directory: treeOf(temporary),
 			format: job.format,
 			sideArchive: path.join(temporary, 'side.tar'),
@@ -139,8 +140,18 @@ async function* download(
 }
 
 async function* readFile(file: string): AsyncGenerator<Buffer> {
-	for await (const chunk of fs.createReadStream(file, { highWaterMark: 256 * 1024 })) {
-		yield chunk as Buffer;
+	const handle = await fs.promises.open(file);
+	try {
+		const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+		for (;;) {
+			const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+			if (bytesRead === 0) {
+				return;
+			}
+			yield buffer.subarray(0, bytesRead);
+		}
+	} finally {
+		await handle.close();
 	}
 }
 

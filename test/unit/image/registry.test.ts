@@ -48,7 +48,8 @@ describe('registry', () => {
 	async function readAll(descriptor: Descriptor, registry = connect(), signal?: AbortSignal): Promise<Buffer> {
 		const chunks: Buffer[] = [];
 		for await (const chunk of registry.blob(image(), descriptor, signal === undefined ? {} : { signal })) {
-			chunks.push(chunk);
+			chunks.push(Buffer.from(chunk));
+			await new Promise(setImmediate); // more may come in before the next chunk is asked for
 		}
 		return Buffer.concat(chunks);
 	}
@@ -151,21 +152,39 @@ describe('registry', () => {
 		assert.equal(server.requests.length, 5);
 	});
 
-	it('a blob goes on where the connection broke', async () => {
-		const bytes = randomBytes(100_000);
+	for (const size of [100_000, 3_000_000]) {
+		it(`a blob of ${size} bytes goes on where the connection broke`, async () => {
+			const bytes = randomBytes(size);
+			const descriptor = putBlob(bytes);
+			let count = 0;
+			server.handler = (_, response) => {
+				count++;
+				if (count === 1) {
+					response.writeHead(200, { 'content-length': size }).write(bytes.subarray(0, 0.3 * size), () => {
+						response.destroy();
+					});
+				}
+				return count === 1;
+			};
+			assert.ok((await readAll(descriptor)).equals(bytes));
+			assert.equal(count, 2);
+		});
+	}
+
+	it('a long blob comes whole with its length, without it, and on a connection that was used before', async () => {
+		const bytes = randomBytes(5_000_000);
 		const descriptor = putBlob(bytes);
-		let count = 0;
-		server.handler = (_, response) => {
-			count++;
-			if (count === 1) {
-				response.writeHead(200, { 'content-length': bytes.length }).write(bytes.subarray(0, 30_000), () => {
-					response.destroy();
-				});
+		const registry = connect();
+		await registry.manifest(image());
+		assert.ok((await readAll(descriptor, registry)).equals(bytes));
+		server.handler = ({ url = '' }, response) => {
+			if (url.includes('/blobs/')) {
+				response.writeHead(200); // in chunks
+				response.end(bytes);
 			}
-			return count === 1;
+			return url.includes('/blobs/');
 		};
-		assert.ok((await readAll(descriptor)).equals(bytes));
-		assert.equal(count, 2);
+		assert.ok((await readAll(descriptor, registry)).equals(bytes));
 	});
 
 	it('a server that knows no ranges may send all again', async () => {
@@ -212,18 +231,20 @@ describe('registry', () => {
 		});
 	});
 
-	it('an abort ends it at once with the reason', async () => {
-		const controller = new AbortController();
-		const descriptor = putBlob(Buffer.alloc(1000));
-		server.handler = (_, response) => {
-			response.writeHead(200).write(Buffer.alloc(10));
-			setTimeout(() => {
-				controller.abort();
-			}, 5);
-			return true;
-		};
-		await assert.rejects(readAll(descriptor, connect(), controller.signal), { name: 'AbortError' });
-	});
+	for (const size of [1000, 3_000_000]) {
+		it(`an abort ends a blob of ${size} bytes at once with the reason`, async () => {
+			const controller = new AbortController();
+			const descriptor = putBlob(Buffer.alloc(size));
+			server.handler = (_, response) => {
+				response.writeHead(200, { 'content-length': size }).write(Buffer.alloc(10));
+				setTimeout(() => {
+					controller.abort();
+				}, 5);
+				return true;
+			};
+			await assert.rejects(readAll(descriptor, connect(), controller.signal), { name: 'AbortError' });
+		});
+	}
 
 	describe('with credentials', () => {
 		const credentials = { username: 'me', password: 'pass:word' };
