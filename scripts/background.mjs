@@ -109,12 +109,11 @@ class Background {
 }
 
 /**
- * Starts a program; `name` is how errors call it. What it prints is kept (see `output`), or with `isShown` goes where our
- * own output goes.
+ * Starts a program; `name` is how errors call it. What it prints is kept (see `output`), or goes `to` a descriptor of
+ * ours, or to where our own output goes ("inherit").
  */
-export function startBackground(name, program, args, { env = process.env, cwd, isShown = false } = {}) {
-	const stdio = isShown ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'];
-	return new Background(name, spawn(program, args, { env, cwd, detached: true, stdio }));
+export function startBackground(name, program, args, { env = process.env, cwd, to = 'pipe' } = {}) {
+	return new Background(name, spawn(program, args, { env, cwd, detached: true, stdio: ['ignore', to, to] }));
 }
 
 /**

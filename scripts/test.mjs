@@ -21,7 +21,9 @@ const memory = fs.existsSync('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
 // One after the other: of twenty parallel runs one waited for its own server for ever, in another test each time.
 const unitArguments = [...mochaArguments, '--timeout', '10000', 'out/test/unit/**/*.test.js'];
 
-// `programs` run one after the other. A tier with `counts` says through mocha how many tests passed;
+const engineTests = (...files) => [packagedNode, ...mochaArguments, '--timeout', '60000', ...files];
+
+// The programs of a tier run at the same time; what the first says is seen at once. A tier with `counts` says through mocha how many tests passed;
 // the others only succeed or fail. `minutes` end a tier that hangs.
 const tiers = {
 	check: {
@@ -55,13 +57,17 @@ const tiers = {
 	engine: {
 		minutes: 25,
 		counts: true,
-		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '60000', 'out/test/engine/**/*.test.js']],
+		// Half of their time goes by in waiting. The contract takes as long as all the others.
+		programs: () => [
+			engineTests('out/test/engine/contract.test.js'),
+			engineTests('--exclude', 'out/test/engine/contract.test.js', 'out/test/engine/**/*.test.js'),
+		],
 	},
 	// The engine's contract once more, kept by an ordinary user's engine.
 	rootless: {
 		minutes: 20,
 		counts: true,
-		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '60000', 'out/test/rootless/**/*.test.js']],
+		programs: () => [engineTests('out/test/rootless/**/*.test.js')],
 	},
 	host: { minutes: 8, counts: true, needsRegistry: true, programs: () => [[packagedNode, 'test/runTest.mjs']] },
 	// The rest runs what users get: the package, installed.
@@ -125,7 +131,7 @@ function prepare() {
 async function runTier(name, shared) {
 	const tier = tiers[name];
 	const start = Date.now();
-	const countsFile = path.join(shared.temporary, `${name}.json`);
+	const counts = path.join(shared.temporary, name);
 	console.log(`\n━━ ${name}`);
 	let problem;
 	try {
@@ -133,7 +139,7 @@ async function runTier(name, shared) {
 		problem = await runPrograms(tier, {
 			...process.env,
 			PATH: `${path.dirname(packagedNode)}:${process.env.PATH}`,
-			MYDOCKER_TEST_COUNTS: countsFile,
+			MYDOCKER_TEST_COUNTS: counts,
 			MYDOCKER_TEST_VSIX: vsix,
 			...(process.stdout.isTTY ? {} : { FORCE_COLOR: '0' }),
 			...tier.env,
@@ -143,7 +149,7 @@ async function runTier(name, shared) {
 		console.error(error.message);
 		problem = 'could not begin';
 	}
-	const result = { passed: 0, failed: 0, skipped: 0, ...readCounts(countsFile), name, seconds: secondsSince(start) };
+	const result = { ...readCounts(counts), name, seconds: secondsSince(start) };
 	if (!problem && tier.counts && result.passed === 0) {
 		problem = 'no test ran';
 	}
@@ -163,32 +169,50 @@ async function provide(tier, shared) {
 	}
 }
 
-/** Runs all programs of a tier, whatever they say; gives what went wrong, or undefined. */
+/** Runs all programs of a tier at once, whatever they say; gives what went wrong, or undefined. */
 async function runPrograms(tier, env) {
-	const deadline = Date.now() + tier.minutes * 60_000;
-	const problems = [];
-	for (const [program, ...args] of tier.programs()) {
-		const name = path.basename(program);
-		const background = startBackground(name, program, args, { env, isShown: true });
-		const stop = () => void background.stop({ signal: 'SIGINT', grace: 30_000 });
-		const timer = setTimeout(() => {
-			problems.push(`${name} did not end within ${tier.minutes} minutes`);
-			stop();
-		}, deadline - Date.now());
-		interrupted.addEventListener('abort', stop);
-		const ending = await background.ended();
-		interrupted.removeEventListener('abort', stop);
-		clearTimeout(timer);
-		if (ending !== 0) {
-			problems.push(`${name} ended with ${ending}`);
-		}
-		interrupted.throwIfAborted();
-	}
+	const runs = tier.programs().map((program, index) => runProgram(program, { index, minutes: tier.minutes, env }));
+	const problems = (await Promise.all(runs)).filter(Boolean);
+	interrupted.throwIfAborted();
 	return problems.length > 0 ? problems.join(', ') : undefined;
 }
 
-function readCounts(file) {
-	return fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
+async function runProgram([program, ...args], { index, minutes, env }) {
+	const name = path.basename(program);
+	const counts = `${env.MYDOCKER_TEST_COUNTS}.${index}`;
+	const log = index === 0 ? undefined : `${counts}.log`;
+	const background = startBackground(name, program, args, {
+		env: { ...env, MYDOCKER_TEST_COUNTS: counts },
+		to: log === undefined ? 'inherit' : fs.openSync(log, 'w'),
+	});
+	const stop = () => void background.stop({ signal: 'SIGINT', grace: 30_000 });
+	let isLate = false;
+	const timer = setTimeout(() => {
+		isLate = true;
+		stop();
+	}, minutes * 60_000);
+	interrupted.addEventListener('abort', stop);
+	const ending = await background.ended();
+	interrupted.removeEventListener('abort', stop);
+	clearTimeout(timer);
+	if (log !== undefined) {
+		process.stdout.write(fs.readFileSync(log));
+	}
+	if (isLate) {
+		return `${name} did not end within ${minutes} minutes`;
+	}
+	return ending === 0 ? undefined : `${name} ended with ${ending}`;
+}
+
+/** What the programs of a tier left behind, together. */
+function readCounts(counts) {
+	const total = { passed: 0, failed: 0, skipped: 0 };
+	for (let index = 0; fs.existsSync(`${counts}.${index}`); index++) {
+		for (const [name, count] of Object.entries(JSON.parse(fs.readFileSync(`${counts}.${index}`, 'utf8')))) {
+			total[name] += count;
+		}
+	}
+	return total;
 }
 
 function report(results, start) {

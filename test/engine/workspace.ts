@@ -10,10 +10,15 @@ export const repository = findRepository();
 /** Where the bundles under test lie; MYDOCKER_DIST names another build. */
 export const dist = process.env['MYDOCKER_DIST'] ?? path.join(repository, 'dist');
 
-/** Workspaces that are in use, for the signals that end this process. */
-const inUse = new Set<Workspace>();
-// Every test file is bundled with this module, and listens for itself.
-process.setMaxListeners(100);
+/**
+ * Workspaces that are in use, for the signals that end this process. Every test file is bundled with this module and all
+ * run in one process, which must not end before the last of them has cleaned up.
+ */
+const shared = globalThis as { mydockerWorkspaces?: Set<Pick<Workspace, 'dispose'>> };
+if (shared.mydockerWorkspaces === undefined) {
+	process.once('SIGINT', endByInterrupt).once('SIGTERM', endByInterrupt);
+}
+const inUse = (shared.mydockerWorkspaces ??= new Set());
 
 /**
  * What a test file makes and must not leave behind: one temporary folder, and actions that undo the rest in reverse
@@ -21,13 +26,11 @@ process.setMaxListeners(100);
  */
 export class Workspace {
 	readonly root: string;
+	private disposal: Promise<void> | undefined;
 	private readonly undo: { readonly what: string; readonly action: () => void | Promise<void> }[] = [];
 
 	constructor(name: string) {
 		this.root = fs.mkdtempSync(path.join(os.tmpdir(), `mydocker-${name}-`));
-		if (inUse.size === 0) {
-			process.on('SIGINT', endByInterrupt).on('SIGTERM', endByInterrupt);
-		}
 		inUse.add(this);
 	}
 
@@ -55,14 +58,19 @@ export class Workspace {
 		return fs.readFileSync(path.join(this.root, `${name}.log`), 'utf8');
 	}
 
-	/** Undoes everything; an action that fails does not keep the others from running. */
-	async dispose(): Promise<void> {
+	/** Undoes everything, once; an action that fails does not keep the others from running. */
+	dispose(): Promise<void> {
+		this.disposal ??= this.undoAll();
+		return this.disposal;
+	}
+
+	private async undoAll(): Promise<void> {
 		const failures: unknown[] = [];
-		for (const { what, action } of this.undo.splice(0).reverse()) {
+		for (let next = this.undo.pop(); next !== undefined; next = this.undo.pop()) {
 			try {
-				await action();
+				await next.action();
 			} catch (error) {
-				failures.push(new Error(`Cannot ${what}`, { cause: error }));
+				failures.push(new Error(`Cannot ${next.what}`, { cause: error }));
 			}
 		}
 		try {
@@ -72,9 +80,6 @@ export class Workspace {
 			failures.push(error);
 		}
 		inUse.delete(this);
-		if (inUse.size === 0) {
-			process.off('SIGINT', endByInterrupt).off('SIGTERM', endByInterrupt);
-		}
 		if (failures.length > 0) {
 			throw new AggregateError(failures, failures.map(String).join('; '));
 		}
@@ -82,7 +87,6 @@ export class Workspace {
 }
 
 function endByInterrupt(signal: NodeJS.Signals): void {
-	process.off('SIGINT', endByInterrupt).off('SIGTERM', endByInterrupt);
 	void Promise.allSettled([...inUse].map((workspace) => workspace.dispose())).then((results) => {
 		for (const result of results) {
 			if (result.status === 'rejected') {
