@@ -28,6 +28,8 @@ interface Tool {
 /** Lines of a log that a model gets at most, and characters of any answer. */
 const MOST_LINES = 500;
 const MOST_CHARACTERS = 40_000;
+/** Of what a command printed, so that its JSON fits into an answer. */
+const MOST_OUTPUT = 15_000;
 const SECONDS_OF_EVENTS = 3600;
 const FIND_NAMES = 'List the containers with mydocker_list_containers and use a name from there.';
 const FIND_IMAGES = 'List the images with mydocker_list_images, or pull one with mydocker_pull_image.';
@@ -89,6 +91,10 @@ const tools: Readonly<Record<string, Tool>> = {
 			return {};
 		},
 	},
+	mydocker_read_disk_usage: {
+		hint: 'Run the command "MyDocker: Run Doctor" to see what the engine lacks.',
+		run: readDiskUsage,
+	},
 	mydocker_read_events: { hint: 'Leave "seconds" out for the last hour.', run: readEvents },
 	mydocker_pull_image: {
 		hint: 'Check the name: registry/repository:tag. An image that needs a login cannot be pulled by this tool.',
@@ -119,6 +125,11 @@ const tools: Readonly<Record<string, Tool>> = {
 		hint: FIND_NAMES,
 		confirm: (input) => l10n.t('Stop {0}', text(input, 'container')),
 		run: (client, input, signal) => client.containers.stop(text(input, 'container'), { signal }),
+	},
+	mydocker_exec_in_container: {
+		hint: `Only a running container takes commands. ${FIND_NAMES}`,
+		confirm: (input) => l10n.t('Run {0} in {1}', list(input, 'command').join(' '), text(input, 'container')),
+		run: execute,
 	},
 	mydocker_remove_container: {
 		hint: 'A running container has to be stopped first: mydocker_stop_container.',
@@ -189,6 +200,37 @@ async function readEvents(client: Client, input: Input, signal: AbortSignal): Pr
 		events.push({ time, Type, Action, name: Actor.Attributes?.['name'] ?? Actor.ID.slice(0, 12) });
 	}
 	return events.slice(-MOST_LINES);
+}
+
+async function readDiskUsage(client: Client, _: Input, signal: AbortSignal): Promise<unknown> {
+	const { LayersSize, Images, Containers, Volumes, Other } = await client.diskUsage({ signal });
+	return {
+		layersBytes: LayersSize,
+		images: (Images ?? []).map(({ RepoTags, Id, Size }) => ({ tags: RepoTags, id: Id.slice(0, 19), bytes: Size })),
+		containers: (Containers ?? []).map(({ Names, State, SizeRw }) => ({
+			name: Names[0]?.replace(/^\//, ''),
+			state: State,
+			bytes: SizeRw,
+		})),
+		volumes: (Volumes ?? []).map(({ Name, UsageData }) => ({ name: Name, bytes: UsageData?.Size })),
+		other: Other,
+	};
+}
+
+/** Runs a command in a container to its end; gives its exit code and what it printed, the end of it when it is long. */
+async function execute(client: Client, input: Input, signal: AbortSignal): Promise<unknown> {
+	const { execs } = client;
+	const Cmd = list(input, 'command');
+	if (Cmd.length === 0) {
+		throw new Error('"command" is missing');
+	}
+	const request = { Cmd, AttachStdout: true, AttachStderr: true };
+	const id = await execs.create(text(input, 'container'), request, { signal });
+	let output = '';
+	for await (const { data } of (await execs.start(id, { tty: false, signal })).output) {
+		output = (output + data.toString()).slice(-MOST_OUTPUT);
+	}
+	return { exitCode: (await execs.inspect(id, { signal })).ExitCode, output };
 }
 
 function planOfInput(input: Input): RunPlan {

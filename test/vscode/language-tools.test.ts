@@ -41,7 +41,7 @@ describe('language model tools', function () {
 
 	it('schemas: are complete, arrays say of what, and all hide where AI is off', () => {
 		const { languageModelTools: declared } = (extension().packageJSON as ToolManifest).contributes;
-		assert.equal(declared.length, 12);
+		assert.equal(declared.length, 14);
 		for (const { name: tool, inputSchema, modelDescription, when } of declared) {
 			assert.ok(modelDescription.length > 40 && when === '!config.chat.disableAIFeatures', tool);
 			assert.equal(inputSchema.type, 'object', tool);
@@ -63,6 +63,14 @@ describe('language model tools', function () {
 		assert.match(await call('list_containers'), new RegExp(`"${name}".*"running"`));
 		assert.match(await call('inspect_container', { container: name }), /"Status":"running"/);
 		assert.match(await call('read_stats', { container: name }), /"memory"/);
+		assert.deepEqual(
+			JSON.parse(await call('exec_in_container', { container: name, command: ['sh', '-c', 'echo in; exit 3'] })),
+			{
+				exitCode: 3,
+				output: 'in\n',
+			},
+		);
+		assert.match(await call('read_disk_usage'), new RegExp(`"name":"${name}","state":"running","bytes":\\d+`));
 		await call('stop_container', { container: name });
 		assert.match(await call('read_logs', { container: name, query: 'TWO' }), /^\S+ two$/);
 		assert.match(await call('read_events'), /"start"/);
@@ -72,6 +80,7 @@ describe('language model tools', function () {
 
 	it('what is not there: the error tells the model what to do next', async () => {
 		await assert.rejects(call('inspect_container', { container: 'no-such' }), /mydocker_list_containers/);
+		await assert.rejects(call('exec_in_container', { container: 'any' }), /"command" is missing/);
 		await assert.rejects(call('read_logs', {}), /"container" is missing/);
 	});
 });
