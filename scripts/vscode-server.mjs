@@ -50,8 +50,11 @@ export async function startServer(options) {
 	if (options.locale) {
 		addLanguagePack(dataDir, options.locale);
 	}
-	if (vsix) {
+	if (vsix && options.locale) {
+		// The installer enters the language pack in VS Code's list as well.
 		installExtension(dataDir, vsix);
+	} else if (vsix) {
+		copyInstallation(dataDir, vsix);
 	}
 	const port = await freePort();
 	const server = startBackground('The VS Code server', serverNode(), serverArguments(port, options), {
@@ -146,6 +149,20 @@ export function installExtension(dataDir, vsix) {
 	if (result.status !== 0) {
 		throw new Error(`Cannot install "${vsix}" into VS Code:\n${result.stdout}${result.stderr}`);
 	}
+}
+
+/** Folders in which a package has been installed, by its path; they go with this process. */
+const installations = new Map();
+
+/** As `installExtension`, for servers after the first: what the installer made for that one is copied. */
+function copyInstallation(dataDir, vsix) {
+	if (!installations.has(vsix)) {
+		const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-installed-'));
+		process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+		installExtension(folder, vsix);
+		installations.set(vsix, folder);
+	}
+	fs.cpSync(path.join(installations.get(vsix), 'extensions'), path.join(dataDir, 'extensions'), { recursive: true });
 }
 
 function serverArguments(port, { dataDir, locale, tests, asksForTrust }) {
