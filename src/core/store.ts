@@ -130,7 +130,7 @@ export function writeTogether(
  * Replaces `file` so that a reader sees the old content or the new. After a power cut it may hold neither: for what is
  * made again then.
  */
-export function replaceFile(file: string, content: string, mode = 0o600): void {
+export function replaceFile(file: string, content: string | Uint8Array, mode = 0o600): void {
 	const temporary = temporaryFor(file);
 	try {
 		fs.writeFileSync(temporary, content, { flag: 'wx', mode });

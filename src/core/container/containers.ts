@@ -15,7 +15,14 @@ import type { Durability, Store } from '../store';
 import type { Container, Mount } from '../types';
 import type { Volumes } from '../volume/volumes';
 import { ContainerAttachment, type AttachOptions, type Attachment } from './attachment';
-import { containerFolder, makeContainerFolder, writeBundle, type BundleNetwork, type ContainerFolder } from './bundle';
+import {
+	containerFolder,
+	makeContainerFolder,
+	removeContainerFolder,
+	writeBundle,
+	type BundleNetwork,
+	type ContainerFolder,
+} from './bundle';
 import { wasOomKilled } from './cgroup';
 import { newContainer, type CreateOptions, type CreateResult } from './create';
 import { Execs } from './execs';
@@ -33,7 +40,7 @@ import { openLiveRoot, withRoot, type RootView, type StoppedRoot } from './root'
 import { isToRestart, isToStartAtBoot, lengthOfRun, RestartTimer } from './restart';
 import { Run, endShim, type Begin, type RunEnd } from './run';
 import type { Runtimes } from './runtimes';
-import { machine } from './spec';
+import { machine, type Spec } from './spec';
 import { installShim, type Launch } from './shim';
 import { startFailure, type StartFailure } from './start-failure';
 import { shareIpc, sharedNetwork, sharedPid, unshareIpc } from './sharing';
@@ -661,7 +668,8 @@ export class Containers {
 		if (record.config.tty) {
 			await checkTerminals();
 		}
-		await runtime.nameFor(record.config.isolation?.runtime);
+		const keep = record.config.resources.memory > 0;
+		const runtimeName = await runtime.nameFor(record.config.isolation?.runtime, { keep });
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
@@ -678,12 +686,13 @@ export class Containers {
 		const pidNamespace = sharedPid(record, (other) => this.get(other));
 		const ipc = await shareIpc(entry, (other) => this.entry(other));
 		const shared = { network: network.bundle, pidNamespace, ipc };
-		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, ...shared });
+		const annotate = (spec: Spec) => runtime.annotations(runtimeName, record.id, spec);
+		writeBundle({ ...record, config }, folder, { lookup: rootFiles.lookup, ...shared, annotate });
 		const command = await runtime.command(record.id, {
 			bundle: folder.bundle,
 			shim: folder.shim,
-			keep: record.config.resources.memory > 0,
-			runtime: record.config.isolation?.runtime,
+			keep,
+			runtime: runtimeName,
 		});
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
@@ -821,6 +830,7 @@ export class Containers {
 
 	private hasStarted(entry: Entry, run: Run, pid: number): void {
 		const isNew = entry.record.status === 'starting';
+		this.options.runtime.hasStarted(entry.record.id);
 		if (isNew) {
 			this.note(entry, {
 				status: 'running',
@@ -905,7 +915,8 @@ export class Containers {
 		entry.input = undefined;
 		const exitCode = end.exitCode ?? 255;
 		const isRestarting = entry.restarts === 0 && isToRestart(entry.record, exitCode);
-		this.note(entry, {
+		const isGoing = entry.record.config.auto_remove && entry.restarts === 0 && !entry.isBeingRemoved;
+		this.noteEnd(entry, isGoing, {
 			status: isRestarting ? 'restarting' : 'exited',
 			restart_count: entry.record.restart_count + (isRestarting ? 1 : 0),
 			exit_code: exitCode,
@@ -917,7 +928,7 @@ export class Containers {
 			shim: null,
 		});
 		// An exit that is not on the disk yet is read from there again by the next engine.
-		if (!entry.isUnsaved) {
+		if (!entry.isUnsaved && !isGoing) {
 			fs.rmSync(entry.folder.shim, { recursive: true, force: true });
 		}
 		if (entry.restarts > 0 || isRestarting) {
@@ -1122,7 +1133,7 @@ export class Containers {
 		void entry.log.close();
 		try {
 			await unshareIpc(entry.folder);
-			await fs.promises.rm(entry.folder.path, { recursive: true, force: true });
+			await removeContainerFolder(entry.folder);
 		} catch (error) {
 			this.note(entry, { status: 'dead', error: messageOf(error) });
 			throw new EngineError('internal', `Cannot remove container "${name}": ${messageOf(error)}`, {
@@ -1366,6 +1377,15 @@ export class Containers {
 			entry.isUnsaved = true;
 			this.options.warn(`Cannot save container "${entry.record.name}", trying again: ${messageOf(error)}`);
 			this.watchOver();
+		}
+	}
+
+	/** Of what is removed at once nothing is written: a next engine finds the exit in the shim's folder, or that folder gone. */
+	private noteEnd(entry: Entry, isGoing: boolean, changes: Partial<Container>): void {
+		if (isGoing) {
+			entry.record = { ...entry.record, ...changes };
+		} else {
+			this.note(entry, changes);
 		}
 	}
 

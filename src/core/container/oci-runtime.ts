@@ -3,8 +3,9 @@ import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { findProgram, run, type RunOptions, type RunResult } from '../exec';
 import { jsonIn } from '../json';
-import type { ContainerRuntime, RuntimeName } from './runtime';
-import { machine } from './spec';
+import { keyOf, type ContainerRuntime, type RuntimeName } from './runtime';
+import { SeccompFilters } from './seccomp-filters';
+import { machine, type Spec } from './spec';
 
 /** Milliseconds for everything but the run of a container. */
 const TIMEOUT = 30_000;
@@ -23,11 +24,15 @@ const IN_SHIM: readonly string[] = [];
 
 /** A program with the command line of runc (opencontainers/runtime-tools, docs/command-line-interface.md). */
 export class OciRuntime implements ContainerRuntime {
+	private readonly filters: SeccompFilters;
+
 	/** @param run the store's run folder; the runtime's state goes into `<run>/<name>`. */
 	constructor(
 		readonly name: RuntimeName,
 		private readonly run: string,
-	) {}
+	) {
+		this.filters = new SeccompFilters(path.join(run, 'seccomp'));
+	}
 
 	get package(): string {
 		return this.name;
@@ -58,6 +63,17 @@ export class OciRuntime implements ContainerRuntime {
 			}
 		} finally {
 			fs.rmSync(folder, { recursive: true, force: true });
+		}
+	}
+
+	/** Only crun takes a filter that is compiled already. */
+	annotations(id: string, spec: Spec): Readonly<Record<string, string>> {
+		return this.name === 'crun' ? this.filters.annotations(id, spec, keyOf(this.program)) : {};
+	}
+
+	hasStarted(id: string): void {
+		if (this.name === 'crun') {
+			this.filters.keep(id, path.join(this.state, id, 'seccomp.bpf'));
 		}
 	}
 

@@ -1,4 +1,8 @@
+import * as fs from 'node:fs';
+import * as os from 'node:os';
 import { EngineError } from '../errors';
+import { currentBootId } from './process';
+import type { Spec } from './spec';
 
 /** What runs containers, in the order in which they are tried. */
 export const RUNTIME_NAMES = ['runc', 'crun', 'youki', 'minimal'] as const;
@@ -22,6 +26,10 @@ export interface ContainerRuntime {
 	version(program: string): Promise<string>;
 	/** Runs a throw-away container; throws EngineError "unsupported" with the reason when this machine does not let it. */
 	probe(program: string): Promise<void>;
+	/** Annotations of the runtime's own that let it start the container quicker. */
+	annotations?(id: string, spec: Spec): Readonly<Record<string, string>>;
+	/** Is told that a container, whose state is there, runs now. */
+	hasStarted?(id: string): void;
 	/**
 	 * Program and arguments that run a bundle, which is written, in the foreground and report into the shim folder, which
 	 * may not be there yet. With `keep` the cgroups stay after the exit, for a look at why, until `delete`, where the
@@ -54,4 +62,10 @@ export function parseRuntimeName(text: string): RuntimeName {
 		throw new EngineError('invalid', `Unknown runtime specified ${text}`);
 	}
 	return known;
+}
+
+/** Another whenever a program may do other than before: with each version of it, kernel and boot. */
+export function keyOf(program: string): string {
+	const { size, mtimeMs } = fs.statSync(program);
+	return [program, size, mtimeMs, currentBootId(), os.release()].join(' ');
 }

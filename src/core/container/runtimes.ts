@@ -1,5 +1,4 @@
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import * as v from 'valibot';
 import { EngineError } from '../errors';
@@ -7,9 +6,9 @@ import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
 import { MinimalRuntime } from './minimal-runtime';
 import { OciRuntime } from './oci-runtime';
-import { currentBootId } from './process';
-import { RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
+import { keyOf, RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
 import { readText } from './shim';
+import type { Spec } from './spec';
 
 /** What trying a runtime on this machine came to. */
 export interface Trial {
@@ -81,17 +80,36 @@ export class Runtimes {
 		}
 	}
 
-	/** Which one runs a container that asks for `name` or for none; EngineError "unsupported" when it cannot. */
-	async nameFor(name: RuntimeName | undefined): Promise<RuntimeName> {
-		return (name === undefined ? await this.info() : await this.use(name)).name;
+	/**
+	 * Which one runs a container that asks for `name` or for none; EngineError "unsupported" when it cannot. With `keep`
+	 * runc does where it works, since no other leaves the control groups for a look at why the container ended.
+	 */
+	async nameFor(name: RuntimeName | undefined, { keep = false } = {}): Promise<RuntimeName> {
+		if (name !== undefined) {
+			return (await this.use(name)).name;
+		}
+		const usual = await this.info();
+		const keeper =
+			keep && this.wanted === undefined ? await this.tryOut(this.named('runc'), 'as before') : undefined;
+		return keeper !== undefined && works(keeper) !== undefined ? keeper.name : usual.name;
 	}
 
-	/** See ContainerRuntime; by the container's own runtime, or the default one. */
+	/** See ContainerRuntime. */
+	annotations(name: RuntimeName, id: string, spec: Spec): Readonly<Record<string, string>> {
+		return this.named(name).annotations?.(id, spec) ?? {};
+	}
+
+	/** See ContainerRuntime. */
+	hasStarted(id: string): void {
+		this.all.find((runtime) => runtime.hasState(id))?.hasStarted?.(id);
+	}
+
+	/** See ContainerRuntime; by a runtime that `nameFor` gave. */
 	async command(
 		id: string,
-		options: Parameters<ContainerRuntime['command']>[1] & { readonly runtime: RuntimeName | undefined },
+		options: Parameters<ContainerRuntime['command']>[1] & { readonly runtime: RuntimeName },
 	): Promise<readonly string[]> {
-		return this.named(await this.nameFor(options.runtime)).command(id, options);
+		return this.named(options.runtime).command(id, options);
 	}
 
 	async execCommand(id: string, folder: string): Promise<readonly string[]> {
@@ -225,10 +243,4 @@ async function problemOf(runtime: ContainerRuntime, program: string): Promise<st
 		}
 		throw error;
 	}
-}
-
-/** Changes whenever the answer of a program may be another. */
-function keyOf(program: string): string {
-	const { size, mtimeMs } = fs.statSync(program);
-	return [program, size, mtimeMs, currentBootId(), os.release()].join(' ');
 }

@@ -104,6 +104,10 @@ function inWordsOfRunc(message: string, program: string): string {
 	if (absent !== undefined) {
 		return missing(absent);
 	}
+	const [, file] = /^chdir `(.*)`: Not a directory/s.exec(message) ?? [];
+	if (file !== undefined) {
+		return `chdir to the working directory: ${file}: not a directory`;
+	}
 	return /^(?:open executable|exec .*): (?:Operation not permitted|Permission denied)/.test(message)
 		? `exec: ${JSON.stringify(program)}: permission denied`
 		: message;
