@@ -96,16 +96,19 @@ setTimeout(() => process.exit(), 1000).unref();`;
 	return inNamespace(holder, [process.execPath, '-e', script]);
 }
 
-/** A container's configuration that answers each datagram at port 53 with the same, by this machine's Node. */
-export function datagramEcho(): { readonly Cmd: string[]; readonly binds: string[] } {
-	const answer = 'function (data, peer) { this.send(data, peer.port, peer.address); }';
+/**
+ * A container's configuration that answers each datagram at port 53, and the bytes of each connection to port 80, with
+ * the same, by a Node of this machine.
+ */
+export function echo(node = fs.realpathSync(process.execPath)): { readonly Cmd: string[]; readonly binds: string[] } {
+	const datagrams = `require('dgram').createSocket('udp4').on('message', function (data, peer) {
+		this.send(data, peer.port, peer.address);
+	}).bind(53)`;
+	const bytes = `require('net').createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(80)`;
 	const libraries = ['/usr', '/lib', '/lib64'].filter((folder) => fs.existsSync(folder));
 	return {
-		Cmd: ['/node', '-e', `require('dgram').createSocket('udp4').on('message', ${answer}).bind(53)`],
-		binds: [
-			`${fs.realpathSync(process.execPath)}:/node:ro`,
-			...libraries.map((folder) => `${folder}:${folder}:ro`),
-		],
+		Cmd: ['/node', '-e', `${datagrams}; ${bytes}`],
+		binds: [`${node}:/node:ro`, ...libraries.map((folder) => `${folder}:${folder}:ro`)],
 	};
 }
 

@@ -1,16 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as path from 'node:path';
 import type { CreateContainerBody } from '../../src/api/types';
-import {
-	datagramEcho,
-	fetchDatagram,
-	fetchFromHost,
-	isolatedEngine,
-	REQUEST,
-	SERVE,
-	startEngine,
-	traces,
-} from './namespace';
+import { echo, fetchDatagram, fetchFromHost, isolatedEngine, REQUEST, SERVE, startEngine, traces } from './namespace';
 import { nameCases } from './names';
 import { portCases } from './ports';
 import { launch, logsOf, refused, remove, run, shell } from './run';
@@ -207,7 +198,7 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 		});
 
 		it('udp port: a client that keeps sending reaches the container at its new address', async () => {
-			const { Cmd, binds } = datagramEcho();
+			const { Cmd, binds } = echo();
 			const ports = { '53/udp': [{ HostPort: '8053' }] };
 			const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: ports };
 			// As long as the bridge is there, the kernel forgets nothing by itself.

@@ -1,7 +1,10 @@
 import * as assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import * as dgram from 'node:dgram';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
+import { echo } from '../engine/namespace';
 import { launch, pull, refused, remove, shell } from '../engine/run';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
 import { endProcess, freePort, processesOf, until, Workspace } from '../engine/workspace';
@@ -132,6 +135,32 @@ describe('an ordinary user', function () {
 		await remove(subject, id);
 	});
 
+	it('published ports: megabytes pass both ways while nobody reads, and datagrams are answered', async () => {
+		const port = await freePort();
+		const { Cmd, binds } = echo(engine.node);
+		const bindings = [{ HostIp: '127.0.0.1', HostPort: String(port) }];
+		const datagrams = [...bindings, { HostIp: '::1', HostPort: String(port) }];
+		const id = await launch(subject, {
+			...{ Cmd, ExposedPorts: { '80/tcp': {}, '53/udp': {} } },
+			HostConfig: {
+				NetworkMode: 'bridge',
+				Binds: binds,
+				PortBindings: { '80/tcp': bindings, '53/udp': datagrams },
+			},
+		});
+		await until('the container listens', async () =>
+			converse(port, 'ready').then(
+				(text) => text === 'ready',
+				() => false,
+			),
+		);
+		const bytes = randomBytes(24 * 1024 * 1024);
+		assert.equal(await sendThenRead(port, bytes), createHash('sha256').update(bytes).digest('hex'));
+		assert.equal(await askByDatagram('udp4', port), 'ping');
+		assert.equal(await askByDatagram('udp6', port), 'ping');
+		await remove(subject, id);
+	});
+
 	it('engine killed while a container ends: the next one has its exit code', async function () {
 		this.timeout(60_000);
 		const id = await launch(subject, {
@@ -183,6 +212,40 @@ async function converse(port: number, text: string): Promise<string> {
 	let answer = '';
 	for await (const piece of socket) {
 		answer += String(piece);
+	}
+	return answer;
+}
+
+/** Sends everything, reads only once the way is full, and gives the SHA-256 of the answer. */
+async function sendThenRead(port: number, bytes: Buffer): Promise<string> {
+	const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+	socket.end(bytes);
+	let sent = -1;
+	await until('the way is full', () => {
+		const before = sent;
+		// The kernel has the rest.
+		sent = socket.bytesWritten - socket.writableLength;
+		return sent > 0 && sent === before;
+	});
+	const hash = createHash('sha256');
+	for await (const piece of socket) {
+		hash.update(piece as Buffer);
+	}
+	return hash.digest('hex');
+}
+
+/** What comes back for the datagram "ping"; a datagram may be lost, so it is sent again. */
+async function askByDatagram(type: 'udp4' | 'udp6', port: number): Promise<string> {
+	const socket = dgram.createSocket(type);
+	let answer = '';
+	socket.on('message', (data) => (answer = String(data)));
+	try {
+		await until(`a datagram is answered by ${type}`, () => {
+			socket.send('ping', port, type === 'udp4' ? '127.0.0.1' : '::1');
+			return answer !== '';
+		});
+	} finally {
+		socket.close();
 	}
 	return answer;
 }

@@ -63,12 +63,12 @@ async function serve(request: AgentRequest, handle: unknown): Promise<void> {
 function startRelay(id: number, handle: net.Server, target: { readonly address: string; readonly port: number }): void {
 	const connections = new RelayedConnections({ address: () => target.address, port: target.port });
 	// The handle's own server would close a connection at the end of the client's input.
-	const server = net.createServer(RELAYED, (client) => {
-		connections.accept(client);
-	});
+	const server = net.createServer(RELAYED);
 	// EMFILE on accept is the only error: the connection fails, the port stays.
 	server.on('error', () => undefined);
-	server.listen(handle);
+	server.listen(handle, () => {
+		connections.serve(server);
+	});
 	relays.set(id, { server, connections });
 }
 
