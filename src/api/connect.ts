@@ -232,12 +232,17 @@ function openLog(file: string): number {
 	return fs.openSync(file, 'a', 0o600);
 }
 
-/** What was written to the log since `position`, at most its last lines. */
+/** What was written to the log since `position`: what Node died of without its stack, else at most the last lines. */
 function lastWords(file: string, position: number): string {
 	const text = fs.readFileSync(file).subarray(position).toString().trim();
+	const lines = text.split('\n');
+	const thrown = lines.findLast((line) => /^\w*Error(?: \[\w+\])?: /.test(line));
+	if (thrown !== undefined) {
+		return `${thrown} (see ${file})`;
+	}
 	return text === ''
 		? `it ended, or was not ready within ${READY_WITHIN / 1000} s, without a word (see ${file})`
-		: text.split('\n').slice(-12).join('\n');
+		: lines.slice(-12).join('\n');
 }
 
 function logFile(socketPath: string): string {

@@ -5,12 +5,18 @@ export type ToPanel =
 	| { readonly type: 'history'; readonly points: readonly UsagePoint[] }
 	| { readonly type: 'point'; readonly point: UsagePoint }
 	| { readonly type: 'limits'; readonly limits: UsageLimits }
-	| { readonly type: 'state'; readonly words: string; readonly isRunning: boolean }
+	| {
+			readonly type: 'state';
+			readonly words: string;
+			readonly isRunning: boolean;
+			/** True when the engine cannot be had: the page offers to try again. */
+			readonly canRetry: boolean;
+	  }
 	| { readonly type: 'processes'; readonly processes: Processes };
 
 /** What the panel tells the extension. */
 export interface FromPanel {
-	readonly type: 'ready';
+	readonly type: 'ready' | 'retry';
 }
 
 /** A container's processes, by title of ps(1). */

@@ -25,6 +25,7 @@ export function statsPage(
 		<header>
 			<h1>${escape(container.name)}</h1>
 			<p id="state" role="status"></p>
+			<button id="retry" type="button" hidden>${escape(l10n.t('Retry'))}</button>
 			<span id="at"></span>
 			<label>${escape(l10n.t('Time span'))}<select id="range">${ranges()}</select></label>
 		</header>

@@ -98,6 +98,8 @@ class StatsPanel implements Disposable {
 				if (message?.type === 'ready') {
 					this.isPageReady = true;
 					this.showAll();
+				} else if (message?.type === 'retry') {
+					void model.reload();
 				}
 			}),
 			panel.onDidChangeViewState(() => {
@@ -166,7 +168,8 @@ class StatsPanel implements Disposable {
 	}
 
 	private showState(): void {
-		this.post({ type: 'state', words: this.stateWords(), isRunning: this.isRunning });
+		const canRetry = this.needs.model.state === 'failed';
+		this.post({ type: 'state', words: this.stateWords(), isRunning: this.isRunning, canRetry });
 	}
 
 	private stateWords(): string {

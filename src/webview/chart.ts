@@ -38,7 +38,7 @@ export class Chart {
 		const grid = { stroke: () => theme('editorIndentGuide-background', 'editorWidget-border'), width: 1 };
 		const options: uPlot.Options = {
 			...size(place),
-			padding: [8, 28, 0, 0],
+			padding: [8, 36, 0, 0],
 			legend: { show: false },
 			cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
 			scales: { x: { time: false }, y: { range: (_, __, largest) => [0, top(Math.max(largest || 0, 0))] } },

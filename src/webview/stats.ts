@@ -135,6 +135,7 @@ function receive(message: ToPanel): void {
 			break;
 		case 'state':
 			drawState(message.words, message.isRunning);
+			find('retry').hidden = !message.canRetry;
 			break;
 		case 'processes':
 			fillProcesses(find('processes'), message.processes, {
@@ -228,6 +229,9 @@ function find(id: string): HTMLElement {
 }
 
 find('figures').addEventListener('toggle', drawTable);
+find('retry').addEventListener('click', () => {
+	vscode.postMessage({ type: 'retry' });
+});
 new MutationObserver(() => {
 	for (const { chart } of plots) {
 		chart.redraw();

@@ -92,12 +92,18 @@ describe('a person watches what containers use', function () {
 		assert.match(cells.join(' '), /^[\d:]+ [AP]M [\d.]+% [\d.]+ [kM]?B/);
 	});
 
-	it('stats: axe finds nothing serious, in light and in dark', async () => {
+	it('stats: axe finds nothing serious, in light, dark and high contrast', async () => {
 		assert.deepEqual(await seriousProblems(frame), []);
-		useSettings(dark);
-		await frame.locator('body.vscode-dark').waitFor({ timeout: patience });
-		assert.deepEqual(await seriousProblems(frame), []);
-		await photo('stats-dark');
+		for (const [theme, body, name] of [
+			['Default High Contrast Light', 'vscode-high-contrast-light', 'contrast-light'],
+			['Default High Contrast', 'vscode-high-contrast:not(.vscode-high-contrast-light)', 'contrast-dark'],
+			['Default Dark Modern', 'vscode-dark', 'dark'],
+		]) {
+			useSettings({ 'workbench.colorTheme': theme });
+			await frame.locator(`body.${body}`).waitFor({ timeout: patience });
+			assert.deepEqual(await seriousProblems(frame), [], theme);
+			await photo(`stats-${name}`);
+		}
 	});
 
 	it('stats: a panel that was hidden has all its points again', async () => {
@@ -107,6 +113,32 @@ describe('a person watches what containers use', function () {
 		frame = await webviewFrame(session.page, '#cpu-now');
 		await frame.locator('#figures summary').click({ timeout: patience });
 		await frame.locator('#rows tr').nth(4).waitFor({ timeout: patience });
+	});
+
+	it('stats: come back when the window is loaded anew', async () => {
+		await workbench.reload();
+		frame = await webviewFrame(session.page, '#cpu-now');
+		assert.match(await reads('#state', /running/), /^running · demo\/busybox/);
+		await reads('#cpu-now', /^[1-9][\d.]*%$/);
+		await reads('#processes td.long', /while :; do :; done/);
+	});
+
+	it('stats: say that the engine does not answer, and try again when they are asked to', async () => {
+		const extensions = path.join(session.temporary, 'vscode/extensions');
+		const [extension] = fs.readdirSync(extensions).filter((name) => name.startsWith('mydocker.mydocker-'));
+		const engine = path.join(extensions, extension, 'dist/engine.js');
+		fs.renameSync(engine, `${engine}.away`);
+		const { pid } = JSON.parse(fs.readFileSync(path.join(session.store, 'run/engine.json'), 'utf8'));
+		process.kill(pid, 'SIGKILL');
+		await reads('#state', /The engine does not answer: .*Cannot find module '[^']*engine.js'/);
+		await photo('stats-no-engine');
+		fs.renameSync(`${engine}.away`, engine);
+		await frame.locator('#retry').click({ timeout: patience });
+		await reads('#state', /running/);
+		await frame.locator('#retry').waitFor({ state: 'hidden', timeout: patience });
+		// The window has told it as well; that goes with its button.
+		await workbench.clickNotificationButton('Cannot start the engine', 'Retry');
+		await reads('#processes td.long', /while :; do :; done/);
 	});
 
 	it('stats: say that the container has stopped, and that it is gone', async () => {
@@ -158,6 +190,7 @@ describe('a person watches what containers use', function () {
 	it('events: a view by its command; newest first, of one container from its menu, filtered by kind', async () => {
 		await workbench.runCommand('mydocker.system.events');
 		await workbench.waitForRow('events', /old.*removed/);
+		mydocker('tag', image, 'box:1');
 		mydocker('stop', '-t', '0', 'busy');
 		await workbench.waitForRow('events', /busy.*exited \(137\)/);
 		await photo('events-dark');
@@ -169,9 +202,27 @@ describe('a person watches what containers use', function () {
 		await workbench.pick('Containers');
 		await workbench.acceptChecklist();
 		await workbench.waitForQuickInput(/Filter Events \(2/);
-		await workbench.typeInQuickInput('demo/busybox');
-		await workbench.waitForRow('events', /demo\/busybox.*pulled/);
+		await workbench.typeInQuickInput('box:1');
+		await workbench.waitForRow('events', /box:1.*tagged/);
 		await workbench.waitForNoRow('events', /exited/);
+		assert.deepEqual(await workbench.errors(), []);
+	});
+
+	it('a virtual workspace: views and runs are as ever, and its folder is not offered as a mount', async () => {
+		const url = session.server.url.replace(/folder=[^&]*/, 'folder=memfs:/shop');
+		await session.page.goto(url, { waitUntil: 'commit' });
+		await workbench.openMyDocker();
+		await workbench.waitForRow('containers', /busy.*exited/);
+		await workbench.clickContextMenu('containers', 'busy', 'mydocker.container.start');
+		await workbench.waitForRow('containers', /busy.*running/);
+		await workbench.clickInlineAction('images', 'demo/busybox', 'mydocker.image.run');
+		await workbench.acceptQuickInput();
+		await workbench.waitForQuickInput(/Folders and volumes/);
+		await workbench.pick('Folders and volumes');
+		const text = await workbench.waitForQuickInput(/Another folder…/);
+		assert.doesNotMatch(text, /shop/);
+		await photo('virtual');
+		await workbench.leaveQuickInput();
 		assert.deepEqual(await workbench.errors(), []);
 	});
 });
