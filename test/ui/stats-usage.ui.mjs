@@ -222,6 +222,8 @@ describe('a person watches what containers use', function () {
 		const text = await workbench.waitForQuickInput(/Another folder…/);
 		assert.doesNotMatch(text, /shop/);
 		await photo('virtual');
+		await session.page.keyboard.press('Escape'); // Back to the form.
+		await workbench.waitForQuickInput(/Copy as/);
 		await workbench.leaveQuickInput();
 		assert.deepEqual(await workbench.errors(), []);
 	});
