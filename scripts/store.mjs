@@ -1,5 +1,5 @@
 // A store that a test or the tour made, and everything that lives from it.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -20,7 +20,58 @@ export async function removeStore(root) {
 		}
 	}
 	killProcessesOf(root);
+	removeNetworks(path.join(root, 'records'));
 	fs.rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+}
+
+/** What the networks of an engine that was killed have left on the machine: bridges, chains and tables of the firewall. */
+function removeNetworks(records) {
+	const names = fs.existsSync(records) ? fs.readdirSync(records) : [];
+	const ids = names.flatMap((name) => /^network-([0-9a-f]{8})[0-9a-f]*\.json$/.exec(name)?.[1] ?? []);
+	if (process.getuid() !== 0 || ids.length === 0) {
+		return;
+	}
+	const bridges = told('ip', ['-o', 'link', 'show', 'type', 'bridge']);
+	for (const bridge of ids.map((id) => `md-${id}`).filter((name) => bridges.includes(` ${name}:`))) {
+		execFileSync('ip', ['link', 'del', bridge]);
+	}
+	for (const program of ['iptables', 'ip6tables']) {
+		const removal = chainRemoval(told(`${program}-save`), ids);
+		if (removal !== '') {
+			execFileSync(`${program}-restore`, ['--noflush', '--wait'], { input: removal });
+		}
+	}
+	const tables = told('nft', ['list', 'tables']).split('\n');
+	for (const table of tables.filter((line) => ids.some((id) => line.endsWith(` mydocker_${id}`)))) {
+		execFileSync('nft', ['delete', ...table.split(' ')]);
+	}
+}
+
+/** Input of `iptables-restore --noflush` that takes away the chains of these stores, and the rules that lead to them. */
+function chainRemoval(saved, ids) {
+	const chain = `MYDOCKER-[A-Z0-9]+-(?:${ids.join('|')})`;
+	const jump = new RegExp(`^-A (?!MYDOCKER)(.* -j ${chain})$`);
+	const own = new RegExp(`^:(${chain}) `);
+	return saved
+		.split(/^(?=\*)/m)
+		.map((table) => {
+			const lines = table.split('\n');
+			const chains = lines.flatMap((line) => own.exec(line)?.[1] ?? []);
+			const removal = [
+				...lines.flatMap((line) => jump.exec(line)?.[1] ?? []).map((rule) => `-D ${rule}`),
+				...chains.map((name) => `-F ${name}`),
+				...chains.map((name) => `-X ${name}`),
+			];
+			const [head] = lines;
+			return removal.length === 0 ? '' : [head, ...removal, 'COMMIT', ''].join('\n');
+		})
+		.join('');
+}
+
+/** What the program tells; "" where it is not installed, or not allowed to look, as the engine was not then. */
+function told(program, args = []) {
+	const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
+	return status === 0 ? stdout : '';
 }
 
 /** SIGKILL for every process that was given a path inside the store as an argument: engine, shims, runtime. */
