@@ -67,8 +67,14 @@ export interface RootlessEngine extends EngineProcess {
 	readonly moveTo: (place: readonly string[]) => Promise<void>;
 }
 
+export interface RootlessOptions {
+	readonly storageDriver?: string;
+	/** Put before the engine's command, of root's. */
+	readonly place?: readonly string[];
+}
+
 /** Our engine on a store of an ordinary user, run by that user. */
-export async function rootlessEngine(workspace: Workspace): Promise<RootlessEngine> {
+export async function rootlessEngine(workspace: Workspace, options: RootlessOptions = {}): Promise<RootlessEngine> {
 	const owner = findUser();
 	if (owner === undefined) {
 		throw new Error(`There is no user "${TEST_USER}"`);
@@ -80,10 +86,12 @@ export async function rootlessEngine(workspace: Workspace): Promise<RootlessEngi
 	const root = path.join(home, 'store');
 	const socket = path.join(root, 'run', 'api.sock');
 	const client = createClient(() => Promise.resolve(socket));
-	let place: readonly string[] = [];
+	const { storageDriver } = options;
+	const variables = storageDriver === undefined ? [] : [`MYDOCKER_STORAGE_DRIVER=${storageDriver}`];
+	let place = options.place ?? [];
 	const start = async (): Promise<void> => {
 		if (enginePid(root) === undefined) {
-			const command = asUser(owner, home, [node, engine, '--root', root, '--idle', '300']);
+			const command = asUser(owner, home, [...variables, node, engine, '--root', root, '--idle', '300']);
 			const [program = '', ...args] = [...place, ...command];
 			// A file and no pipe: the engine goes on with it after this program has ended.
 			const log = fs.openSync(path.join(workspace.root, 'engine.log'), 'a');
