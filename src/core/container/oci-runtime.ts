@@ -3,9 +3,10 @@ import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { findProgram, run, type RunOptions, type RunResult } from '../exec';
 import { jsonIn } from '../json';
-import { keyOf, type ContainerRuntime, type RuntimeName } from './runtime';
+import { keyOf } from './program-key';
+import type { Annotated, ContainerRuntime, RuntimeName } from './runtime';
 import { SeccompFilters } from './seccomp-filters';
-import { machine, type Spec } from './spec';
+import { machine } from './spec';
 
 /** Milliseconds for everything but the run of a container. */
 const TIMEOUT = 30_000;
@@ -67,7 +68,7 @@ export class OciRuntime implements ContainerRuntime {
 	}
 
 	/** Only crun takes a filter that is compiled already. */
-	annotations(id: string, spec: Spec): Readonly<Record<string, string>> {
+	annotations(id: string, spec: Annotated): Readonly<Record<string, string>> {
 		return this.name === 'crun' ? this.filters.annotations(id, spec, keyOf(this.program)) : {};
 	}
 

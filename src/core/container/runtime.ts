@@ -1,8 +1,4 @@
-import * as fs from 'node:fs';
-import * as os from 'node:os';
 import { EngineError } from '../errors';
-import { currentBootId } from './process';
-import type { Spec } from './spec';
 
 /** What runs containers, in the order in which they are tried. */
 export const RUNTIME_NAMES = ['runc', 'crun', 'youki', 'minimal'] as const;
@@ -13,6 +9,12 @@ export interface RuntimeInfo {
 	/** Absolute path of the program. */
 	readonly path: string;
 	readonly version: string;
+}
+
+/** What annotations depend on, of a container's specification. */
+export interface Annotated {
+	readonly annotations: Readonly<Record<string, string>>;
+	readonly linux: { readonly seccomp?: { readonly defaultAction: string } };
 }
 
 /** One kind of runtime. All that lasts is its state on the disk, so that any engine can go on with a container. */
@@ -27,7 +29,7 @@ export interface ContainerRuntime {
 	/** Runs a throw-away container; throws EngineError "unsupported" with the reason when this machine does not let it. */
 	probe(program: string): Promise<void>;
 	/** Annotations of the runtime's own that let it start the container quicker. */
-	annotations?(id: string, spec: Spec): Readonly<Record<string, string>>;
+	annotations?(id: string, spec: Annotated): Readonly<Record<string, string>>;
 	/** Is told that a container, whose state is there, runs now. */
 	hasStarted?(id: string): void;
 	/**
@@ -62,10 +64,4 @@ export function parseRuntimeName(text: string): RuntimeName {
 		throw new EngineError('invalid', `Unknown runtime specified ${text}`);
 	}
 	return known;
-}
-
-/** Another whenever a program may do other than before: with each version of it, kernel and boot. */
-export function keyOf(program: string): string {
-	const { size, mtimeMs } = fs.statSync(program);
-	return [program, size, mtimeMs, currentBootId(), os.release()].join(' ');
 }

@@ -6,7 +6,8 @@ import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
 import { MinimalRuntime } from './minimal-runtime';
 import { OciRuntime } from './oci-runtime';
-import { keyOf, RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
+import { keyOf } from './program-key';
+import { RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
 import { readText } from './shim';
 import type { Spec } from './spec';
 

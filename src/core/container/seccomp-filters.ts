@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { systemCode } from '../errors';
 import { replaceFile } from '../store';
-import type { Spec } from './spec';
+import type { Annotated } from './runtime';
 
 /** crun's word for a filter that is compiled already, base64 of what seccomp(2) takes; it leaves the profile alone then. */
 const ANNOTATION = 'run.oci.seccomp_bpf_data';
@@ -26,7 +26,7 @@ export class SeccompFilters {
 	constructor(private readonly folder: string) {}
 
 	/** Annotations with which a container need not have its filter compiled. `key` changes with program, kernel and boot. */
-	annotations(id: string, spec: Spec, key: string): Readonly<Record<string, string>> {
+	annotations(id: string, spec: Annotated, key: string): Readonly<Record<string, string>> {
 		const profile = spec.linux.seccomp;
 		this.missing.delete(id);
 		// Who brings a filter decides himself; one that asks another program cannot be taken from its place.
