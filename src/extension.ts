@@ -13,6 +13,7 @@ import { registerLanguageTools } from './ui/language-tools';
 import { LayerFiles } from './ui/layer-files';
 import { LayerReports } from './ui/layers';
 import { LogEditors } from './ui/log-editor';
+import { LogState } from './ui/log-state';
 import { Logs } from './ui/logs';
 import { Notices } from './ui/notices';
 import { Model } from './ui/model';
@@ -62,7 +63,7 @@ export function activate(context: ExtensionContext): Api {
 	const logs = new Logs(client, model, log);
 	own.push(logs);
 	const logEditors = new LogEditors(client, model, log);
-	own.push(logEditors);
+	own.push(logEditors, new LogState(logEditors));
 	const inspections = new Inspections(client, model, engines);
 	own.push(inspections);
 	const diskUsage = new DiskUsageRows(client, model, log);

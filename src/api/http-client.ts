@@ -29,6 +29,9 @@ export interface HttpAnswer extends AsyncIterable<Buffer> {
 }
 
 const LONGEST_HEAD = 64 * 1024;
+/** Digits of a chunk's size that `chunks` reads; others are read one by one. */
+const LONGEST_SIZE = 12;
+const CRLF = 0x0d0a;
 const LONGEST_CHUNK_LINE = 4096;
 
 /**
@@ -267,22 +270,33 @@ async function* readBytes(reader: ConnectionReader, length: number | 'until clos
 
 async function* readChunks(reader: ConnectionReader): AsyncGenerator<Buffer> {
 	for (;;) {
+		const ready = reader.chunks();
+		if (ready !== undefined) {
+			yield ready;
+			continue;
+		}
 		const line = await reader.line(LONGEST_CHUNK_LINE);
-		const [, size = ''] = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/.exec(line) ?? [];
-		if (size === '') {
+		const size = chunkSize(line);
+		if (size === undefined) {
 			throw new Error(
 				`Cannot read the engine's answer: ${JSON.stringify(line.slice(0, 100))} is no chunk's size`,
 			);
 		}
-		if (parseInt(size, 16) === 0) {
+		if (size === 0) {
 			await readHeaders(reader, LONGEST_HEAD);
 			return;
 		}
-		yield* readBytes(reader, parseInt(size, 16));
+		yield* readBytes(reader, size);
 		if ((await reader.line(LONGEST_CHUNK_LINE)) !== '') {
 			throw new Error("Cannot read the engine's answer: a chunk is longer than its size");
 		}
 	}
+}
+
+/** The size that a chunk's first line tells; undefined when it tells none. */
+function chunkSize(line: string): number | undefined {
+	const [, size] = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/.exec(line) ?? [];
+	return size === undefined ? undefined : parseInt(size, 16);
 }
 
 function endedEarly(): Error {
@@ -321,6 +335,29 @@ class ConnectionReader {
 				throw endedEarly();
 			}
 		}
+	}
+
+	/**
+	 * What is in the whole chunks that are there already; undefined when none is, or the next one is the last or wrong.
+	 * Engines send each line of a log as a chunk: one by one, a long log takes several times as long.
+	 */
+	chunks(): Buffer | undefined {
+		const { held } = this;
+		const pieces: Buffer[] = [];
+		let at = 0;
+		for (;;) {
+			const lineEnd = held.indexOf('\r\n', at, 'latin1');
+			const isShort = lineEnd >= 0 && lineEnd - at <= LONGEST_SIZE;
+			const size = isShort ? (chunkSize(held.toString('latin1', at, lineEnd)) ?? 0) : 0;
+			const end = lineEnd + 2 + size;
+			if (size === 0 || held.length < end + 2 || held.readUInt16BE(end) !== CRLF) {
+				break;
+			}
+			pieces.push(held.subarray(lineEnd + 2, end));
+			at = end + 2;
+		}
+		this.held = held.subarray(at);
+		return pieces.length === 0 ? undefined : Buffer.concat(pieces);
 	}
 
 	/** What is there, at least one byte and at most `limit`; undefined at the end. */

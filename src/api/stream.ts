@@ -32,7 +32,8 @@ export function frame(stream: 'stdout' | 'stderr', data: Uint8Array): Buffer {
 }
 
 /**
- * Takes frames apart. A frame's data is given on as it comes, not collected, so a frame of any length costs no memory.
+ * Takes frames apart. A frame's data is given on as it comes, not collected, so a frame of any length costs no memory;
+ * frames of one stream that come together are given as one chunk, since each line of a log is a frame.
  * Frames of type 0 (input echoed) count as stdout, as in Docker's own client; type 3 is an error of the engine and
  * is thrown. A source that ends inside a frame throws.
  */
@@ -44,6 +45,8 @@ export async function* demultiplex(source: AsyncIterable<Uint8Array>): AsyncGene
 	let engineError = '';
 	for await (const piece of source) {
 		let rest = asBuffer(piece);
+		const gathered: Buffer[] = [];
+		let stream: OutputChunk['stream'] = 'stdout';
 		while (rest.length > 0) {
 			if (left === 0) {
 				const taken = rest.copy(header, filled, 0, HEADER - filled);
@@ -61,13 +64,24 @@ export async function* demultiplex(source: AsyncIterable<Uint8Array>): AsyncGene
 			rest = rest.subarray(data.length);
 			left -= data.length;
 			if (type !== 3) {
-				yield { stream: type === 2 ? 'stderr' : 'stdout', data };
+				const of = type === 2 ? 'stderr' : 'stdout';
+				if (of !== stream && gathered.length > 0) {
+					yield { stream, data: Buffer.concat(gathered.splice(0)) };
+				}
+				stream = of;
+				gathered.push(data);
 				continue;
+			}
+			if (gathered.length > 0) {
+				yield { stream, data: Buffer.concat(gathered.splice(0)) };
 			}
 			engineError = (engineError + data.toString()).slice(0, 4096);
 			if (left === 0) {
 				throw new Error(`Error of the engine inside the stream: ${engineError}`);
 			}
+		}
+		if (gathered.length > 0) {
+			yield { stream, data: Buffer.concat(gathered) };
 		}
 	}
 	if (left > 0 || filled > 0) {

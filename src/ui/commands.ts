@@ -15,7 +15,7 @@ import { filterContainers, groupContainers, showAllContainers, sortContainers, t
 import { connectContainer, createNetwork, disconnectContainer, removeNetworks } from './networks';
 import { checkForNewer, copyDigests } from './newer';
 import { copyAddress, openInBrowser } from './open-port';
-import { filterLog, openLogs, pauseLog, saveLog, showPart, toggleTimestamps } from './log-commands';
+import { filterLog, openLogs, pauseLog, saveLog, showAllOfLog, showPart, toggleTimestamps } from './log-commands';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pruneContainers, pruneEverything, pruneImages, pruneNetworks, pruneVolumes } from './prune';
@@ -82,6 +82,8 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.log.timestamps': toggleTimestamps,
 	'mydocker.log.pause': pauseLog(true),
 	'mydocker.log.resume': pauseLog(false),
+	'mydocker.log.showAll': showAllOfLog,
+	'mydocker.log.beginning': showPart('beginning'),
 	'mydocker.log.earlier': showPart('earlier'),
 	'mydocker.log.later': showPart('later'),
 	'mydocker.log.latest': showPart('latest'),

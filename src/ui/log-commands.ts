@@ -7,7 +7,10 @@ import { ask } from './ask';
 import { Notice } from './failure';
 import type { LogDocument } from './log-document';
 import { LOG_SCHEME } from './log-editor';
-import { patternOf, type LogChoices } from './log-view';
+import { LEVELS, type LogLevel } from './log-filter';
+import { askPattern } from './log-pattern';
+import { ALL_OF_LOG, type LogChoices } from './log-view';
+import { levelWords, quoted } from './log-words';
 import type { Parts } from './parts';
 import { containersFor } from './pick';
 
@@ -43,17 +46,25 @@ export async function filterLog({ logEditors }: Needs, given?: unknown): Promise
 	}
 }
 
+/** Show All Lines: without any filter. */
+export function showAllOfLog({ logEditors }: Needs, given?: unknown): void {
+	const { uri, document } = logFor({ logEditors }, given);
+	logEditors.choose(uri, { ...ALL_OF_LOG, hasTimestamps: document.choices.hasTimestamps });
+}
+
 /** Toggle Timestamps. */
 export function toggleTimestamps({ logEditors }: Needs, given?: unknown): void {
 	const { uri, document } = logFor({ logEditors }, given);
 	logEditors.choose(uri, { ...document.choices, hasTimestamps: !document.choices.hasTimestamps });
 }
 
-/** Show Earlier Lines, Show Later Lines, Follow the End: parts of a log that is too long for one editor. */
-export function showPart(part: 'earlier' | 'later' | 'latest'): (needs: Needs, given?: unknown) => void {
+/** Show the Beginning, Show Earlier Lines, Show Later Lines, Follow the End: parts of a log that is too long for one editor. */
+export function showPart(part: 'beginning' | 'earlier' | 'later' | 'latest'): (needs: Needs, given?: unknown) => void {
 	return ({ logEditors }, given) => {
 		const { uri, document } = logFor({ logEditors }, given);
-		if (part === 'earlier') {
+		if (part === 'beginning') {
+			logEditors.showBeginning(uri);
+		} else if (part === 'earlier') {
 			if (document.linesBefore === 0) {
 				throw new Notice(l10n.t('There are no earlier lines.'));
 			}
@@ -116,17 +127,10 @@ function entries(choices: LogChoices): Entry[] {
 		iconPath: new ThemeIcon(icon),
 		change,
 	});
-	const pattern = (title: string, member: 'include' | 'exclude') => async () =>
-		textChange(
-			await ask({
-				title,
-				prompt: l10n.t('Regular expression, or nothing for none'),
-				value: choices[member],
-				check: (value) =>
-					patternOf(value) === undefined ? l10n.t('This is not a regular expression') : undefined,
-			}),
-			member,
-		);
+	const pattern = (title: string, member: 'include' | 'exclude') => async () => {
+		const answer = await askPattern(title, choices[member]);
+		return answer && { [member]: answer === 'none' ? undefined : answer };
+	};
 	const time = (title: string, member: 'since' | 'until') => async () =>
 		textChange(
 			await ask({
@@ -140,13 +144,14 @@ function entries(choices: LogChoices): Entry[] {
 		);
 	const streams = { both: all, stdout: 'stdout', stderr: 'stderr' };
 	return [
-		line('search', l10n.t('Only lines with…'), choices.include, pattern(l10n.t('Only Lines With'), 'include')),
+		line('search', l10n.t('Only lines with…'), choices.include ? quoted(choices.include) : '', pattern(l10n.t('Only Lines With'), 'include')),
 		line(
 			'search-stop',
 			l10n.t('Without lines with…'),
-			choices.exclude,
+			choices.exclude ? quoted(choices.exclude) : '',
 			pattern(l10n.t('Without Lines With'), 'exclude'),
 		),
+		line('warning', l10n.t('Level…'), choices.level ? levelWords(choices.level) : '', () => pickLevel(choices)),
 		line('history', l10n.t('Since…'), choices.since, time(l10n.t('Since'), 'since')),
 		line('debug-step-over', l10n.t('Until…'), choices.until, time(l10n.t('Until'), 'until')),
 		line('list-ordered', l10n.t('Last lines…'), String(choices.tail ?? ''), () => askTail(choices)),
@@ -177,6 +182,16 @@ async function askTail(choices: LogChoices): Promise<Partial<LogChoices> | undef
 		check: (value) => (/^\d*$/.test(value) ? undefined : l10n.t('Type a number')),
 	});
 	return typeof answer === 'string' ? { tail: answer === '' ? undefined : Number(answer) } : undefined;
+}
+
+async function pickLevel({ level: before }: LogChoices): Promise<Partial<LogChoices> | undefined> {
+	const items = LEVELS.map((level) => ({
+		level: level === 'debug' ? undefined : (level satisfies LogLevel),
+		label: levelWords(level),
+		iconPath: new ThemeIcon(level === (before ?? 'debug') ? 'check' : 'blank'),
+	}));
+	const picked = await window.showQuickPick(items, { title: l10n.t('Level') });
+	return picked && { level: picked.level };
 }
 
 async function pickStream({ stream }: LogChoices): Promise<Partial<LogChoices> | undefined> {

@@ -2,19 +2,21 @@ import { env, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import { ApiError, type Client, type LogsOptions } from '../api/client';
 import { isAbort, sentence } from './failure';
 import { Follower, newLogLines } from './log-follower';
-import type { LogLine, LogLines } from './log-lines';
+import type { LogLines } from './log-lines';
 import { mergeByTime, type NamedLine } from './log-merge';
 import { LogText } from './log-text';
-import { ALL_OF_LOG, lineFilter, lineText, type LogChoices, type LogPart } from './log-view';
+import { lineFilter } from './log-filter';
+import { ALL_OF_LOG, lineText, type LogChoices, type LogPart } from './log-view';
 import type { Model } from './model';
 
 /**
- * What an editor takes without getting slow: below its limit for large files (20 MB, 300,000 lines), beyond which it
- * has no colours. A longer log is shown in parts of this size; filters and Save to File reach all of it.
+ * How much of a log is in an editor at once: VS Code hands the whole text of a document from one process to another as one
+ * message, and the extension host does nothing else while it reads that. A longer log is shown in parts of this size;
+ * filters and Save to File reach all of it.
  */
-export const MOST = { bytes: 16 * 1024 * 1024, lines: 250_000 };
-/** Lines that are worked on in one go; then the extension host has its turn. */
-const BATCH_LINES = 2000;
+export const MOST = { bytes: 3 * 1024 * 1024, lines: 40_000 };
+/** Milliseconds of work on lines after which the extension host has its turn. */
+const SLICE = 8;
 
 interface Source {
 	readonly id: string;
@@ -39,6 +41,7 @@ export class LogDocument implements Disposable {
 	private abort = new AbortController();
 	private followers: Follower[] = [];
 	private current: LogChoices = ALL_OF_LOG;
+	private isWanted = lineFilter(ALL_OF_LOG);
 	private reading: Promise<void> = Promise.resolve();
 	/** True while what was there before is being read. */
 	isLoading = false;
@@ -65,6 +68,11 @@ export class LogDocument implements Disposable {
 		return Buffer.byteLength(this.head) + this.text.bytes;
 	}
 
+	/** About as many, without asking for words. */
+	get bytes(): number {
+		return this.text.bytes;
+	}
+
 	/** Lines before the first one that is shown. */
 	get linesBefore(): number {
 		return this.text.linesBefore;
@@ -80,6 +88,7 @@ export class LogDocument implements Disposable {
 		this.stop();
 		this.abort = new AbortController();
 		this.current = choices;
+		this.isWanted = lineFilter(choices);
 		const { part } = choices;
 		this.text.clear(part !== undefined && 'from' in part ? part.from : 0);
 		this.hasLater = false;
@@ -111,12 +120,13 @@ export class LogDocument implements Disposable {
 		let batch = '';
 		for await (const lines of this.history(sources, signal)) {
 			batch += lines
-				.filter(isWanted)
+				.filter((line) => isWanted(line, line.name))
 				.map((line) => lineText(line, this.current, column(line.name)))
 				.join('');
 			if (batch.length > 256 * 1024) {
 				yield batch;
 				batch = '';
+				await turn();
 			}
 		}
 		yield batch;
@@ -153,8 +163,12 @@ export class LogDocument implements Disposable {
 				...{ id, name, lines },
 				from: this.request(),
 				write: (more) => {
-					this.append(more, column(name));
-					return Promise.resolve();
+					const wanted = more.filter((line) => this.isWanted(line, name));
+					this.add(
+						wanted.map((line) => ({ ...line, name })),
+						column,
+					);
+					return turn();
 				},
 				note: (text) => {
 					this.note(column(name) === undefined ? text : `${name}: ${text}`);
@@ -176,27 +190,24 @@ export class LogDocument implements Disposable {
 
 	private async readHistory(sources: readonly Source[], signal: AbortSignal): Promise<void> {
 		const column = columnOf(sources);
-		const isWanted = lineFilter(this.current);
 		const { part } = this.current;
-		let [seen, position] = [0, 0];
+		let [position, began] = [0, performance.now()];
 		for await (const lines of this.history(sources, signal)) {
-			const all = lines.filter(isWanted);
-			const wanted = all.filter((_, index) => isInPart(position + index, part));
+			const first = position;
+			const all = lines.filter((line) => this.isWanted(line, line.name));
 			position += all.length;
+			this.add(
+				all.filter((_, index) => isInPart(first + index, part)),
+				column,
+			);
 			this.hasLater ||= part !== undefined && 'before' in part && position > part.before;
-			if (wanted.length > 0) {
-				const texts = wanted.map((line) => lineText(line, this.current, column(line.name)));
-				this.text.append(texts.join(''), wanted.length);
-				this.changed();
-			}
 			this.hasLater ||= part !== undefined && 'from' in part && this.text.isFull;
 			if (this.hasLater) {
 				return;
 			}
-			seen += lines.length;
-			if (seen > BATCH_LINES) {
-				seen = 0;
+			if (performance.now() - began > SLICE) {
 				await turn();
+				began = performance.now();
 			}
 		}
 	}
@@ -234,10 +245,10 @@ export class LogDocument implements Disposable {
 		};
 	}
 
-	private append(lines: readonly LogLine[], column: Column | undefined): void {
-		const wanted = lines.filter(lineFilter(this.current));
-		if (wanted.length > 0) {
-			this.text.append(wanted.map((line) => lineText(line, this.current, column)).join(''), wanted.length);
+	private add(lines: readonly NamedLine[], column: (name: string) => Column | undefined): void {
+		if (lines.length > 0) {
+			const texts = lines.map((line) => lineText(line, this.current, column(line.name)));
+			this.text.append(texts.join(''), lines.length);
 			this.changed();
 		}
 	}

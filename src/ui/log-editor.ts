@@ -25,6 +25,7 @@ import {
 } from 'vscode';
 import type { Client } from '../api/client';
 import { LogDocument } from './log-document';
+import { filterWords } from './log-words';
 import { ALL_OF_LOG, type LogChoices } from './log-view';
 import type { Model } from './model';
 import { shortId } from './names';
@@ -52,6 +53,9 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	/** URIs of documents that stand still. */
 	private readonly paused = new Set<string>();
 	private readonly changedLenses = new EventEmitter<void>();
+	private readonly chosen = new EventEmitter<Uri>();
+	/** What an editor shows of its log has been chosen anew. */
+	readonly onDidChoose = this.chosen.event;
 	private readonly subscriptions: readonly Pick<Disposable, 'dispose'>[];
 
 	constructor(
@@ -61,6 +65,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	) {
 		this.subscriptions = [
 			this.changed,
+			this.chosen,
 			workspace.registerFileSystemProvider(LOG_SCHEME, this, { isReadonly: true, isCaseSensitive: true }),
 			workspace.onDidCloseTextDocument((document) => {
 				this.close(document);
@@ -108,6 +113,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	choose(uri: Uri, choices: LogChoices): void {
 		this.setPaused(uri, false);
 		this.document(uri).show(choices);
+		this.chosen.fire(uri);
 	}
 
 	/** Shows the lines before the ones that are shown, from their end; what is there already when there are none. */
@@ -117,6 +123,12 @@ export class LogEditors implements FileSystemProvider, Disposable {
 			this.following.add(uri.toString());
 			this.choose(uri, { ...document.choices, part: { before: document.linesBefore } });
 		}
+	}
+
+	/** Shows the first lines of the log. */
+	showBeginning(uri: Uri): void {
+		this.following.delete(uri.toString());
+		this.choose(uri, { ...this.document(uri).choices, part: { from: 0 } });
 	}
 
 	/** Shows the lines after the ones that are shown, from their beginning. */
@@ -222,7 +234,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	private update(uri: Uri): void {
 		const key = uri.toString();
 		const document = this.documents.get(key);
-		const bytes = document?.size ?? 0;
+		const bytes = document?.bytes ?? 0;
 		// While a long log is being read, its end is not there yet, and an editor that is busy with parts delays it.
 		const isEarly = document?.isLoading === true && bytes > LONG;
 		const waiting = this.updates.get(key);
@@ -257,9 +269,19 @@ export class LogEditors implements FileSystemProvider, Disposable {
 			new CodeLens(new Range(line, 0, line, 0), { title: `$(${icon}) ${title}`, command, arguments: [uri] });
 		const last = Math.max(lineCount - 2, 0);
 		const isPaused = this.paused.has(uri.toString());
+		const filter = document === undefined ? '' : filterWords(document.choices);
 		return [
+			...(filter === ''
+				? []
+				: [
+						lens(0, 'filter', l10n.t('Filtered: {0}', filter), 'mydocker.log.filter'),
+						lens(0, 'clear-all', l10n.t('Show All Lines'), 'mydocker.log.showAll'),
+					]),
 			...((document?.linesBefore ?? 0) > 0
-				? [lens(0, 'arrow-up', l10n.t('Show Earlier Lines'), 'mydocker.log.earlier')]
+				? [
+						lens(0, 'arrow-up', l10n.t('Show Earlier Lines'), 'mydocker.log.earlier'),
+						lens(0, 'fold-up', l10n.t('Show the Beginning'), 'mydocker.log.beginning'),
+					]
 				: []),
 			...(document?.hasLater === true
 				? [

@@ -1,5 +1,5 @@
-/** Bytes of one piece, so that the oldest can be let go in one go. */
-const PIECE = 256 * 1024;
+/** The text is kept in about so many pieces, of which the oldest are let go as a whole. */
+const PIECES = 20;
 
 /** The newest part of a text that grows, in bounded memory. */
 export class LogText {
@@ -35,7 +35,8 @@ export class LogText {
 	append(text: string, lines: number): void {
 		const data = Buffer.from(text);
 		let last = this.pieces.at(-1);
-		if (last === undefined || last.bytes > PIECE) {
+		const { most } = this;
+		if (last === undefined || last.bytes > most.bytes / PIECES || last.lines > most.lines / PIECES) {
 			last = { data: [], bytes: 0, lines: 0 };
 			this.pieces.push(last);
 		}

@@ -1,7 +1,8 @@
+import type { LogFilter } from './log-filter';
 import type { LogLine } from './log-lines';
 
 /** What a person wants to see of a log. */
-export interface LogChoices {
+export interface LogChoices extends LogFilter {
 	readonly hasTimestamps: boolean;
 	/** As `docker logs` takes it: "10m", an RFC 3339 time; "" from the beginning. */
 	readonly since: string;
@@ -10,9 +11,6 @@ export interface LogChoices {
 	/** Last lines to begin with; undefined for all. */
 	readonly tail: number | undefined;
 	readonly stream: 'both' | 'stdout' | 'stderr';
-	/** Regular expressions, upper and lower case alike; "" for none. */
-	readonly include: string;
-	readonly exclude: string;
 	/** Which part of a log that is too long for an editor; undefined for the newest, which follows. */
 	readonly part: LogPart | undefined;
 }
@@ -26,29 +24,11 @@ export const ALL_OF_LOG: LogChoices = {
 	until: '',
 	tail: undefined,
 	stream: 'both',
-	include: '',
-	exclude: '',
+	include: undefined,
+	exclude: undefined,
+	level: undefined,
 	part: undefined,
 };
-
-/** A regular expression of a person; undefined when it is none. */
-export function patternOf(text: string): RegExp | undefined {
-	try {
-		return new RegExp(text, 'i');
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
-}
-
-/** Tells which lines are wanted. A pattern that is none wants them all. */
-export function lineFilter({ include, exclude }: LogChoices): (line: LogLine) => boolean {
-	const wanted = include === '' ? undefined : patternOf(include);
-	const unwanted = exclude === '' ? undefined : patternOf(exclude);
-	return ({ text }) => wanted?.test(text) !== false && unwanted?.test(text) !== true;
-}
 
 /** The line as it is shown; `name` with its column's width when there are several containers. */
 export function lineText(
