@@ -75,7 +75,7 @@ export function activate(context: ExtensionContext): Api {
 	own.push(files);
 	const layerReports = new LayerReports(client);
 	own.push(layerReports, new LayerFiles(client));
-	const terminals = new Terminals(client, model);
+	const terminals = new Terminals(client, model, context.workspaceState);
 	own.push(terminals);
 	own.push(...registerLanguageTools(client, model));
 	own.push(new Notices(model, context.globalState), new StatusBar(model, engines));

@@ -24,7 +24,7 @@ import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
 import { runContainer } from './run';
 import { showStats } from './stats-commands';
-import { attachTerminals, openTerminals } from './terminal-commands';
+import { attachTerminals, openDebugShell, openTerminalAs, openTerminals } from './terminal-commands';
 import { backUpVolume, cloneVolume, restoreVolume } from './volume-archives';
 import { createVolume, removeVolumes } from './volumes';
 
@@ -67,6 +67,8 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.commit': commitContainer,
 	'mydocker.container.export': exportContainer,
 	'mydocker.container.openTerminal': openTerminals,
+	'mydocker.container.openTerminalAs': openTerminalAs,
+	'mydocker.container.debugShell': openDebugShell,
 	'mydocker.container.attachTerminal': attachTerminals,
 	'mydocker.container.logs': showLogs,
 	'mydocker.container.openLogs': openLogs,

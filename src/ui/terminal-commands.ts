@@ -1,5 +1,8 @@
-import { l10n } from 'vscode';
+import { l10n, QuickPickItemKind, ThemeIcon, window, type Memento, type QuickPickItem } from 'vscode';
+import { ask, BACK } from './ask';
 import type { Parts } from './parts';
+import { pullImage } from './pull';
+import { NO_CHOICE, shellsOf, type ShellChoice } from './shells';
 import { runningContainers } from './terminals';
 
 /** Open Terminal: a shell in each container. */
@@ -9,9 +12,147 @@ export async function openTerminals({ model, terminals }: Parts, ...called: unkn
 	}
 }
 
+/** Open Terminal As…: asks for user, folder and shell; the next terminals of the image are opened so as well. */
+export async function openTerminalAs({ client, model, terminals }: Parts, ...called: unknown[]): Promise<void> {
+	const title = l10n.t('Open Terminal As');
+	const [id] = await runningContainers(model, called, title);
+	if (id === undefined) {
+		return;
+	}
+	const image = terminals.imageOf(id);
+	const { Config } = await client.containers.inspect(id);
+	const choice = await askChoice(title, {
+		before: terminals.choices.get(image) ?? NO_CHOICE,
+		user: Config.User || 'root',
+		workdir: Config.WorkingDir || '/',
+		shells: await shellsOf(client, id),
+	});
+	if (choice !== undefined) {
+		await terminals.choices.set(image, choice);
+		terminals.openShell(id);
+	}
+}
+
+/** Debug Shell…: a shell of another image beside a container, for one that has none. */
+export async function openDebugShell(parts: Parts, ...called: unknown[]): Promise<void> {
+	const { model, terminals, globalMemento } = parts;
+	const title = l10n.t('Debug Shell');
+	const [id] = await runningContainers(model, called, title);
+	// A second argument that is no list of rows is a caller's image.
+	const given = typeof called[1] === 'string' ? called[1] : undefined;
+	const picked = id === undefined ? undefined : (given ?? (await pickDebugImage(parts, title)));
+	if (id === undefined || picked === undefined) {
+		return;
+	}
+	const image = model.image(picked) === undefined ? await pullImage(parts, picked || undefined) : picked;
+	if (image !== undefined) {
+		await globalMemento.update(DEBUG_IMAGE, image);
+		terminals.openDebugShell(id, image);
+	}
+}
+
 /** Attach Terminal: what the container itself shows and reads. */
 export async function attachTerminals({ model, terminals }: Parts, ...called: unknown[]): Promise<void> {
 	for (const id of await runningContainers(model, called, l10n.t('Attach Terminal'))) {
 		terminals.attach(id);
 	}
+}
+
+interface Known {
+	readonly before: ShellChoice;
+	/** What the image says. */
+	readonly user: string;
+	readonly workdir: string;
+	/** Of the container. */
+	readonly shells: readonly string[];
+}
+
+/** Undefined when the person leaves. */
+async function askChoice(title: string, { before, user, workdir, shells }: Known): Promise<ShellChoice | undefined> {
+	let choice = before;
+	for (let step = 1; step <= 3;) {
+		const answer =
+			step === 1
+				? await ask({
+						title,
+						step: [1, 3],
+						prompt: l10n.t('User, or user:group; nothing for {0}', user),
+						placeholder: user,
+						value: choice.user,
+					})
+				: step === 2
+					? await ask({
+							title,
+							step: [2, 3],
+							prompt: l10n.t('Folder in the container; nothing for {0}', workdir),
+							placeholder: workdir,
+							value: choice.workdir,
+							check: (value, isFinal) =>
+								isFinal && value !== '' && !value.startsWith('/')
+									? l10n.t('The path has to begin with /')
+									: undefined,
+						})
+					: await ask({
+							title,
+							step: [3, 3],
+							prompt: shells.length === 0
+								? l10n.t('Program to open')
+								: l10n.t('Shell; there are {0}. Nothing for the first', shells.join(', ')),
+							placeholder: shells[0] ?? '/bin/sh',
+							value: choice.shell,
+						});
+		if (answer === undefined) {
+			return undefined;
+		}
+		if (answer === BACK) {
+			step--;
+			continue;
+		}
+		choice = { ...choice, [MEMBERS[step - 1] ?? 'shell']: answer };
+		step++;
+	}
+	return choice;
+}
+
+const MEMBERS = ['user', 'workdir', 'shell'] as const;
+
+const DEBUG_IMAGE = 'debugShell.image';
+/** Small, in every registry's mirror, and has what one needs to look around. */
+const BUSYBOX = 'docker.io/library/busybox:latest';
+/** Images that are known to have a shell. */
+const WITH_SHELL = /(^|\/)(busybox|alpine|debian|ubuntu|fedora|netshoot|toolbox)(:|@|$)/;
+
+interface ImageItem extends QuickPickItem {
+	/** "" asks for a name. */
+	readonly image?: string;
+}
+
+/** The image of the last time, those that are here, busybox to be pulled; "" for another one. */
+async function pickDebugImage(parts: Pick<Parts, 'model' | 'globalMemento'>, title: string): Promise<string | undefined> {
+	const items = debugImages(parts.model, parts.globalMemento);
+	const picked = await window.showQuickPick(items, {
+		title,
+		placeHolder: l10n.t('Image whose shell and programs are used'),
+		matchOnDescription: true,
+	});
+	return picked?.image;
+}
+
+function debugImages(model: Parts['model'], memento: Memento): ImageItem[] {
+	const last = memento.get<string>(DEBUG_IMAGE);
+	const rank = (name: string): number => (name === last ? 0 : WITH_SHELL.test(name) ? 1 : 2);
+	const here = model.images.map(({ name }) => name).sort((a, b) => rank(a) - rank(b));
+	const isHere = here.some((name) => WITH_SHELL.test(name));
+	const item = (image: string, icon: string, label: string): ImageItem => ({
+		image,
+		label,
+		iconPath: new ThemeIcon(icon),
+	});
+	const pulls: ImageItem[] = [
+		item(BUSYBOX, 'cloud-download', l10n.t('Pull {0}', 'busybox')),
+		item('', 'cloud-download', l10n.t('Pull another image…')),
+	];
+	const locals = here.map((name) => item(name, 'layers', name));
+	const separator: ImageItem = { label: '', kind: QuickPickItemKind.Separator };
+	return isHere ? [...locals, separator, ...pulls] : [...pulls, separator, ...locals];
 }

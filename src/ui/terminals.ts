@@ -1,16 +1,17 @@
 import { StringDecoder } from 'node:string_decoder';
-import { EventEmitter, l10n, TerminalProfile, ThemeIcon, window } from 'vscode';
-import type { Disposable, Pseudoterminal, TerminalDimensions } from 'vscode';
+import { commands, EventEmitter, l10n, TerminalProfile, ThemeIcon, window } from 'vscode';
+import type { Disposable, Memento, Pseudoterminal, TerminalDimensions } from 'vscode';
 import type { Attachment, Client, TerminalSize } from '../api/client';
+import { DebugShells } from './debug-shell';
 import { Notice, sentence } from './failure';
 import type { Model } from './model';
 import { containersFor } from './pick';
-
-/** The best that a container has is opened. */
-const SHELLS = ['bash', 'zsh', 'fish', 'ash', 'sh'];
+import { NO_CHOICE, ShellChoices, shellsOf, type ShellChoice } from './shells';
 
 /** What a terminal shows: a process's streams, and what goes with them. */
-interface Line {
+export interface Line {
+	/** What is said before. */
+	readonly greeting?: string;
 	readonly attachment: Attachment;
 	readonly resize: (size: TerminalSize) => Promise<void>;
 	/** Undefined while it runs on. */
@@ -69,6 +70,9 @@ class ContainerTerminal implements Pseudoterminal {
 
 	private async show(opening: Promise<Line>): Promise<void> {
 		const line = await opening;
+		if (line.greeting !== undefined) {
+			this.writes.fire(`\x1b[2m${line.greeting}\x1b[0m\r\n`);
+		}
 		for await (const { data } of line.attachment.output) {
 			this.writes.fire(this.decoder.write(data));
 		}
@@ -85,14 +89,20 @@ class ContainerTerminal implements Pseudoterminal {
 
 /** Terminals in containers: shells of their own, and what containers show on theirs. */
 export class Terminals implements Disposable {
-	/** By image: containers of one image have the same shells. */
+	/** The best shell by image: containers of one image have the same. */
 	private readonly shells = new Map<string, string>();
+	/** How shells were opened last. */
+	readonly choices: ShellChoices;
+	private readonly debugShells: DebugShells;
 	private readonly profile: Disposable;
 
 	constructor(
 		private readonly client: Client,
 		private readonly model: Model,
+		memento: Memento,
 	) {
+		this.choices = new ShellChoices(memento);
+		this.debugShells = new DebugShells(client);
 		this.profile = window.registerTerminalProfileProvider('mydocker.container', {
 			provideTerminalProfile: async () => {
 				const [id] = await runningContainers(this.model, [], l10n.t('Open Terminal'));
@@ -114,20 +124,37 @@ export class Terminals implements Disposable {
 		window.createTerminal({ name: this.nameOf(id), iconPath: new ThemeIcon('plug'), pty }).show();
 	}
 
+	/** A shell of `image` beside the container, in its namespaces. */
+	openDebugShell(id: string, image: string): void {
+		const name = l10n.t('{0} (debug)', this.nameOf(id));
+		const pty = new ContainerTerminal((size) => this.debugShells.line(id, image, size));
+		window.createTerminal({ name, iconPath: new ThemeIcon('debug-alt'), pty }).show();
+	}
+
+	/** The image that a container's shells are remembered by. */
+	imageOf(id: string): string {
+		const row = this.model.container(id);
+		return row?.image ?? row?.imageId ?? id;
+	}
+
 	private shellOptions(id: string): { name: string; iconPath: ThemeIcon; pty: Pseudoterminal } {
-		const pty = new ContainerTerminal((size) => this.shellLine(id, size));
-		return { name: this.nameOf(id), iconPath: new ThemeIcon('terminal'), pty };
+		const choice = this.choices.get(this.imageOf(id)) ?? NO_CHOICE;
+		const pty = new ContainerTerminal((size) => this.shellLine(id, choice, size));
+		const name = choice.user === '' ? this.nameOf(id) : `${this.nameOf(id)} (${choice.user})`;
+		return { name, iconPath: new ThemeIcon('terminal'), pty };
 	}
 
 	private nameOf(id: string): string {
 		return this.model.container(id)?.name ?? id.slice(0, 12);
 	}
 
-	private async shellLine(container: string, size: TerminalSize | undefined): Promise<Line> {
+	private async shellLine(container: string, choice: ShellChoice, size: TerminalSize | undefined): Promise<Line> {
 		const { execs } = this.client;
-		const shell = await this.shellOf(container);
+		const shell = choice.shell || (await this.shellOf(container));
 		const id = await execs.create(container, {
 			...{ Cmd: [shell], Tty: true, AttachStdin: true, AttachStdout: true, AttachStderr: true },
+			...(choice.user === '' ? {} : { User: choice.user }),
+			...(choice.workdir === '' ? {} : { WorkingDir: choice.workdir }),
 		});
 		const attachment = await execs.start(id, { tty: true, ...(size === undefined ? {} : { size }) });
 		if (size !== undefined) {
@@ -177,18 +204,13 @@ export class Terminals implements Disposable {
 		if (known !== undefined) {
 			return known;
 		}
-		const { execs } = this.client;
-		const search = `for shell in ${SHELLS.join(' ')}; do command -v $shell && exit; done; exit 1`;
-		const id = await execs.create(container, { Cmd: ['sh', '-c', search], AttachStdout: true });
-		let found = '';
-		for await (const { data } of (await execs.start(id, { tty: false })).output) {
-			found += data.toString();
-		}
-		if ((await execs.inspect(id)).ExitCode !== 0) {
+		const [best] = await shellsOf(this.client, container);
+		if (best === undefined) {
+			offerDebugShell(this.nameOf(container), container);
 			throw new Notice(l10n.t('There is no shell in this container.'));
 		}
-		this.shells.set(image, found.trim());
-		return found.trim();
+		this.shells.set(image, best);
+		return best;
 	}
 }
 
@@ -202,6 +224,15 @@ function withCarriageReturns(attachment: Attachment): Attachment {
 		}
 	}
 	return { ...attachment, output: converted() };
+}
+
+function offerDebugShell(name: string, container: string): void {
+	const debug = l10n.t('Debug Shell…');
+	void window.showInformationMessage(l10n.t('There is no shell in {0}.', name), debug).then((answer) => {
+		if (answer === debug) {
+			void commands.executeCommand('mydocker.container.debugShell', container);
+		}
+	});
 }
 
 /** The running containers that a command is called for, or that a person then picks. */

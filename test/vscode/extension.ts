@@ -99,6 +99,35 @@ export async function picking<T>(
 	}
 }
 
+/** Runs `act` while a person would type one of the answers, and Enter, in each input box. */
+export async function answering<T>(answers: readonly string[], act: () => PromiseLike<T>): Promise<T> {
+	const real = vscode.window.createInputBox;
+	const waiting = [...answers];
+	const create = (): vscode.InputBox => {
+		const box = real();
+		return new Proxy(box, {
+			get(target, member) {
+				const value: unknown = Reflect.get(target, member, target);
+				if (member === 'onDidAccept') {
+					return (listener: () => void) => {
+						target.value = waiting.shift() ?? '';
+						setImmediate(listener);
+						return new vscode.Disposable(() => undefined);
+					};
+				}
+				return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+			},
+			set: (target, member, value) => Reflect.set(target, member, value, target),
+		});
+	};
+	Object.assign(vscode.window, { createInputBox: create });
+	try {
+		return await act();
+	} finally {
+		Object.assign(vscode.window, { createInputBox: real });
+	}
+}
+
 /** What an output channel shows; undefined while it is not open. */
 export function shownLog(includes: string): string | undefined {
 	return vscode.workspace.textDocuments

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
-import { environment, extension, until } from './extension';
+import { answering, environment, extension, until } from './extension';
 
 const run = vscode.commands.executeCommand;
 
@@ -64,6 +64,47 @@ describe('terminals of containers', function () {
 		const deadline = Date.now() + 20_000;
 		while (((await api.client.containers.top(id)).Processes ?? []).length > 1) {
 			assert.ok(Date.now() < deadline, 'the shell has ended');
+		}
+	});
+
+	it('Open Terminal As: user, folder and shell are asked for, and kept for the image', async () => {
+		const terminal = await opened(() =>
+			answering(['12:34', '/tmp', '/bin/ash'], () => run('mydocker.container.openTerminalAs', id)),
+		);
+		assert.match(terminal.name, / \(12:34\)$/);
+		terminal.sendText('test "$(id -u):$(id -g) $PWD" = "12:34 /tmp" && touch as-asked');
+		await untilExists('/tmp/as-asked');
+		terminal.dispose();
+		const second = await opened(() => run('mydocker.container.openTerminal', id));
+		assert.match(second.name, / \(12:34\)$/);
+		second.dispose();
+		const plain = await opened(() =>
+			answering(['', '', ''], () => run('mydocker.container.openTerminalAs', id)),
+		);
+		assert.doesNotMatch(plain.name, /12:34/);
+		plain.dispose();
+	});
+
+	it('Debug Shell: sees files and processes of a container without a shell, and leaves nothing', async () => {
+		const image = `${environment('MYDOCKER_TEST_REGISTRY')}/demo/busybox:latest`;
+		const { containers } = api.client;
+		const { Id: bare } = await containers.create({
+			...{ Image: image, Cmd: ['/bin/sleep', '600'], Env: ['PATH=/none'], StopTimeout: 0 },
+		});
+		await containers.start(bare);
+		try {
+			const terminal = await opened(() => run('mydocker.container.debugShell', bare, image));
+			terminal.sendText('grep -q sleep /proc/1/cmdline && touch tmp/seen');
+			await until('the file is in the container', async () =>
+				(await api.client.containers.changes(bare)).some(({ Path }) => Path === '/tmp/seen'),
+			);
+			const beside = async () =>
+				(await containers.list({ all: true })).filter(({ Labels }) => Labels['com.mydocker.debug'] === bare);
+			assert.equal((await beside()).length, 1);
+			terminal.dispose();
+			await until('it is gone', async () => (await beside()).length === 0);
+		} finally {
+			await containers.remove(bare, { force: true });
 		}
 	});
 
