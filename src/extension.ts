@@ -27,6 +27,7 @@ import { StatusBar } from './ui/status-bar';
 import { settings } from './ui/settings';
 import { contributeToTerminals } from './ui/terminal';
 import { Terminals } from './ui/terminals';
+import { UsageAlerts } from './ui/usage-alerts';
 import { Views } from './ui/views';
 import { VolumeSizes } from './ui/volume-sizes';
 
@@ -78,7 +79,8 @@ export function activate(context: ExtensionContext): Api {
 	const terminals = new Terminals(client, model, context.workspaceState);
 	own.push(terminals);
 	own.push(...registerLanguageTools(client, model));
-	own.push(new Notices(model, context.globalState), new StatusBar(model, engines));
+	own.push(new Notices(model, context.globalState), new UsageAlerts(rowUsage, model, context.globalState));
+	own.push(new StatusBar(model, engines));
 	own.push(
 		...registerCommands({
 			client,

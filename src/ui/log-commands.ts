@@ -144,7 +144,12 @@ function entries(choices: LogChoices): Entry[] {
 		);
 	const streams = { both: all, stdout: 'stdout', stderr: 'stderr' };
 	return [
-		line('search', l10n.t('Only lines with…'), choices.include ? quoted(choices.include) : '', pattern(l10n.t('Only Lines With'), 'include')),
+		line(
+			'search',
+			l10n.t('Only lines with…'),
+			choices.include ? quoted(choices.include) : '',
+			pattern(l10n.t('Only Lines With'), 'include'),
+		),
 		line(
 			'search-stop',
 			l10n.t('Without lines with…'),

@@ -46,9 +46,7 @@ export class LogState implements Disposable {
 	/** A letter on the tab: a title of its own has no document. */
 	private decorate(uri: Uri): FileDecoration | undefined {
 		const words = this.words(uri);
-		return words === ''
-			? undefined
-			: new FileDecoration(l10n.t('F'), words);
+		return words === '' ? undefined : new FileDecoration(l10n.t('F'), words);
 	}
 
 	private words(uri: Uri | undefined): string {

@@ -12,12 +12,15 @@ const GATHER = 2000;
 const MOST_STREAMS = 100;
 
 /**
- * CPU and memory for the rows of running containers, when the settings ask for it: one stream a container, and only
- * while somebody looks.
+ * CPU and memory of running containers, when the settings ask for it: one stream a container; for the rows only while
+ * somebody looks, for alerts always.
  */
 export class RowUsage implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
+	private readonly measured = new EventEmitter<{ readonly id: string; readonly point: UsagePoint | undefined }>();
+	/** Each new figure of a container; without one when no more will come. */
+	readonly onDidMeasure = this.measured.event;
 	private readonly streams = new Map<string, AbortController>();
 	private readonly points = new Map<string, UsagePoint>();
 	private isWatched = false;
@@ -34,7 +37,10 @@ export class RowUsage implements Disposable {
 				this.follow();
 			}),
 			workspace.onDidChangeConfiguration((change) => {
-				if (change.affectsConfiguration('mydocker.containers.showUsage')) {
+				if (
+					change.affectsConfiguration('mydocker.containers.showUsage') ||
+					change.affectsConfiguration('mydocker.alerts')
+				) {
 					this.follow();
 				}
 			}),
@@ -43,7 +49,7 @@ export class RowUsage implements Disposable {
 
 	/** The last figures; undefined for a container that does not run or is not followed. */
 	get(id: string): UsagePoint | undefined {
-		return this.points.get(id);
+		return settings.isUsageShown ? this.points.get(id) : undefined;
 	}
 
 	/** Tells whether somebody looks. */
@@ -57,14 +63,15 @@ export class RowUsage implements Disposable {
 		this.streams.forEach((stream) => {
 			stream.abort();
 		});
-		for (const subscription of [...this.subscriptions, this.changed]) {
+		for (const subscription of [...this.subscriptions, this.changed, this.measured]) {
 			subscription.dispose();
 		}
 	}
 
 	/** Opens the streams that are wanted and closes the others. */
 	private follow(): void {
-		const isOn = this.isWatched && settings.isUsageShown;
+		const { cpu, memory } = settings.thresholds;
+		const isOn = (this.isWatched && settings.isUsageShown) || cpu > 0 || memory > 0;
 		const running = isOn
 			? this.model.containers.filter((row) => row.state === 'running').slice(0, MOST_STREAMS)
 			: [];
@@ -91,6 +98,7 @@ export class RowUsage implements Disposable {
 		this.streams.get(id)?.abort();
 		this.streams.delete(id);
 		if (this.points.delete(id)) {
+			this.measured.fire({ id, point: undefined });
 			this.redraw();
 		}
 	}
@@ -102,6 +110,7 @@ export class RowUsage implements Disposable {
 				const point = meter.take(sample);
 				if (point !== undefined && !signal.aborted) {
 					this.points.set(id, point);
+					this.measured.fire({ id, point });
 					this.redraw();
 				}
 			}
@@ -113,6 +122,9 @@ export class RowUsage implements Disposable {
 	}
 
 	private redraw(): void {
+		if (!this.isWatched || !settings.isUsageShown) {
+			return;
+		}
 		this.gathering ??= setTimeout(() => {
 			this.gathering = undefined;
 			this.changed.fire();

@@ -1,4 +1,5 @@
 import { workspace } from 'vscode';
+import type { Thresholds } from './usage-threshold';
 
 /** The user's settings, read where they are used so that a change counts at once. */
 export const settings = {
@@ -29,6 +30,14 @@ export const settings = {
 	/** Whether rows of running containers say what they use. */
 	get isUsageShown(): boolean {
 		return get('containers.showUsage', false);
+	},
+	/** What a container may use before a person is told. */
+	get thresholds(): Thresholds {
+		return {
+			cpu: get('alerts.cpu', 0),
+			memory: get('alerts.memory', 0),
+			samples: Math.max(get('alerts.samples', 10), 1),
+		};
 	},
 	/** Whether containers in trouble are told of. */
 	get areNoticesShown(): boolean {

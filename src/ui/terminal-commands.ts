@@ -95,9 +95,10 @@ async function askChoice(title: string, { before, user, workdir, shells }: Known
 					: await ask({
 							title,
 							step: [3, 3],
-							prompt: shells.length === 0
-								? l10n.t('Program to open')
-								: l10n.t('Shell; there are {0}. Nothing for the first', shells.join(', ')),
+							prompt:
+								shells.length === 0
+									? l10n.t('Program to open')
+									: l10n.t('Shell; there are {0}. Nothing for the first', shells.join(', ')),
 							placeholder: shells[0] ?? '/bin/sh',
 							value: choice.shell,
 						});
@@ -128,7 +129,10 @@ interface ImageItem extends QuickPickItem {
 }
 
 /** The image of the last time, those that are here, busybox to be pulled; "" for another one. */
-async function pickDebugImage(parts: Pick<Parts, 'model' | 'globalMemento'>, title: string): Promise<string | undefined> {
+async function pickDebugImage(
+	parts: Pick<Parts, 'model' | 'globalMemento'>,
+	title: string,
+): Promise<string | undefined> {
 	const items = debugImages(parts.model, parts.globalMemento);
 	const picked = await window.showQuickPick(items, {
 		title,

@@ -78,9 +78,7 @@ describe('terminals of containers', function () {
 		const second = await opened(() => run('mydocker.container.openTerminal', id));
 		assert.match(second.name, / \(12:34\)$/);
 		second.dispose();
-		const plain = await opened(() =>
-			answering(['', '', ''], () => run('mydocker.container.openTerminalAs', id)),
-		);
+		const plain = await opened(() => answering(['', '', ''], () => run('mydocker.container.openTerminalAs', id)));
 		assert.doesNotMatch(plain.name, /12:34/);
 		plain.dispose();
 	});
