@@ -5,6 +5,7 @@ import { containersOfGroup } from './container-rows';
 import { copyEngineAddress, inspectEngine, switchEngine, useEngine } from './engine-commands';
 import { filterEvents, showContainerEvents } from './event-commands';
 import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
+import { takeGroupDown } from './group-down';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
 import { partOf } from './keys';
@@ -94,6 +95,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.copyId': copyContainerId,
 	'mydocker.container.remove': removeContainers,
 	'mydocker.container.prune': pruneContainers,
+	'mydocker.group.down': takeGroupDown,
 	'mydocker.container.openInBrowser': openInBrowser,
 	'mydocker.container.copyAddress': copyAddress,
 	'mydocker.containers.filter': filterContainers,
