@@ -1,5 +1,6 @@
 import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import type { Client } from '../api/client';
+import type { OtherUsageKind } from '../api/types';
 import { formatBytes } from './amounts';
 import { isAbort, sentence } from './failure';
 import { partKey, partOf } from './keys';
@@ -74,7 +75,7 @@ export class DiskUsageRows implements Disposable {
 							found.item.shared > 0 ? formatBytes(found.item.shared, env.language) : '',
 						],
 						[l10n.t('Tags'), found.kind === 'image' ? found.item.names.join(', ') : ''],
-						[l10n.t('ID'), found.kind === 'volume' ? '' : shortId(found.item.key)],
+						[l10n.t('ID'), ['volume', 'other'].includes(found.kind) ? '' : shortId(found.item.key)],
 					])
 				);
 			},
@@ -162,12 +163,16 @@ const ICONS: Readonly<Record<UsageKind, string>> = {
 	container: 'package',
 	volume: 'database',
 	'build-cache': 'tools',
+	other: 'archive',
 };
 
 function drawPart({ kind, total, active, size, reclaimable, items }: UsagePart): Drawing {
+	const counts = [
+		kind === 'container' ? l10n.t('{0} of {1} running', active, total) : l10n.t('{0} of {1} in use', active, total),
+	];
 	const words = [
 		formatBytes(size, env.language),
-		kind === 'container' ? l10n.t('{0} of {1} running', active, total) : l10n.t('{0} of {1} in use', active, total),
+		...(kind === 'other' ? [] : counts),
 		...(reclaimable > 0 ? [l10n.t('{0} can be freed', formatBytes(reclaimable, env.language))] : []),
 	];
 	return {
@@ -184,7 +189,7 @@ function drawItem(kind: UsageKind, item: UsageItem): Drawing {
 	const words = [
 		formatBytes(item.size, env.language),
 		...(item.shared > 0 ? [l10n.t('{0} of it shared', formatBytes(item.shared, env.language))] : []),
-		useWords(kind, item.users),
+		...(kind === 'other' ? [] : [useWords(kind, item.users)]),
 	];
 	const label = labelOf(kind, item);
 	return {
@@ -206,6 +211,9 @@ function useWords(kind: UsageKind, users: number): string {
 
 function labelOf(kind: UsageKind, { key, names }: UsageItem): string {
 	const [name] = names;
+	if (kind === 'other') {
+		return otherWords(key);
+	}
 	if (name === undefined || /^[0-9a-f]{64}$/.test(name)) {
 		return shortId(key);
 	}
@@ -222,5 +230,23 @@ function titleOf(kind: UsageKind): string {
 			return l10n.t('Volumes');
 		case 'build-cache':
 			return l10n.t('Build cache');
+		case 'other':
+			return l10n.t('Other');
+	}
+}
+
+/** A kind that an engine of another version names is shown as it is. */
+function otherWords(kind: string): string {
+	switch (kind as OtherUsageKind) {
+		case 'logs':
+			return l10n.t('Logs of containers');
+		case 'copies':
+			return l10n.t('Copied roots of containers');
+		case 'partial-downloads':
+			return l10n.t('Partial downloads');
+		case 'engine':
+			return l10n.t('Files of the engine');
+		default:
+			return kind;
 	}
 }

@@ -1,11 +1,12 @@
 import type { DiskUsage } from '../api/types';
 import { summarizeUsage, type UsageSummary } from '../api/disk-usage';
 
-export type UsageKind = UsageSummary['kind'];
+/** What docker has a word for, and the rest of what our engine's store takes. */
+export type UsageKind = UsageSummary['kind'] | 'other';
 
 /** One thing that takes room. */
 export interface UsageItem {
-	/** The id of an image or a container, the name of a volume. */
+	/** The id of an image or a container, the name of a volume, the kind of the rest. */
 	readonly key: string;
 	/** All tags of an image; none for one without a name. */
 	readonly names: readonly string[];
@@ -17,7 +18,8 @@ export interface UsageItem {
 	readonly users: number;
 }
 
-export interface UsagePart extends UsageSummary {
+export interface UsagePart extends Omit<UsageSummary, 'kind'> {
+	readonly kind: UsageKind;
 	/** The biggest first. */
 	readonly items: readonly UsageItem[];
 }
@@ -25,7 +27,7 @@ export interface UsagePart extends UsageSummary {
 /** What GET /system/df tells, as rows need it. */
 export function usageParts(usage: DiskUsage): UsagePart[] {
 	const alive = new Set(['running', 'paused', 'restarting', 'stopping']);
-	const items: Readonly<Record<UsageKind, readonly UsageItem[]>> = {
+	const items: Readonly<Record<UsageSummary['kind'], readonly UsageItem[]>> = {
 		image: (usage.Images ?? []).map(({ Id, RepoTags, Size, SharedSize, Containers }) => ({
 			key: Id,
 			names: (RepoTags ?? []).filter((tag) => !tag.includes('<none>')),
@@ -49,7 +51,19 @@ export function usageParts(usage: DiskUsage): UsagePart[] {
 		})),
 		'build-cache': [],
 	};
-	return summarizeUsage(usage).map((part) => ({ ...part, items: items[part.kind].toSorted(bySize) }));
+	const parts = summarizeUsage(usage).map((part) => ({ ...part, items: items[part.kind].toSorted(bySize) }));
+	return [...parts, ...otherPart(usage)];
+}
+
+/** Nothing for an engine that does not tell it. */
+function otherPart({ Other }: DiskUsage): UsagePart[] {
+	const items = (Other ?? [])
+		.filter(({ Size }) => Size > 0)
+		.map(({ Kind, Size }): UsageItem => ({ key: Kind, names: [], size: Size, shared: 0, users: 1 }))
+		.toSorted(bySize);
+	const size = items.reduce((sum, item) => sum + item.size, 0);
+	const { length } = items;
+	return length === 0 ? [] : [{ kind: 'other', total: length, active: length, size, reclaimable: 0, items }];
 }
 
 function bySize(a: UsageItem, b: UsageItem): number {

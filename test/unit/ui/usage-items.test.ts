@@ -68,4 +68,25 @@ describe('usageParts', () => {
 			],
 		);
 	});
+
+	it('the rest: what our engine tells beyond docker, only where there is some', () => {
+		const Other = [
+			{ Kind: 'engine', Size: 3 },
+			{ Kind: 'logs', Size: 9 },
+			{ Kind: 'copies', Size: 0 },
+		] as const;
+		const other = usageParts({ ...usage, Other }).at(-1);
+		assert.deepEqual(
+			[other?.kind, other?.size, other?.reclaimable, other?.items.map(({ key, size }) => [key, size])],
+			[
+				'other',
+				12,
+				0,
+				[
+					['logs', 9],
+					['engine', 3],
+				],
+			],
+		);
+	});
 });
