@@ -10,11 +10,12 @@ import { ALL_OF_LOG, lineText, type LogChoices, type LogPart } from './log-view'
 import type { Model } from './model';
 
 /**
- * How much of a log is in an editor at once: VS Code hands the whole text of a document from one process to another as one
- * message, and the extension host does nothing else while it reads that. A longer log is shown in parts of this size;
- * filters and Save to File reach all of it.
+ * How much of a log is in an editor at once. VS Code hands the text of a document from one process to another as one
+ * message, and after each change its extension host looks for links in all of it (registerFileSystemProvider in VS Code's
+ * src/vs/workbench/api/common/extHostFileSystem.ts): both hold up the extension host, 3 MB for more than 100 ms. A longer
+ * log is shown in parts of this size; filters and Save to File reach all of it.
  */
-export const MOST = { bytes: 3 * 1024 * 1024, lines: 40_000 };
+export const MOST = { bytes: 1024 * 1024, lines: 20_000 };
 /** Milliseconds of work on lines after which the extension host has its turn. */
 const SLICE = 8;
 

@@ -41,7 +41,8 @@ export interface RowSource {
 
 /**
  * VS Code gathers the changes of a tree until there was none for 200 ms, except for a first one after a quiet time,
- * which it draws at once. Changes are fired no closer than this, so that each is drawn at once and a busy engine
+ * which it draws at once (ExtHostTreeView's constructor in src/vs/workbench/api/common/extHostTreeViews.ts, the debounce
+ * with 200 and true): whichever elements are fired, and how many at a time, a second change waits so long. Changes are fired no closer than this, so that each is drawn at once and a busy engine
  * cannot hold a tree back for ever.
  */
 const REFRESH_WINDOW = 205;

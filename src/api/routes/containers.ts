@@ -8,6 +8,7 @@ import { createOptions } from '../create';
 import { requestedSize } from '../console-size';
 import { hasLabels, matches, nameExpression } from '../filters';
 import type { FilterValues } from '../filters';
+import { Gathered } from '../gathered';
 import { readDetachKeys, sendInput, sendOutput } from '../hijack';
 import type { ApiRequest, Core } from '../request';
 import { route } from '../route';
@@ -251,11 +252,13 @@ async function logs(request: ApiRequest): Promise<void> {
 	const timestamps = request.flag('timestamps');
 	const details = request.flag('details');
 	request.begin(outputType(container, request));
+	const output = new Gathered((data) => request.write(data));
 	for await (const { time, stream, data, attributes } of entries) {
 		const before = `${timestamps ? `${rfc3339(time)} ` : ''}${details ? detailsText(attributes) : ''}`;
 		const text = before === '' ? data : Buffer.concat([Buffer.from(before), data]);
-		await request.write(container.config.tty ? text : frame(stream, text));
+		await output.add(container.config.tty ? text : frame(stream, text));
 	}
+	await output.flush();
 	request.end();
 }
 
