@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
-import { environment, extension, until } from './extension';
+import { environment, extension, picking, until } from './extension';
 
 const run = vscode.commands.executeCommand;
 
@@ -127,5 +127,46 @@ describe('verbs beyond the main job', function () {
 		await run('mydocker.container.kill', id, 'SIGUSR1');
 		await until('it has ended', () => row()?.state === 'exited');
 		assert.equal(row()?.exitCode, 7);
+	});
+
+	it('take down a group: its containers and networks go, and its volumes only when they are ticked', async () => {
+		const project = `${name}-project`;
+		const Labels = { 'com.docker.compose.project': project };
+		const { client, model } = api;
+		await client.networks.create({ Name: `${project}_default`, Labels });
+		await client.volumes.create({ Name: `${project}_data`, Labels });
+		const member = async (suffix: string): Promise<string> => {
+			const body = { Image: image, Cmd: ['sleep', '600'], StopTimeout: 0, Labels };
+			const HostConfig = { NetworkMode: `${project}_default`, Binds: [`${project}_data:/data`] };
+			const made = await client.containers.create({ ...body, HostConfig }, { name: `${project}-${suffix}` });
+			return made.Id;
+		};
+		const ids = [await member('web'), await member('db')];
+		await client.containers.start(ids[0] ?? '');
+		await until(
+			'all have rows',
+			() => ids.every((each) => model.container(each)) && model.volumes.get(`${project}_data`),
+		);
+		const down = (choose: Parameters<typeof picking>[0]) =>
+			picking(choose, () => run('mydocker.group.down', ids[0]));
+		const { lists } = await down((_, picked) => [...picked]);
+		assert.deepEqual(lists[0]?.toSorted(), [
+			...['Containers', 'Networks', 'Volumes'],
+			...[`${project}-db`, `${project}-web`, `${project}_data`, `${project}_default`],
+		]);
+		await until('the containers are gone', () => ids.every((each) => model.container(each) === undefined));
+		assert.deepEqual(
+			(await client.networks.list()).filter(({ Name }) => Name.startsWith(project)),
+			[],
+		);
+		assert.ok(model.volumes.get(`${project}_data`));
+		await member('again');
+		await until('it is back', () => model.containers.some((each) => each.name === `${project}-again`));
+		const again = model.containers.find((each) => each.name === `${project}-again`)?.id;
+		await picking(
+			(items) => [...items],
+			() => run('mydocker.group.down', again),
+		);
+		await until('the volume is gone', () => model.volumes.get(`${project}_data`) === undefined);
 	});
 });
