@@ -1,6 +1,6 @@
 import { l10n } from 'vscode';
 import type { Client, TerminalSize } from '../api/client';
-import type { Line } from './terminals';
+import type { Line } from './terminal-line';
 
 /** The debugged container's root, seen from its namespace of processes, of which its program is number 1. */
 const ROOT = '/proc/1/root';

@@ -5,7 +5,7 @@ import { filterWords } from './log-words';
 /** Says which lines of a log its editor shows: in the status bar and by a mark on the tab. */
 export class LogState implements Disposable {
 	private readonly item = window.createStatusBarItem('mydocker.log', StatusBarAlignment.Right, 101);
-	private readonly subscriptions: readonly Disposable[];
+	private readonly subscriptions: readonly Pick<Disposable, 'dispose'>[];
 
 	constructor(private readonly editors: LogEditors) {
 		this.item.name = l10n.t('MyDocker: filter of the log');

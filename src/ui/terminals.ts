@@ -7,18 +7,7 @@ import { Notice, sentence } from './failure';
 import type { Model } from './model';
 import { containersFor } from './pick';
 import { NO_CHOICE, ShellChoices, shellsOf, type ShellChoice } from './shells';
-
-/** What a terminal shows: a process's streams, and what goes with them. */
-export interface Line {
-	/** What is said before. */
-	readonly greeting?: string;
-	readonly attachment: Attachment;
-	readonly resize: (size: TerminalSize) => Promise<void>;
-	/** Undefined while it runs on. */
-	readonly exitCode: () => Promise<number | undefined>;
-	/** The person has closed the terminal. */
-	readonly hangUp: () => void;
-}
+import type { Line } from './terminal-line';
 
 /** A terminal of VS Code on a line to a container; no program is started for it on this side. */
 class ContainerTerminal implements Pseudoterminal {
