@@ -129,25 +129,6 @@ describe('a person runs with choices and reads logs in an editor', function () {
 		await session.page.locator('.codelens-decoration', { hasText: 'Filtered: with “listening”' }).waitFor();
 	});
 
-	it('logs in an editor: a wrong pattern is told while it is typed, and the state is in bar and tab', async () => {
-		await workbench.runCommand('mydocker.log.filter');
-		await workbench.pick('Without lines with');
-		await workbench.waitForQuickInput(/Text, upper and lower case/);
-		await session.page.locator('.quick-input-widget:visible .codicon-regex').click();
-		await workbench.waitForQuickInput(/Regular expression, upper/);
-		await workbench.fillQuickInput('on (port');
-		await workbench.waitForQuickInput(/not a regular expression: Unterminated group/);
-		await workbench.typeInQuickInput('tick [0-4]$');
-		await workbench.leaveQuickInput();
-		await session.page
-			.locator('.statusbar-item', { hasText: 'with “listening” · without /tick [0-4]$/' })
-			.waitFor({ timeout: 30_000 });
-		await session.page.locator('.tab.active .label-name', { hasText: 'site.log' }).waitFor();
-		await workbench.runCommand('mydocker.log.showAll');
-		await workbench.waitForEditor(/web: tick 2\b/);
-		await session.page.locator('.statusbar-item', { hasText: 'listening' }).waitFor({ state: 'detached' });
-	});
-
 	it('doctor: says that the engine works', async () => {
 		await workbench.runCommand('mydocker.engine.doctor');
 		assert.match((await workbench.waitForRow('engine', 'Runtime')).spoken, /Runtime, works: (runc|crun)/);
