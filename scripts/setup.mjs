@@ -25,6 +25,7 @@ const always = [
 	{ package: 'iproute2', isThere: () => hasProgram('ip') },
 	{ package: 'iptables', isThere: () => hasProgram('iptables-restore') },
 	{ package: 'util-linux', isThere: () => hasProgram('unshare') && hasProgram('setsid') },
+	{ package: 'perl-base', isThere: () => hasProgram('perl') },
 	{ package: 'mount', isThere: () => hasProgram('mount') },
 	{ package: 'fonts-dejavu-core', isThere: () => fs.existsSync('/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf') },
 	{

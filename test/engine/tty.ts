@@ -85,6 +85,23 @@ function outputCases(subjectOf: () => Subject): void {
 		);
 	});
 
+	it('settings of the terminal: are docker’s', async () => {
+		const result = await run(subjectOf(), { Cmd: ['stty', '-g'], Tty: true });
+		assert.equal(result.stdout.split(':').slice(0, 4).join(':'), '500:5:bf:8a3b');
+	});
+
+	it('raw mode: what is written arrives as it is', async () => {
+		const script = 'printf "a\\nb\\n"; stty raw; printf "a\\nb\\n"; exit 4';
+		const { stdout, exitCode } = await run(subjectOf(), { Cmd: ['sh', '-c', script], Tty: true });
+		assert.deepEqual([stdout, exitCode], ['a\r\nb\r\na\nb\n', 4]);
+	});
+
+	it('a program that closes its terminal: goes on, and is shown when it opens it again', async () => {
+		const script = 'exec sh -c "usleep 200000; echo again >/dev/tty; exit 6" </dev/null >/dev/null 2>&1';
+		const { stdout, exitCode } = await run(subjectOf(), { Cmd: ['sh', '-c', script], Tty: true });
+		assert.deepEqual([stdout, exitCode], ['again\r\n', 6]);
+	});
+
 	it('exit code: is kept', async () => {
 		assert.equal((await run(subjectOf(), { Cmd: ['sh', '-c', 'exit 9'], Tty: true })).exitCode, 9);
 	});
@@ -276,6 +293,16 @@ function execCases(subjectOf: () => Subject): void {
 		await typist.type('exit 9\r');
 		await within('the end of output', 5000, typist.over);
 		assert.equal((await subject.client.execs.inspect(id)).ExitCode, 9);
+	});
+
+	it('exec and raw mode: what is written arrives as it is', async () => {
+		const subject = subjectOf();
+		const container = await launch(subject, { Cmd: ['sleep', '100'] });
+		const { typist } = await openExec(subject, container, [
+			...['sh', '-c', 'stty -g; printf "a\\nb\\n"; stty raw; printf "a\\nb\\n"'],
+		]);
+		await within('the end of output', 5000, typist.over);
+		assert.match(typist.rest, /^500:5:bf:8a3b:.*\r\na\r\nb\r\na\nb\n$/);
 	});
 
 	it('exec of a missing command: is told in the terminal', async () => {

@@ -45,6 +45,7 @@ import { installShim, type Launch } from './shim';
 import { startFailure, type StartFailure } from './start-failure';
 import { shareIpc, sharedNetwork, sharedPid, unshareIpc } from './sharing';
 import { signalNumber } from './signals';
+import { hasConsoles } from './console';
 import { checkTerminals, resizeTerminal, type TerminalSize } from './terminal';
 import { changedConfig, type ContainerChanges } from './update';
 import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } from './volume-content';
@@ -267,6 +268,7 @@ export class Containers {
 		const machineWarned = machineWarnings(record.config, {
 			hasCgroups: machine().hasCgroups,
 			bridgeWarning,
+			hasConsoles: hasConsoles(),
 			runtime,
 		});
 		return { container: record, warnings: [...warnings, ...machineWarned] };
@@ -665,9 +667,6 @@ export class Containers {
 		const { images, runtime, root } = this.options;
 		await images.unpack(record.image_id);
 		const lower = images.lowerDirectories(record.image_id);
-		if (record.config.tty) {
-			await checkTerminals();
-		}
 		const keep = record.config.resources.memory > 0;
 		const runtimeName = await runtime.nameFor(record.config.isolation?.runtime, { keep });
 		if (runtime.hasState(record.id)) {
@@ -692,8 +691,12 @@ export class Containers {
 			bundle: folder.bundle,
 			shim: folder.shim,
 			keep,
+			tty: record.config.tty,
 			runtime: runtimeName,
 		});
+		if (record.config.tty) {
+			await checkTerminals(command);
+		}
 		this.shimScript ??= installShim(path.join(root, 'run'));
 		// Before the shim is there: an engine that comes after a crash must know that there may be one.
 		this.update(

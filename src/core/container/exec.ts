@@ -26,6 +26,8 @@ export interface ExecStart {
 	readonly command: readonly string[];
 	/** Of this exec alone; holds process.json already. */
 	readonly folder: string;
+	/** The store's run folder. */
+	readonly run: string;
 	readonly size?: TerminalSize | undefined;
 	/** Nobody reads or writes: the process goes on also when this engine ends. */
 	readonly detach: boolean;
@@ -44,7 +46,7 @@ const LOOK_EVERY = 20;
  *   process.json    what the runtime starts (runtime-spec, process)
  *   pid             the process's number on the host, written by the runtime once it runs; absent after a failed start
  *   oci.log         the runtime's own log, JSON lines
- *   arguments, size, tty   only with a terminal, see terminal.ts
+ *   size, console, terminal.pid, or arguments, size, tty   only with a terminal, see console.ts and terminal.ts
  *   detached        marks a process that may outlive the engine; its container's id
  */
 export class Exec {
@@ -265,7 +267,7 @@ class ExecSession implements Attachment {
 	}
 
 	async write(data: Uint8Array): Promise<void> {
-		// Before the runtime has put the terminal into raw mode, the input would be echoed and edited twice.
+		// Before the runtime has put a terminal of script(1) into raw mode, the input would be echoed and edited twice.
 		await this.started;
 		const { stdin } = this.child;
 		if (stdin === null) {

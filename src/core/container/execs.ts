@@ -89,15 +89,16 @@ export class Execs {
 		exec.claim();
 		const folder = path.join(this.options.run, 'exec', id);
 		try {
-			if (exec.options.tty === true) {
-				await checkTerminals();
-			}
 			const process = execProcess(container, exec.options, { layers: this.options.layers(container), size });
 			fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
 			fs.writeFileSync(path.join(folder, 'process.json'), JSON.stringify(process));
-			const command = await this.options.runtime.execCommand(container.id, folder);
+			const tty = exec.options.tty === true;
+			const command = await this.options.runtime.execCommand(container.id, { folder, tty });
+			if (tty) {
+				await checkTerminals(command);
+			}
 			this.options.emit(container.id, `exec_start: ${exec.commandText}`, { execID: id });
-			const session = exec.start({ command, folder, size, detach });
+			const session = exec.start({ command, folder, run: this.options.run, size, detach });
 			if (detach) {
 				await exec.whenStarted();
 			}

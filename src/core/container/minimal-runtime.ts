@@ -98,7 +98,7 @@ export class MinimalRuntime implements ContainerRuntime {
 		return ['sh', this.script, 'run', path.join(bundle, 'minimal'), shim, this.tools];
 	}
 
-	async execCommand(id: string, folder: string): Promise<readonly string[]> {
+	async execCommand(id: string, { folder }: { readonly folder: string }): Promise<readonly string[]> {
 		this.tools ??= await installTools(path.join(this.run, 'minimal-tools'));
 		const { bundle, shim, cgroups } = this.stateOf(id);
 		const pid = readText(path.join(shim, 'pid'))?.trim() ?? '';

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { findProgram, run, type RunOptions, type RunResult } from '../exec';
 import { jsonIn } from '../json';
+import { CONSOLE_ARGUMENTS, hasConsoles } from './console';
 import { keyOf } from './program-key';
 import type { Annotated, ContainerRuntime, RuntimeName } from './runtime';
 import { SeccompFilters } from './seccomp-filters';
@@ -80,17 +81,22 @@ export class OciRuntime implements ContainerRuntime {
 
 	command(
 		id: string,
-		{ bundle, shim, keep }: { readonly bundle: string; readonly shim: string; readonly keep: boolean },
+		{ bundle, shim, keep, tty }: Parameters<ContainerRuntime['command']>[1],
 	): Promise<readonly string[]> {
 		// Only runc can keep the cgroups.
 		const kept = keep && this.name === 'runc' ? ['--keep'] : [];
-		const args = ['run', ...kept, '--pid-file', path.join(shim, 'pid'), '--bundle', bundle, id];
+		const pid = ['--pid-file', path.join(shim, 'pid')];
+		const args = ['run', ...kept, ...this.console(tty), ...pid, '--bundle', bundle, id];
 		return Promise.resolve(this.withLog(shim, args, IN_SHIM));
 	}
 
-	execCommand(id: string, folder: string): Promise<readonly string[]> {
+	execCommand(
+		id: string,
+		{ folder, tty }: Parameters<ContainerRuntime['execCommand']>[1],
+	): Promise<readonly string[]> {
 		const inside = (name: string): string => path.join(folder, name);
-		const args = ['exec', '--process', inside('process.json'), '--pid-file', inside('pid'), id];
+		const files = ['--process', inside('process.json'), '--pid-file', inside('pid')];
+		const args = ['exec', ...this.console(tty), ...files, id];
 		return Promise.resolve(this.withLog(folder, args));
 	}
 
@@ -129,6 +135,11 @@ export class OciRuntime implements ContainerRuntime {
 
 	forget(id: string): void {
 		fs.rmSync(path.join(this.state, id), { recursive: true, force: true });
+	}
+
+	/** Youki's has not been tried. */
+	private console(tty: boolean): readonly string[] {
+		return tty && this.name !== 'youki' && hasConsoles() ? CONSOLE_ARGUMENTS : [];
 	}
 
 	private get state(): string {

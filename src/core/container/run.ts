@@ -84,7 +84,7 @@ export class Run {
 		const command =
 			launch.terminal === undefined
 				? launch.command
-				: terminalCommand(launch.command, { folder, size: launch.terminal });
+				: terminalCommand(launch.command, { folder, run: path.dirname(script), size: launch.terminal });
 		const child = launchShim(script, { ...launch, folder, command });
 		this.shim = child.pid === undefined ? undefined : identify(child.pid);
 		this.watchChild(child);

@@ -35,14 +35,14 @@ export interface ContainerRuntime {
 	/**
 	 * Program and arguments that run a bundle, which is written, in the foreground and report into the shim folder, which
 	 * may not be there yet. With `keep` the cgroups stay after the exit, for a look at why, until `delete`, where the
-	 * runtime can do that.
+	 * runtime can do that. With `tty` the command may name CONSOLE as its console socket (see console.ts).
 	 */
 	command(
 		id: string,
-		options: { readonly bundle: string; readonly shim: string; readonly keep: boolean },
+		options: { readonly bundle: string; readonly shim: string; readonly keep: boolean; readonly tty: boolean },
 	): Promise<readonly string[]>;
-	/** Program and arguments that run `process.json` of the folder in a running container, in the foreground. */
-	execCommand(id: string, folder: string): Promise<readonly string[]>;
+	/** Program and arguments that run `process.json` of the folder in a running container, in the foreground; `tty` as above. */
+	execCommand(id: string, options: { readonly folder: string; readonly tty: boolean }): Promise<readonly string[]>;
 	/** Freezes all processes of a container, or lets them go on; EngineError "runtime" with its reason. */
 	setPaused(id: string, isPaused: boolean): Promise<void>;
 	/** Changes the limits of a container that runs; `resources` as in the runtime-spec. Throws "runtime" with its reason. */

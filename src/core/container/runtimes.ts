@@ -113,8 +113,8 @@ export class Runtimes {
 		return this.named(options.runtime).command(id, options);
 	}
 
-	async execCommand(id: string, folder: string): Promise<readonly string[]> {
-		return (await this.of(id)).execCommand(id, folder);
+	async execCommand(id: string, options: Parameters<ContainerRuntime['execCommand']>[1]): Promise<readonly string[]> {
+		return (await this.of(id)).execCommand(id, options);
 	}
 
 	async setPaused(id: string, isPaused: boolean): Promise<void> {

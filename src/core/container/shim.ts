@@ -17,7 +17,7 @@ import { writeAtomically } from '../store';
  *   pid             the container's first process, written by the runtime once it runs; absent after a failed start
  *   stdout.N, stderr.N   output in order; segment N is complete as soon as N+1 or `exit` exists
  *   stdin, stdin.close   FIFOs, only with an open stdin
- *   arguments, size, tty   only with a terminal, see terminal.ts
+ *   size, console, terminal.pid, or arguments, size, tty   only with a terminal, see console.ts and terminal.ts
  *   oci.log         the runtime's own log, JSON lines
  *   mount.err       what was said when the root could not be mounted
  *   network, network.inside   input of `ip -batch` outside and inside of the container's network namespace; only with one

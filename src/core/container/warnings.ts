@@ -4,9 +4,9 @@ import { LIMITS_PROBLEM } from './cgroup';
 import { MINIMAL_WARNING } from './minimal-runtime';
 import type { RuntimeName } from './runtime';
 
-/** crun 1.8 copies a terminal's output itself, and does not wait for the rest when the program has ended. */
+/** Without perl crun 1.8 copies a terminal's output itself, and does not wait for the rest when the program has ended. */
 const CRUN_TERMINAL =
-	"crun may lose the last output of this container's terminal when its program ends; runc does not (mydocker.runtime)";
+	"crun may lose the last output of this container's terminal when its program ends, since perl is not installed; runc does not (mydocker.runtime)";
 
 /** What this machine or user cannot give a container that asks for it; sentences for the person who makes it. */
 export function machineWarnings(
@@ -20,6 +20,8 @@ export function machineWarnings(
 	machine: {
 		readonly hasCgroups: boolean;
 		readonly bridgeWarning: string;
+		/** Whether terminals are received from the runtime (console.ts). */
+		readonly hasConsoles: boolean;
 		/** That will run it; undefined when none works. */
 		readonly runtime: RuntimeName | undefined;
 	},
@@ -30,7 +32,7 @@ export function machineWarnings(
 	return [
 		...(isLimited && !machine.hasCgroups ? [`Limitation discarded. ${LIMITS_PROBLEM}`] : []),
 		...(machine.runtime === 'minimal' && !isUnconfined ? [MINIMAL_WARNING] : []),
-		...(machine.runtime === 'crun' && tty ? [CRUN_TERMINAL] : []),
+		...(machine.runtime === 'crun' && tty && !machine.hasConsoles ? [CRUN_TERMINAL] : []),
 		...(isOnBridge && machine.bridgeWarning !== '' ? [machine.bridgeWarning] : []),
 	];
 }

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { CONSOLE_PROBLEM, hasConsoles } from '../container/console';
 import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { Runtimes, Trial } from '../container/runtimes';
 import { LIMITS_PROBLEM } from '../container/cgroup';
@@ -65,7 +66,15 @@ async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
 			};
 		}
 		const others = trials.filter((trial) => trial.name !== name).map(inWords);
-		return ok('runtime', [`${name} ${version} (${program}) has run a test container.`, ...others].join(' '));
+		const works = [`${name} ${version} (${program}) has run a test container.`, ...others];
+		return hasConsoles()
+			? ok('runtime', works.join(' '))
+			: {
+					subject: 'runtime',
+					status: 'warning',
+					message: [CONSOLE_PROBLEM, ...works].join(' '),
+					remedy: findProgram('perl') === undefined ? install('perl') : '',
+				};
 	} catch (error) {
 		if (error instanceof EngineError && error.code === 'unsupported') {
 			const remedy = findProgram('runc') === undefined ? install('runc') : '';

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import { EngineError } from '../errors';
 import type { NetworkFacts } from '../network/firewall';
 import { LIMITS_PROBLEM } from '../container/cgroup';
+import { CONSOLE_PROBLEM, hasConsoles } from '../container/console';
 import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { RuntimeInfo } from '../container/runtime';
 import type { Runtimes } from '../container/runtimes';
@@ -108,6 +109,8 @@ async function runtimeFacts(runtime: Pick<Runtimes, 'info'>, warnings: string[])
 		const { name, path, version }: RuntimeInfo = await runtime.info();
 		if (name === 'minimal') {
 			warnings.push(MINIMAL_PROBLEM);
+		} else if (!hasConsoles()) {
+			warnings.push(CONSOLE_PROBLEM);
 		}
 		return { name, path, version };
 	} catch (error) {

@@ -87,8 +87,8 @@ describe('runtimes', () => {
 		install('youki', true);
 		fs.mkdirSync(path.join(folder, 'run', 'youki', 'abc'), { recursive: true });
 		const runtimes = open();
-		assert.equal((await runtimes.execCommand('abc', '/x'))[0], path.join(bin, 'youki'));
-		assert.equal((await runtimes.execCommand('def', '/x'))[0], path.join(bin, 'runc'));
+		assert.equal((await runtimes.execCommand('abc', { folder: '/x', tty: false }))[0], path.join(bin, 'youki'));
+		assert.equal((await runtimes.execCommand('def', { folder: '/x', tty: false }))[0], path.join(bin, 'runc'));
 	});
 
 	it('names: docker’s alias is known, anything else is refused in docker’s words', () => {

@@ -8,7 +8,7 @@ describe('warnings of a machine', () => {
 		const network = { mode } as ContainerConfig['network'];
 		return machineWarnings(
 			{ resources, network, privileged: false, tty: false },
-			{ hasCgroups, bridgeWarning, runtime: 'runc' },
+			{ hasCgroups, bridgeWarning, hasConsoles: true, runtime: 'runc' },
 		);
 	};
 
@@ -29,17 +29,18 @@ describe('warnings of a machine', () => {
 			network: { mode: 'none' } as ContainerConfig['network'],
 			tty: false,
 		};
-		const machine = { hasCgroups: true, bridgeWarning: '', runtime: 'minimal' } as const;
+		const machine = { hasCgroups: true, bridgeWarning: '', hasConsoles: true, runtime: 'minimal' } as const;
 		assert.match(machineWarnings({ ...asked, privileged: false }, machine).join(), /no seccomp filter/);
 		assert.deepEqual(machineWarnings({ ...asked, privileged: true }, machine), []);
 	});
 
-	it('crun: is told of where the container has a terminal, whose end it may lose', () => {
+	it('crun without perl: is told of where the container has a terminal, whose end it may lose', () => {
 		const resources = { cpu: 0, memory: 0, pids: 0 };
 		const network = { mode: 'none' } as ContainerConfig['network'];
-		const machine = { hasCgroups: true, bridgeWarning: '', runtime: 'crun' } as const;
+		const machine = { hasCgroups: true, bridgeWarning: '', hasConsoles: false, runtime: 'crun' } as const;
 		const asked = { resources, network, privileged: false };
 		assert.match(machineWarnings({ ...asked, tty: true }, machine).join(), /last output/);
 		assert.deepEqual(machineWarnings({ ...asked, tty: false }, machine), []);
+		assert.deepEqual(machineWarnings({ ...asked, tty: true }, { ...machine, hasConsoles: true }), []);
 	});
 });
