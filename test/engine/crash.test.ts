@@ -493,7 +493,7 @@ describe('engine crash', () => {
 			const { State } = await subject.client.containers.inspect(id);
 			const { exit } = await subject.client.containers.wait(id);
 			const runtime = parentOf(State.Pid);
-			assert.match(readOr(`/proc/${runtime}/cmdline`, ''), /runc/);
+			assert.match(readOr(`/proc/${runtime}/cmdline`, ''), /(crun|runc)/);
 			process.kill(runtime, 'SIGKILL');
 			await within('the exit', 10_000, exit);
 			assert.equal((await subject.client.containers.inspect(id)).State.Status, 'exited');

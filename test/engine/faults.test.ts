@@ -325,7 +325,7 @@ describe('engine faults', function () {
 	function runtimeOf(id: string): number | undefined {
 		for (const name of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
 			const words = readOr(`/proc/${name}/cmdline`, '').split('\0');
-			if (/(^|\/)runc$/.test(words[0] ?? '') && words.includes('run') && words.includes(id)) {
+			if (/(^|\/)(crun|runc)$/.test(words[0] ?? '') && words.includes('run') && words.includes(id)) {
 				return Number(name);
 			}
 		}

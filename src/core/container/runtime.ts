@@ -1,7 +1,7 @@
 import { EngineError } from '../errors';
 
-/** What runs containers, in the order in which they are tried. */
-export const RUNTIME_NAMES = ['runc', 'crun', 'youki', 'minimal'] as const;
+/** What runs containers, in the order in which they are tried: crun starts quicker than runc and stays smaller. */
+export const RUNTIME_NAMES = ['crun', 'runc', 'youki', 'minimal'] as const;
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
 
 export interface RuntimeInfo {

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
+import { hasConsoles } from './console';
 import { MinimalRuntime } from './minimal-runtime';
 import { OciRuntime } from './oci-runtime';
 import { keyOf } from './program-key';
@@ -141,6 +142,14 @@ export class Runtimes {
 		}
 	}
 
+	/** Without a receiver of terminals crun loses the end of their output. */
+	private inOrder(): readonly ContainerRuntime[] {
+		const last = hasConsoles() ? [] : this.all.filter(({ name }) => name === 'crun');
+		const minimal = this.all.filter(({ name }) => name === 'minimal');
+		const others = this.all.filter((runtime) => !last.includes(runtime) && !minimal.includes(runtime));
+		return [...others, ...last, ...minimal];
+	}
+
 	/** The one that runs a container: the default may have changed since it was started. */
 	private async of(id: string): Promise<ContainerRuntime> {
 		return this.all.find((runtime) => runtime.hasState(id)) ?? this.named((await this.info()).name);
@@ -170,7 +179,7 @@ export class Runtimes {
 	}
 
 	private async firstThatWorks(how: How): Promise<RuntimeInfo | undefined> {
-		for (const runtime of this.all) {
+		for (const runtime of this.inOrder()) {
 			const info = works(await this.tryOut(runtime, how));
 			if (info !== undefined) {
 				return info;

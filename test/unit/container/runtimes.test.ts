@@ -15,6 +15,8 @@ describe('runtimes', () => {
 		bin = path.join(folder, 'bin');
 		fs.mkdirSync(bin);
 		process.env['PATH'] = `${bin}:/usr/bin:/bin`;
+		// Not the machine's own.
+		install('crun', false);
 	});
 
 	afterEach(() => {
@@ -44,6 +46,19 @@ describe('runtimes', () => {
 		install('runc', false);
 		install('crun', true);
 		assert.deepEqual(await open().info(), { name: 'crun', path: path.join(bin, 'crun'), version: '9.8.7' });
+	});
+
+	it('crun is taken before runc, but for what needs its control groups, and where no terminal can be received', async () => {
+		install('runc', true);
+		install('crun', true);
+		assert.equal((await open().info()).name, 'crun');
+		assert.equal(await open().nameFor(undefined), 'crun');
+		assert.equal(await open().nameFor(undefined, { keep: true }), 'runc');
+		assert.equal(await open('crun').nameFor(undefined, { keep: true }), 'crun');
+		assert.equal(await open().nameFor('crun', { keep: true }), 'crun');
+		// Without perl.
+		process.env['PATH'] = bin;
+		assert.equal((await open().info()).name, 'runc');
 	});
 
 	it('each is tried once for all engines, until the program changes', async () => {
