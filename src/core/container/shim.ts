@@ -38,6 +38,8 @@ import { writeAtomically } from '../store';
  *   nothing dd may fail after all, and up to 16 KiB are lost each time the disk is full.
  * - The exit file's block is allocated before the container starts and overwritten in place, so a full disk cannot
  *   lose the exit code; only its first line counts.
+ * - A runtime or receiver of a terminal that is killed may leave its container behind, whose root tells that the process
+ *   is not another one with the same number. It must not go on with nobody to see its end.
  * - A keeper holds a writer of the stdin FIFO, so that the engine's death is no end of file for the container. The
  *   engine ends the input by opening stdin.close.
  */
@@ -100,11 +102,16 @@ network() {
 	) >/dev/null </dev/null
 }
 
+end_left_over() {
+	pid=$(cat "$d/pid") && [ "/proc/$pid/root" -ef "$merged" ] && kill -KILL "$pid"
+} 2>/dev/null
+
 container() {
 	trap : HUP INT TERM
 	if network 2>"$d/network.err" 3>&- 4>&- && mount_root "$kind" "$at" "$options" "$merged" 2>"$d/mount.err" 3>&- 4>&-; then
 		"$@" <"$in" 3>&- 4>&-
 		code=$?
+		[ $code -le 128 ] || end_left_over
 		unmount_root "$merged" 2>/dev/null 3>&- 4>&-
 		echo $code >&4
 	else
