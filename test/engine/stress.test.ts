@@ -279,7 +279,10 @@ class Stress {
 		assert.deepEqual(left('containers'), []);
 		assert.deepEqual(left('run/exec'), []);
 		assert.deepEqual(left('run/runc'), []);
-		assert.deepEqual(left('run/crun').filter((name) => !name.startsWith('.')), []);
+		assert.deepEqual(
+			left('run/crun').filter((name) => !name.startsWith('.')),
+			[],
+		);
 		assert.deepEqual(
 			[...left('records'), ...left('layers')].filter((name) => /^container-|\.tmp|corrupt|trash/.test(name)),
 			[],

@@ -51,7 +51,7 @@ export class RelayedConnections {
 		}
 	}
 
-	/** As `accept`, for a seventh less processor time a request. */
+	/** As `accept`, for less processor time a request. */
 	private acceptHandle(handle: object): void {
 		let container: net.Socket | undefined;
 		const receive = (length: number): boolean =>
