@@ -163,7 +163,9 @@ export class OciRuntime implements ContainerRuntime {
 	}
 
 	private withLog(folder: string, args: readonly string[], place = ANYWHERE): readonly string[] {
-		const log = ['--log', path.join(folder, 'oci.log'), '--log-format', 'json'];
+		// crun takes what stands before a colon for a kind of log.
+		const kind = this.name === 'crun' ? 'file:' : '';
+		const log = ['--log', `${kind}${path.join(folder, 'oci.log')}`, '--log-format', 'json'];
 		return this.withProgram(this.program, this.state, [...log, ...args], place);
 	}
 
