@@ -37,7 +37,11 @@ describe('usage and events', function () {
 		const rows = new DiskUsageRows(api.client, api.model, log);
 		const { source } = rows;
 		await source.load();
-		assert.deepEqual(source.keys(), ['usage image', 'usage container', 'usage volume', 'usage build-cache']);
+		const kinds = ['image', 'container', 'volume', 'build-cache', 'other'];
+		assert.deepEqual(
+			source.keys(),
+			kinds.map((kind) => `usage ${kind}`),
+		);
 		assert.match(source.draw('usage container').description, /^[\d.]+ [kM]B · \d+ of \d+ running/);
 		const below = source.keys('usage container').find((key) => key.endsWith(id)) ?? '';
 		assert.deepEqual([source.draw(below).label, source.parent?.(below)], [name, 'usage container']);
