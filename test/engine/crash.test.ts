@@ -501,6 +501,19 @@ describe('engine crash', () => {
 			await remove(subject, id);
 		});
 
+		it('the receiver of a terminal: the container ends, and no process of it is left', async () => {
+			const id = await launch(subject, { Cmd: ['sleep', '100'], Tty: true });
+			const { State } = await subject.client.containers.inspect(id);
+			const { exit } = await subject.client.containers.wait(id);
+			const receiver = parentOf(State.Pid);
+			assert.match(readOr(`/proc/${receiver}/cmdline`, ''), /^perl\0/);
+			process.kill(receiver, 'SIGKILL');
+			await within('the exit', 10_000, exit);
+			assert.equal((await subject.client.containers.inspect(id)).State.Status, 'exited');
+			await until('the process is gone', () => !isAlive(State.Pid));
+			await remove(subject, id);
+		});
+
 		it('the container itself: has ended with 137', async () => {
 			const id = await launch(subject, { Cmd: ['sleep', '100'] });
 			const { State } = await subject.client.containers.inspect(id);

@@ -46,6 +46,31 @@ export function updateCases(subjectOf: () => Subject): void {
 			await remove(subject, id);
 		});
 
+		it('a running container that had none: gets limits, and is freed of one', async function () {
+			if (fs.existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+				this.skip();
+			}
+			const subject = subjectOf();
+			const id = await launch(subject, { Cmd: ['sleep', '100'] });
+			const { State } = await subject.client.containers.inspect(id);
+			const limit = (controller: string, file: string): string => {
+				const groups = readOr(`/proc/${State.Pid}/cgroup`, '');
+				const group = new RegExp(`^\\d+:${controller}:(.*)$`, 'm').exec(groups)?.[1] ?? '';
+				return readOr(`/sys/fs/cgroup/${controller}${group}/${file}`, '').trim();
+			};
+			await subject.client.containers.update(id, { Memory: 64 * MEBIBYTE, MemorySwap: -1, NanoCpus: 5e8 });
+			assert.deepEqual(
+				[limit('memory', 'memory.limit_in_bytes'), limit('cpu', 'cpu.cfs_quota_us')],
+				[String(64 * MEBIBYTE), '50000'],
+			);
+			await subject.client.containers.update(id, { PidsLimit: 20 });
+			assert.equal(limit('pids', 'pids.max'), '20');
+			await subject.client.containers.update(id, { PidsLimit: -1 });
+			// A kernel counts no further.
+			assert.match(limit('pids', 'pids.max'), /^(max|4194304)$/);
+			await remove(subject, id);
+		});
+
 		it('a container that does not run: has them at its next start, and keeps what was not named', async () => {
 			const subject = subjectOf();
 			const id = await create(subject, {

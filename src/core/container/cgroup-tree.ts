@@ -2,34 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, messageOf, systemCode } from '../errors';
 import { signalProcess, identify } from './process';
+import type { CgroupResources } from './runtime';
 import { readText } from './shim';
-
-/** The part of runtime-spec's linux.resources that is written here. */
-export interface CgroupResources {
-	readonly memory?: {
-		readonly limit?: number;
-		readonly swap?: number;
-		readonly reservation?: number;
-		readonly swappiness?: number;
-		readonly disableOOMKiller?: boolean;
-	};
-	readonly cpu?: {
-		readonly shares?: number;
-		readonly quota?: number;
-		readonly period?: number;
-		readonly cpus?: string;
-		readonly mems?: string;
-	};
-	readonly pids?: { readonly limit?: number };
-	readonly blockIO?: { readonly weight?: number };
-	readonly devices?: readonly {
-		readonly allow: boolean;
-		readonly type?: string;
-		readonly major?: number;
-		readonly minor?: number;
-		readonly access?: string;
-	}[];
-}
 
 const MOUNT_POINT = '/sys/fs/cgroup';
 const CONTROLLERS = ['memory', 'pids', 'cpu', 'cpuacct', 'cpuset', 'blkio', 'devices', 'freezer'];

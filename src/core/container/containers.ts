@@ -421,7 +421,8 @@ export class Containers {
 			}
 			const config = changedConfig(entry.record, changes, warnings);
 			if (process !== null && Object.keys(changes.resources).length > 0) {
-				const unlimited = config.resources.pids === 0 ? { pids: { limit: -1 } } : {};
+				const isFreed = entry.record.config.resources.pids > 0 && config.resources.pids === 0;
+				const unlimited = isFreed ? { pids: { limit: -1 } } : {};
 				await this.options.runtime.update(id, {
 					...unlimited,
 					...runtimeResources(config.resources, machine()),

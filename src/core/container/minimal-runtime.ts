@@ -6,11 +6,11 @@ import { EngineError } from '../errors';
 import { findProgram, run } from '../exec';
 import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
-import { CgroupTree, type CgroupResources } from './cgroup-tree';
+import { CgroupTree } from './cgroup-tree';
 import { nsenterArguments, stageOf, writeExecPlan, writePlan } from './minimal-plan';
 import { MINIMAL_SCRIPT } from './minimal-script';
 import { installTools, missingTools } from './minimal-tools';
-import type { ContainerRuntime } from './runtime';
+import type { CgroupResources, ContainerRuntime } from './runtime';
 import { readText } from './shim';
 import { machine, type ProcessSpec, type Spec } from './spec';
 
@@ -120,7 +120,7 @@ export class MinimalRuntime implements ContainerRuntime {
 		return Promise.resolve();
 	}
 
-	async update(id: string, resources: object): Promise<void> {
+	async update(id: string, resources: CgroupResources): Promise<void> {
 		const { group } = this.stateOf(id);
 		if (group !== undefined) {
 			this.tree.apply(group, resources);

@@ -15,6 +15,9 @@ const TIMEOUT = 30_000;
 /** linux/magic.h */
 const CGROUP2_SUPER_MAGIC = 0x63677270;
 
+/** linux/threads.h, PID_MAX_LIMIT: no kernel has more processes. */
+const MOST_PIDS = 4_194_304;
+
 const UNIFIED = '/sys/fs/cgroup/unified';
 
 /** Runs the rest of its arguments where the unified hierarchy of control groups is out of sight, and may be written to in vain. */
@@ -108,11 +111,13 @@ export class OciRuntime implements ContainerRuntime {
 		}
 	}
 
-	async update(id: string, resources: object): Promise<void> {
+	async update(id: string, resources: Parameters<ContainerRuntime['update']>[1]): Promise<void> {
 		// A file: crun cannot open the pipes that Node makes.
 		const file = path.join(this.run, `update-${id}.json`);
+		// crun before 1.9 has no word for "unlimited" here.
+		const isFreed = this.name === 'crun' && resources.pids?.limit === -1;
 		try {
-			fs.writeFileSync(file, JSON.stringify(resources));
+			fs.writeFileSync(file, JSON.stringify(isFreed ? { ...resources, pids: { limit: MOST_PIDS } } : resources));
 			const { code, stderr } = await this.ask(['update', '--resources', file, id]);
 			if (code !== 0) {
 				throw new EngineError('runtime', `Cannot update container ${id}: ${lastWords(stderr)}`);

@@ -11,6 +11,33 @@ export interface RuntimeInfo {
 	readonly version: string;
 }
 
+/** The part of runtime-spec's linux.resources that is set and changed here. */
+export interface CgroupResources {
+	readonly memory?: {
+		readonly limit?: number;
+		readonly swap?: number;
+		readonly reservation?: number;
+		readonly swappiness?: number;
+		readonly disableOOMKiller?: boolean;
+	};
+	readonly cpu?: {
+		readonly shares?: number;
+		readonly quota?: number;
+		readonly period?: number;
+		readonly cpus?: string;
+		readonly mems?: string;
+	};
+	readonly pids?: { readonly limit?: number };
+	readonly blockIO?: { readonly weight?: number };
+	readonly devices?: readonly {
+		readonly allow: boolean;
+		readonly type?: string;
+		readonly major?: number;
+		readonly minor?: number;
+		readonly access?: string;
+	}[];
+}
+
 /** What annotations depend on, of a container's specification. */
 export interface Annotated {
 	readonly annotations: Readonly<Record<string, string>>;
@@ -46,7 +73,7 @@ export interface ContainerRuntime {
 	/** Freezes all processes of a container, or lets them go on; EngineError "runtime" with its reason. */
 	setPaused(id: string, isPaused: boolean): Promise<void>;
 	/** Changes the limits of a container that runs; `resources` as in the runtime-spec. Throws "runtime" with its reason. */
-	update(id: string, resources: object): Promise<void>;
+	update(id: string, resources: CgroupResources): Promise<void>;
 	/** True when it still keeps state of the container, as it does when it was killed itself. */
 	hasState(id: string): boolean;
 	/** Kills what is left of the container and removes its cgroups and the runtime's state. Gone already is no error. */

@@ -8,7 +8,13 @@ import { hasConsoles } from './console';
 import { MinimalRuntime } from './minimal-runtime';
 import { OciRuntime } from './oci-runtime';
 import { keyOf } from './program-key';
-import { RUNTIME_NAMES, type ContainerRuntime, type RuntimeInfo, type RuntimeName } from './runtime';
+import {
+	RUNTIME_NAMES,
+	type CgroupResources,
+	type ContainerRuntime,
+	type RuntimeInfo,
+	type RuntimeName,
+} from './runtime';
 import { readText } from './shim';
 import type { Spec } from './spec';
 
@@ -122,7 +128,7 @@ export class Runtimes {
 		await (await this.of(id)).setPaused(id, isPaused);
 	}
 
-	async update(id: string, resources: object): Promise<void> {
+	async update(id: string, resources: CgroupResources): Promise<void> {
 		await (await this.of(id)).update(id, resources);
 	}
 

@@ -41,6 +41,7 @@ function fixedSwap(resources: ResourceConfig): Pick<ResourceConfig, 'memory_swap
 
 function conflictOf({ resources, auto_remove }: ContainerConfig, changes: ContainerChanges): string | undefined {
 	const { cpu = 0, cpu_period = 0, cpu_quota = 0, memory = 0, memory_swap = 0 } = changes.resources;
+	const swap = swapLimit(resources);
 	const has = { cpu: resources.cpu, period: resources.cpu_period ?? 0, quota: resources.cpu_quota ?? 0 };
 	const conflicts: readonly (readonly [boolean, string])[] = [
 		[
@@ -60,7 +61,7 @@ function conflictOf({ resources, auto_remove }: ContainerConfig, changes: Contai
 			'Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set',
 		],
 		[
-			memory > swapLimit(resources) && memory_swap === 0,
+			memory > 0 && swap !== -1 && memory > swap && memory_swap === 0,
 			'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
 		],
 		[
