@@ -15,6 +15,7 @@ export const IMPOSSIBLE: Readonly<Record<string, string>> = {
 	'memory: a process that takes more is killed, and the container says why': LIMITS,
 	'processors, weights and memory: are in the control groups': LIMITS,
 	'a running container: has the new limits at once': LIMITS,
+	'a running container that had none: gets limits, and is freed of one': LIMITS,
 	'a busy container: has numbers that move, and one sample has the one before':
 		'without control groups there are no limits to show, and processes are not counted',
 	'pause and unpause: nothing runs meanwhile, and the state says so': FREEZER,

@@ -187,6 +187,18 @@ describe('an ordinary user', function () {
 		assert.equal(fs.existsSync(path.join(engine.root, 'containers', id)), false);
 	});
 
+	it('limits of a running container where there are no control groups: are noted, and the warning says why', async function () {
+		if (fs.existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+			this.skip();
+		}
+		const id = await launch(subject, { Cmd: ['sleep', '60'], HostConfig: { NetworkMode: 'none' } });
+		const warnings = await subject.client.containers.update(id, { PidsLimit: 20 });
+		assert.match(warnings.join(), /^Limitation discarded\. /);
+		assert.deepEqual(await subject.client.containers.update(id, { RestartPolicy: { Name: 'always' } }), []);
+		assert.equal((await subject.client.containers.inspect(id)).HostConfig.PidsLimit, 20);
+		await remove(subject, id);
+	});
+
 	it('the API socket and the store: belong to the user alone', () => {
 		const { uid, mode } = fs.statSync(engine.socket);
 		assert.deepEqual([uid, mode & 0o777], [engine.owner.uid, 0o600]);

@@ -52,7 +52,7 @@ import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } fro
 import type { ImageRoot } from './volume-content';
 import { withOthers } from './volumes-from';
 import { abortable, ignoreNotModified, isSettledWithin } from './waiting';
-import { machineWarnings } from './warnings';
+import { machineWarnings, NO_LIMITS } from './warnings';
 import { writtenSize } from './written-size';
 
 export type { Attachment, AttachOptions } from './attachment';
@@ -420,7 +420,10 @@ export class Containers {
 				throw new EngineError('conflict', `Cannot update container ${id}: ${reason}`);
 			}
 			const config = changedConfig(entry.record, changes, warnings);
-			if (process !== null && Object.keys(changes.resources).length > 0) {
+			const limits = Object.values(changes.resources);
+			if (!machine().hasCgroups) {
+				warnings.push(...(limits.some((limit) => limit !== 0) ? [NO_LIMITS] : []));
+			} else if (process !== null && limits.length > 0) {
 				const isFreed = entry.record.config.resources.pids > 0 && config.resources.pids === 0;
 				const unlimited = isFreed ? { pids: { limit: -1 } } : {};
 				await this.options.runtime.update(id, {

@@ -4,6 +4,9 @@ import { LIMITS_PROBLEM } from './cgroup';
 import { MINIMAL_WARNING } from './minimal-runtime';
 import type { RuntimeName } from './runtime';
 
+/** What is said to a wish for limits where there are none. */
+export const NO_LIMITS = `Limitation discarded. ${LIMITS_PROBLEM}`;
+
 /** Without perl crun 1.8 copies a terminal's output itself, and does not wait for the rest when the program has ended. */
 const CRUN_TERMINAL =
 	"crun may lose the last output of this container's terminal when its program ends, since perl is not installed; runc does not (mydocker.runtime)";
@@ -30,7 +33,7 @@ export function machineWarnings(
 	const isUnconfined = privileged || isolation?.security_options?.includes('seccomp=unconfined') === true;
 	const isOnBridge = parseNetworkMode(network.mode).kind === 'network';
 	return [
-		...(isLimited && !machine.hasCgroups ? [`Limitation discarded. ${LIMITS_PROBLEM}`] : []),
+		...(isLimited && !machine.hasCgroups ? [NO_LIMITS] : []),
 		...(machine.runtime === 'minimal' && !isUnconfined ? [MINIMAL_WARNING] : []),
 		...(machine.runtime === 'crun' && tty && !machine.hasConsoles ? [CRUN_TERMINAL] : []),
 		...(isOnBridge && machine.bridgeWarning !== '' ? [machine.bridgeWarning] : []),
