@@ -3,6 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
+const CGROUPS = '/sys/fs/cgroup';
+
 /**
  * Ends the engine, the containers and their shims of a store, whatever state they are in, and deletes the folder. Not
  * the engine's own way to stop: it is for the end of a test, when the engine may be dead or hang.
@@ -13,15 +15,41 @@ export async function removeStore(root) {
 	}
 	// The engine first, so that nothing comes back.
 	killProcessesOf(root);
-	const runtimeRoot = path.join(root, 'run/runc');
-	if (fs.existsSync(runtimeRoot)) {
-		for (const id of fs.readdirSync(runtimeRoot)) {
-			spawnSync('runc', ['--root', runtimeRoot, 'delete', '--force', id]);
-		}
-	}
+	await endContainers(path.join(root, 'containers'));
 	killProcessesOf(root);
 	removeNetworks(path.join(root, 'records'));
 	fs.rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+}
+
+/** Ends what still runs in control groups of the containers, and removes those: a runtime that is killed may leave both. */
+async function endContainers(folder) {
+	const ids = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+	const mounts = ['.', ...fs.readdirSync(CGROUPS)].map((name) => path.join(CGROUPS, name, 'mydocker'));
+	const groups = ids.flatMap((id) => mounts.map((mount) => path.join(mount, id))).filter((one) => fs.existsSync(one));
+	const deadline = Date.now() + 10_000;
+	for (const group of groups) {
+		while (!isRemoved(group)) {
+			if (Date.now() > deadline) {
+				throw new Error(`Cannot remove the control group ${group}`);
+			}
+			await new Promise((resolve) => setTimeout(resolve, 20));
+		}
+	}
+}
+
+/** Whether a control group is gone; what runs in it is killed, and takes a moment to end. */
+function isRemoved(group) {
+	try {
+		const pids = fs.readFileSync(path.join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+		pids.map(Number).forEach(kill);
+		fs.rmdirSync(group);
+		return true;
+	} catch (error) {
+		if (error.code !== 'EBUSY' && error.code !== 'ENOENT') {
+			throw error;
+		}
+		return error.code === 'ENOENT';
+	}
 }
 
 /** What the networks of an engine that was killed have left on the machine: bridges, chains and tables of the firewall. */
@@ -83,13 +111,17 @@ function killProcessesOf(root) {
 			pid !== process.pid &&
 			commandLine(pid).some((word) => word === root || word.startsWith(`${root}/`))
 		) {
-			try {
-				process.kill(pid, 'SIGKILL');
-			} catch (error) {
-				if (error.code !== 'ESRCH') {
-					throw error;
-				}
-			}
+			kill(pid);
+		}
+	}
+}
+
+function kill(pid) {
+	try {
+		process.kill(pid, 'SIGKILL');
+	} catch (error) {
+		if (error.code !== 'ESRCH') {
+			throw error;
 		}
 	}
 }
