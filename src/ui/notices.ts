@@ -1,44 +1,33 @@
 import { commands, l10n, window, type Disposable, type Memento } from 'vscode';
 import type { Model } from './model';
-import { settings } from './settings';
+import { SilenceableNotices } from './silenceable';
 import { LOOP, Watch, WINDOW, type NoticeKind } from './trouble';
-
-const SILENT_KEY = 'notices.silent';
 
 /** Tells of containers that are in trouble: once, with a way to their logs and a way to silence. */
 export class Notices implements Disposable {
 	private readonly watch = new Watch();
 	private readonly subscription: Disposable;
 
-	constructor(
-		model: Model,
-		private readonly memento: Memento,
-	) {
+	constructor(model: Model, memento: Memento) {
+		const notices = new SilenceableNotices<NoticeKind>(memento, 'notices.silent', (text, ...buttons) =>
+			window.showWarningMessage(text, ...buttons),
+		);
 		this.subscription = model.onDidReceive((event) => {
 			const kind = this.watch.receive(event);
-			if (kind !== undefined && settings.areNoticesShown && !this.silent.includes(kind)) {
-				void this.show(kind, event.Actor.ID, model.container(event.Actor.ID)?.name ?? '');
+			if (kind !== undefined && notices.isWanted(kind)) {
+				const { ID: id } = event.Actor;
+				void notices.show({
+					kind,
+					text: words(kind, model.container(id)?.name ?? ''),
+					button: l10n.t('Show Logs'),
+					follow: () => commands.executeCommand('mydocker.container.openLogs', id),
+				});
 			}
 		});
 	}
 
 	dispose(): void {
 		this.subscription.dispose();
-	}
-
-	private get silent(): readonly string[] {
-		return this.memento.get<string[]>(SILENT_KEY, []);
-	}
-
-	private async show(kind: NoticeKind, id: string, name: string): Promise<void> {
-		const logs = l10n.t('Show Logs');
-		const never = l10n.t('Do Not Show Again');
-		const answer = await window.showWarningMessage(words(kind, name), logs, never);
-		if (answer === logs) {
-			await commands.executeCommand('mydocker.container.openLogs', id);
-		} else if (answer === never) {
-			await this.memento.update(SILENT_KEY, [...this.silent, kind]);
-		}
 	}
 }
 

@@ -1,5 +1,5 @@
 import { l10n, QuickPickItemKind, ThemeIcon, window, type Memento, type QuickPickItem } from 'vscode';
-import { ask, BACK } from './ask';
+import { ask, BACK, type Question } from './ask';
 import type { Parts } from './parts';
 import { pullImage } from './pull';
 import { NO_CHOICE, shellsOf, type ShellChoice } from './shells';
@@ -68,54 +68,54 @@ interface Known {
 }
 
 /** Undefined when the person leaves. */
-async function askChoice(title: string, { before, user, workdir, shells }: Known): Promise<ShellChoice | undefined> {
-	let choice = before;
-	for (let step = 1; step <= 3;) {
-		const answer =
-			step === 1
-				? await ask({
-						title,
-						step: [1, 3],
-						prompt: l10n.t('User, or user:group; nothing for {0}', user),
-						placeholder: user,
-						value: choice.user,
-					})
-				: step === 2
-					? await ask({
-							title,
-							step: [2, 3],
-							prompt: l10n.t('Folder in the container; nothing for {0}', workdir),
-							placeholder: workdir,
-							value: choice.workdir,
-							check: (value, isFinal) =>
-								isFinal && value !== '' && !value.startsWith('/')
-									? l10n.t('The path has to begin with /')
-									: undefined,
-						})
-					: await ask({
-							title,
-							step: [3, 3],
-							prompt:
-								shells.length === 0
-									? l10n.t('Program to open')
-									: l10n.t('Shell; there are {0}. Nothing for the first', shells.join(', ')),
-							placeholder: shells[0] ?? '/bin/sh',
-							value: choice.shell,
-						});
+async function askChoice(title: string, known: Known): Promise<ShellChoice | undefined> {
+	let choice = known.before;
+	const questions = questionsFor(known);
+	let index = 0;
+	for (let question = questions[index]; question !== undefined; question = questions[index]) {
+		const { member, ...words } = question;
+		const answer = await ask({ ...words, title, value: choice[member], step: [index + 1, questions.length] });
 		if (answer === undefined) {
 			return undefined;
 		}
 		if (answer === BACK) {
-			step--;
-			continue;
+			index--;
+		} else {
+			choice = { ...choice, [member]: answer };
+			index++;
 		}
-		choice = { ...choice, [MEMBERS[step - 1] ?? 'shell']: answer };
-		step++;
 	}
 	return choice;
 }
 
-const MEMBERS = ['user', 'workdir', 'shell'] as const;
+interface MemberQuestion extends Pick<Question, 'prompt' | 'placeholder' | 'check'> {
+	readonly member: keyof ShellChoice;
+}
+
+function questionsFor({ user, workdir, shells }: Known): readonly MemberQuestion[] {
+	return [
+		{
+			member: 'user',
+			prompt: l10n.t('User, or user:group; nothing for {0}', user),
+			placeholder: user,
+		},
+		{
+			member: 'workdir',
+			prompt: l10n.t('Folder in the container; nothing for {0}', workdir),
+			placeholder: workdir,
+			check: (value, isFinal) =>
+				isFinal && value !== '' && !value.startsWith('/') ? l10n.t('The path has to begin with /') : undefined,
+		},
+		{
+			member: 'shell',
+			prompt:
+				shells.length === 0
+					? l10n.t('Program to open')
+					: l10n.t('Shell; there are {0}. Nothing for the first', shells.join(', ')),
+			placeholder: shells[0] ?? '/bin/sh',
+		},
+	];
+}
 
 const DEBUG_IMAGE = 'debugShell.image';
 /** Small, in every registry's mirror, and has what one needs to look around. */

@@ -2,29 +2,32 @@ import { commands, env, l10n, window, type Disposable, type Memento } from 'vsco
 import type { Model } from './model';
 import type { RowUsage } from './row-usage';
 import { settings } from './settings';
+import { SilenceableNotices } from './silenceable';
 import type { UsagePoint } from './usage-points';
 import { memoryPercent, ThresholdWatch, type ThresholdKind } from './usage-threshold';
-
-const SILENT_KEY = 'alerts.silent';
 
 /** Tells of containers that use more than the settings allow, with a way to their figures and a way to silence. */
 export class UsageAlerts implements Disposable {
 	private readonly watch = new ThresholdWatch();
 	private readonly subscription: Disposable;
 
-	constructor(
-		usage: RowUsage,
-		private readonly model: Model,
-		private readonly memento: Memento,
-	) {
+	constructor(usage: RowUsage, model: Model, memento: Memento) {
+		const notices = new SilenceableNotices<ThresholdKind>(memento, 'alerts.silent', (text, ...buttons) =>
+			window.showInformationMessage(text, ...buttons),
+		);
 		this.subscription = usage.onDidMeasure(({ id, point }) => {
 			if (point === undefined) {
 				this.watch.forget(id);
 				return;
 			}
 			for (const kind of this.watch.take(id, point, settings.thresholds)) {
-				if (settings.areNoticesShown && !this.silent.includes(kind)) {
-					void this.show(kind, id, point);
+				if (notices.isWanted(kind)) {
+					void notices.show({
+						kind,
+						text: words(kind, model.container(id)?.name ?? '', point),
+						button: l10n.t('Show Stats'),
+						follow: () => commands.executeCommand('mydocker.container.stats', id),
+					});
 				}
 			}
 		});
@@ -32,25 +35,6 @@ export class UsageAlerts implements Disposable {
 
 	dispose(): void {
 		this.subscription.dispose();
-	}
-
-	private get silent(): readonly string[] {
-		return this.memento.get<string[]>(SILENT_KEY, []);
-	}
-
-	private async show(kind: ThresholdKind, id: string, point: UsagePoint): Promise<void> {
-		const stats = l10n.t('Show Stats');
-		const never = l10n.t('Do Not Show Again');
-		const answer = await window.showInformationMessage(
-			words(kind, this.model.container(id)?.name ?? '', point),
-			stats,
-			never,
-		);
-		if (answer === stats) {
-			await commands.executeCommand('mydocker.container.stats', id);
-		} else if (answer === never) {
-			await this.memento.update(SILENT_KEY, [...this.silent, kind]);
-		}
 	}
 }
 

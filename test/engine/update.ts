@@ -28,11 +28,7 @@ export function updateCases(subjectOf: () => Subject): void {
 				[HostConfig.Memory, HostConfig['MemorySwap'], HostConfig['CpuShares'], HostConfig.PidsLimit],
 				[32 * MEBIBYTE, 48 * MEBIBYTE, 256, 20],
 			);
-			const groups = readOr(`/proc/${State.Pid}/cgroup`, '');
-			const limit = (controller: string, file: string): string => {
-				const group = new RegExp(`^\\d+:${controller}:(.*)$`, 'm').exec(groups)?.[1] ?? '';
-				return readOr(`/sys/fs/cgroup/${controller}${group}/${file}`, '').trim();
-			};
+			const limit = limitsOf(State.Pid);
 			assert.deepEqual(
 				[
 					limit('memory', 'memory.limit_in_bytes'),
@@ -53,11 +49,7 @@ export function updateCases(subjectOf: () => Subject): void {
 			const subject = subjectOf();
 			const id = await launch(subject, { Cmd: ['sleep', '100'] });
 			const { State } = await subject.client.containers.inspect(id);
-			const limit = (controller: string, file: string): string => {
-				const groups = readOr(`/proc/${State.Pid}/cgroup`, '');
-				const group = new RegExp(`^\\d+:${controller}:(.*)$`, 'm').exec(groups)?.[1] ?? '';
-				return readOr(`/sys/fs/cgroup/${controller}${group}/${file}`, '').trim();
-			};
+			const limit = limitsOf(State.Pid);
 			await subject.client.containers.update(id, { Memory: 64 * MEBIBYTE, MemorySwap: -1, NanoCpus: 5e8 });
 			assert.deepEqual(
 				[limit('memory', 'memory.limit_in_bytes'), limit('cpu', 'cpu.cfs_quota_us')],
@@ -127,4 +119,13 @@ export function updateCases(subjectOf: () => Subject): void {
 			await remove(subject, id);
 		});
 	});
+}
+
+/** Reads what stands in a file of the process's control group of a controller, version 1. */
+function limitsOf(pid: number): (controller: string, file: string) => string {
+	const groups = readOr(`/proc/${pid}/cgroup`, '');
+	return (controller, file) => {
+		const group = new RegExp(`^\\d+:${controller}:(.*)$`, 'm').exec(groups)?.[1] ?? '';
+		return readOr(`/sys/fs/cgroup/${controller}${group}/${file}`, '').trim();
+	};
 }
