@@ -205,17 +205,25 @@ async function runProgram([program, ...args], { index, minutes, env }) {
 }
 
 /** What the programs of a tier left behind, together. */
-function readCounts(counts) {
-	const total = { passed: 0, failed: 0, skipped: 0 };
-	for (let index = 0; fs.existsSync(`${counts}.${index}`); index++) {
-		for (const [name, count] of Object.entries(JSON.parse(fs.readFileSync(`${counts}.${index}`, 'utf8')))) {
+function readCounts(file) {
+	const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
+	for (let index = 0; fs.existsSync(`${file}.${index}`); index++) {
+		const { counts, failures } = JSON.parse(fs.readFileSync(`${file}.${index}`, 'utf8'));
+		for (const [name, count] of Object.entries(counts)) {
 			total[name] += count;
 		}
+		total.failures.push(...failures);
 	}
 	return total;
 }
 
 function report(results, start) {
+	// Once more at the end: it stands far above otherwise, and whoever sees only the end must know it too.
+	for (const { name, failures = [] } of results) {
+		for (const failure of failures) {
+			console.log(`\n━━ failed in ${name}: ${failure}`);
+		}
+	}
 	console.log('\n━━ result');
 	const total = { passed: 0, failed: 0, skipped: 0 };
 	for (const { name, passed, failed, skipped, seconds, problem } of results) {

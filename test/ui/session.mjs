@@ -74,8 +74,13 @@ export function photographFailures(session) {
 	afterEach(async function () {
 		if (this.currentTest.state === 'failed' && session()) {
 			const name = this.currentTest.fullTitle().replace(/[^a-z0-9]+/gi, '-');
-			await session().page.screenshot({ path: `out/ui/${name}.png` });
-			console.log(`      see out/ui/${name}.png`);
+			try {
+				await session().page.screenshot({ path: `out/ui/${name}.png` });
+				console.log(`      see out/ui/${name}.png`);
+			} catch (error) {
+				// Of a suite that bails, an error here would end the suites after it too.
+				console.log(`      no picture: ${error.message}`);
+			}
 		}
 	});
 }
