@@ -23,8 +23,9 @@ export async function run(): Promise<void> {
 		print(format(...args));
 	};
 	try {
-		const stats = await runMocha();
-		writeCounts(stats);
+		const failures: string[] = [];
+		const stats = await runMocha(failures);
+		writeCounts(stats, failures);
 		if (stats.failures > 0 || stats.passes === 0) {
 			throw new Error(`${stats.failures} of ${stats.tests} tests failed`);
 		}
@@ -38,7 +39,8 @@ export async function run(): Promise<void> {
 	}
 }
 
-async function runMocha(): Promise<Mocha.Stats> {
+/** `failures` gets a text for each test that fails. */
+async function runMocha(failures: string[]): Promise<Mocha.Stats> {
 	const grep = process.env['MYDOCKER_TEST_GREP'];
 	const mocha = new Mocha({ ui: 'bdd', color: false, timeout: 60_000, reporter: 'spec', ...(grep ? { grep } : {}) });
 	const folder = path.join(out, 'test', 'vscode');
@@ -55,12 +57,17 @@ async function runMocha(): Promise<Mocha.Stats> {
 				reject(new Error('mocha gave no counts'));
 			}
 		});
+		runner.on('fail', (test, error: Error) => {
+			failures.push(`${test.fullTitle()}\n${error.stack ?? error.message}`);
+		});
 	});
 }
 
-function writeCounts({ passes, failures, pending }: Mocha.Stats): void {
+/** As scripts/mocha-reporter.cjs does. */
+function writeCounts({ passes, failures: failed, pending }: Mocha.Stats, failures: readonly string[]): void {
 	const file = process.env['MYDOCKER_TEST_COUNTS'];
 	if (file) {
-		fs.writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+		const counts = { passed: passes, failed, skipped: pending };
+		fs.writeFileSync(file, JSON.stringify({ counts, failures }));
 	}
 }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
 import { environment, extension, picking, pressing, until } from './extension';
@@ -108,6 +111,33 @@ describe('networks, volumes and ports', function () {
 		assert.ok(volume('data'));
 	});
 
+	it('backup, restore and clone of a volume: the file comes back over what there is, and the clone has it', async () => {
+		const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-volume-'));
+		try {
+			const archive = vscode.Uri.file(path.join(folder, 'kept.tar.gz'));
+			const file = (suffix: string) => vscode.Uri.parse(`mydocker-files://volume-${name}-${suffix}/note.txt`);
+			const read = async (suffix: string): Promise<string> =>
+				Buffer.from(await vscode.workspace.fs.readFile(file(suffix))).toString();
+			await vscode.workspace.fs.writeFile(file('data'), Buffer.from('kept'));
+			await run('mydocker.volume.backup', `${name}-data`, archive);
+			assert.equal(fs.statSync(archive.fsPath).mode & 0o777, 0o600);
+			await run('mydocker.volume.create', `${name}-other`);
+			await until('it has a row', () => volume('other'));
+			await vscode.workspace.fs.writeFile(file('other'), Buffer.from('lost'));
+			const restore = () => run('mydocker.volume.restore', `${name}-other`, archive);
+			await pressing('Cancel', restore);
+			assert.equal(await read('other'), 'lost');
+			const { dialogs } = await pressing('Replace', restore);
+			assert.match(dialogs.join(), new RegExp(`^Replace the content of volume "${name}-other"\\?`));
+			assert.equal(await read('other'), 'kept');
+			assert.equal(await run('mydocker.volume.clone', `${name}-other`, `${name}-clone`), `${name}-clone`);
+			await until('the clone has a row', () => volume('clone'));
+			assert.equal(await read('clone'), 'kept');
+		} finally {
+			fs.rmSync(folder, { recursive: true });
+		}
+	});
+
 	it('prune volumes: lists those that nothing uses; one with a name is not checked from the start', async () => {
 		const { lists } = await picking(
 			(items, picked) => {
@@ -140,23 +170,33 @@ describe('networks, volumes and ports', function () {
 		assert.equal(await vscode.env.clipboard.readText(), `localhost:${port?.host?.port ?? 0}`);
 	});
 
-	it('open in browser: opens the one port with a page, not that of the database', async () => {
+	it('open in browser: opens the one port with a page, not that of the database, where VS Code says it is', async () => {
+		const asked: string[] = [];
 		const opened: string[] = [];
-		const real = vscode.env.openExternal;
-		Object.defineProperty(vscode.env, 'openExternal', {
-			configurable: true,
-			value: (uri: vscode.Uri) => {
-				opened.push(uri.toString());
-				return Promise.resolve(true);
-			},
-		});
+		// Over Remote-SSH and in code-server the browser is on another machine than the port.
+		const elsewhere = vscode.Uri.parse('https://editor.example/proxy/');
+		const asExternalUri = (uri: vscode.Uri): Promise<vscode.Uri> => {
+			asked.push(uri.toString());
+			return Promise.resolve(elsewhere);
+		};
+		const openExternal = (uri: vscode.Uri): Promise<boolean> => {
+			opened.push(uri.toString());
+			return Promise.resolve(true);
+		};
+		const { asExternalUri: realUri, openExternal: realOpen } = vscode.env;
+		replaceInEnvironment({ asExternalUri, openExternal });
 		try {
 			await run('mydocker.container.openInBrowser', id);
 		} finally {
-			Object.defineProperty(vscode.env, 'openExternal', { configurable: true, value: real });
+			replaceInEnvironment({ asExternalUri: realUri, openExternal: realOpen });
 		}
 		const port = api.model.container(id)?.ports.find((each) => each.port === 80)?.host?.port ?? 0;
-		assert.equal(opened.length, 1);
-		assert.match(opened.join(), new RegExp(String(port)));
+		assert.deepEqual([asked, opened], [[`http://localhost:${port}/`], [elsewhere.toString()]]);
 	});
 });
+
+function replaceInEnvironment(members: Partial<typeof vscode.env>): void {
+	for (const [name, value] of Object.entries(members)) {
+		Object.defineProperty(vscode.env, name, { configurable: true, value });
+	}
+}
