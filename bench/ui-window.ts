@@ -1,7 +1,6 @@
 /** One window of bench/ui.ts, in a process of its own: our model, rows and log documents on a real engine. */
 import './vscode-stand-in';
 import child from 'node:child_process';
-import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { LogOutputChannel, Memento } from 'vscode';
 import { createClient } from '../src/api/client';
 import { containerSource } from '../src/ui/container-rows';
@@ -11,6 +10,7 @@ import { Model } from '../src/ui/model';
 import { RowTree } from '../src/ui/row-tree';
 import { RowUsage } from '../src/ui/row-usage';
 import { Scope } from '../src/ui/scope';
+import { watchHoldUps, type HoldUps } from './hold-ups';
 
 /** What the bench asks for, and what it gets. */
 export interface Window {
@@ -20,10 +20,10 @@ export interface Window {
 	rename(id: string, name: string): Promise<number>;
 	/** Begins to measure how long the event loop is held up. */
 	watch(): Promise<void>;
-	/** Resolves when so many rows are there: the longest hold-up in milliseconds, and the CPU time. */
-	rows(count: number): Promise<{ readonly block: number; readonly cpu: number }>;
-	/** Opens a log as a document: the longest hold-up, and the time until its last line is there. */
-	log(id: string): Promise<{ readonly block: number; readonly milliseconds: number; readonly lines: number }>;
+	/** Resolves when so many rows are there: the longest hold-ups, and the milliseconds of CPU. */
+	rows(count: number): Promise<HoldUps & { readonly cpu: number }>;
+	/** Opens a log as a document: the longest hold-ups, and the time until its last line is there. */
+	log(id: string): Promise<HoldUps & { readonly milliseconds: number; readonly lines: number }>;
 	/** Processes that were started since the beginning. */
 	spawned(): Promise<number>;
 }
@@ -49,7 +49,7 @@ let model: Model | undefined;
 let tree: RowTree | undefined;
 let drawn = new Map<string, string>();
 let waiting: (() => void) | undefined;
-let delay: IntervalHistogram | undefined;
+let holdUps: (() => HoldUps) | undefined;
 let cpu = process.cpuUsage();
 
 /** What VS Code does when it shows a tree. */
@@ -72,15 +72,14 @@ async function until(isTrue: () => boolean): Promise<void> {
 }
 
 function watch(): void {
-	delay = monitorEventLoopDelay({ resolution: 1 });
-	delay.enable();
+	holdUps = watchHoldUps();
 	cpu = process.cpuUsage();
 }
 
-function watched(): { readonly block: number; readonly cpu: number } {
-	delay?.disable();
+function watched(): HoldUps & { readonly cpu: number } {
 	const { user, system } = process.cpuUsage(cpu);
-	return { block: (delay?.max ?? NaN) / 1e6, cpu: (user + system) / 1000 };
+	const { own = NaN, withWaits = NaN } = holdUps?.() ?? {};
+	return { own, withWaits, cpu: (user + system) / 1000 };
 }
 
 const window: Window = {
@@ -126,9 +125,9 @@ const window: Window = {
 		const milliseconds = performance.now() - start;
 		// As an editor reads it; what is done with the text here is the bench's own.
 		const text = document.read();
-		const { block } = watched();
+		const { own, withWaits } = watched();
 		document.dispose();
-		return { block, milliseconds, lines: text.toString().split('\n').length };
+		return { own, withWaits, milliseconds, lines: text.toString().split('\n').length };
 	},
 	spawned: () => Promise.resolve(started),
 };

@@ -6,6 +6,7 @@ import { embeddedEngine, startRegistries } from '../test/engine/subject';
 import type { Workspace } from '../test/engine/workspace';
 import { median, type Figure } from './figure';
 import type { Product } from './product';
+import type { HoldUps } from './hold-ups';
 import { pull } from './rivals';
 import type { Window } from './ui-window';
 
@@ -70,17 +71,22 @@ export async function measureUi(workspace: Workspace, { bundles }: Product): Pro
 			figure(`event to row, ${MANY} containers`, median(events), TARGETS.event, {
 				note: `median of ${RENAMES}, from the call that renames a container to its redrawn row, after a quiet moment; longest ${Math.max(...events).toFixed(1)} ms, right after another change ${median(inBurst).toFixed(1)} ms (VS Code gathers changes for 200 ms)`,
 			}),
-			figure(`longest hold-up, ${MANY} to ${MOST} containers`, burst.block, TARGETS.block, {
-				note: `while ${MOST - MANY} containers come as fast as the engine makes them; ${burst.cpu.toFixed(0)} ms of CPU in all`,
+			figure(`longest hold-up, ${MANY} to ${MOST} containers`, burst.own, TARGETS.block, {
+				note: `while ${MOST - MANY} containers come as fast as the engine makes them; ${burst.cpu.toFixed(0)} ms of CPU in all; ${waits(burst)}`,
 			}),
-			figure('longest hold-up, log of a million lines', log.block, TARGETS.block, {
-				note: `${(log.milliseconds / 1000).toFixed(1)} s until the document has its last ${log.lines} lines; the rest is left to filters and Save`,
+			figure('longest hold-up, log of a million lines', log.own, TARGETS.block, {
+				note: `${(log.milliseconds / 1000).toFixed(1)} s until the document has its last ${log.lines} lines; the rest is left to filters and Save; ${waits(log)}`,
 			}),
 			{ ...figure('processes started by reads', spawned, 0, {}), unit: 'processes' },
 		];
 	} finally {
 		window.close();
 	}
+}
+
+/** What a busy machine adds is no fault of ours, and is told all the same. */
+function waits({ withWaits }: HoldUps): string {
+	return `with waits for a processor ${withWaits.toFixed(0)} ms`;
 }
 
 async function writeLog(client: Client, image: string): Promise<string> {
