@@ -10,6 +10,7 @@ import { Failures, refusal } from './ui/failure';
 import { Files } from './ui/files';
 import { Inspections } from './ui/inspect';
 import { registerLanguageTools } from './ui/language-tools';
+import { registerMcpServer } from './ui/mcp';
 import { LayerFiles } from './ui/layer-files';
 import { LayerReports } from './ui/layers';
 import { LogEditors } from './ui/log-editor';
@@ -78,7 +79,7 @@ export function activate(context: ExtensionContext): Api {
 	own.push(layerReports, new LayerFiles(client));
 	const terminals = new Terminals(client, model, context.workspaceState);
 	own.push(terminals);
-	own.push(...registerLanguageTools(client, model));
+	own.push(...registerLanguageTools(client, model), ...registerMcpServer(context, engines));
 	own.push(new Notices(model, context.globalState), new UsageAlerts(rowUsage, model, context.globalState));
 	own.push(new StatusBar(model, engines));
 	own.push(

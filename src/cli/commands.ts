@@ -721,6 +721,14 @@ export const rows = [
 		load: async () => (await import('./doctor')).doctor,
 	}),
 	row({
+		names: ['system mcp', 'mcp'],
+		usage: '[OPTIONS]',
+		summary: 'Offer tools to language models by the Model Context Protocol on stdin and stdout',
+		operands: none,
+		flags: { readOnly: toggle('--read-only', 'Offer only tools that change nothing') },
+		load: async () => (await import('./mcp')).mcp,
+	}),
+	row({
 		names: ['system version', 'version'],
 		usage: '[OPTIONS]',
 		summary: 'Show the version of this program and of the engine',

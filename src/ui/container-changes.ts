@@ -3,7 +3,7 @@ import { ask } from './ask';
 import type { Parts } from './parts';
 import { containersFor } from './pick';
 import { nameMessage, pickRestart } from './run-form';
-import { EMPTY_PLAN, parseSize } from './run-plan';
+import { EMPTY_PLAN, parseSize } from '../api/run-plan';
 import { isAlive } from './rows';
 
 type Needs = Pick<Parts, 'client' | 'model'>;

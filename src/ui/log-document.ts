@@ -2,7 +2,7 @@ import { env, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import { ApiError, type Client, type LogsOptions } from '../api/client';
 import { isAbort, sentence } from './failure';
 import { Follower, newLogLines } from './log-follower';
-import type { LogLines } from './log-lines';
+import type { LogLines } from '../api/log-lines';
 import { mergeByTime, type NamedLine } from './log-merge';
 import { LogText } from './log-text';
 import { lineFilter } from './log-filter';

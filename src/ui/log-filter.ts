@@ -1,4 +1,4 @@
-import type { LogLine } from './log-lines';
+import type { LogLine } from '../api/log-lines';
 
 /** What a person looks for in lines, upper and lower case alike. */
 export interface LogPattern {

@@ -2,7 +2,7 @@ import { l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import { ApiError, type Client, type LogsOptions } from '../api/client';
 import type { ContainerState } from '../api/types';
 import { sentence } from './failure';
-import { LogLines, type LogLine } from './log-lines';
+import { LogLines, type LogLine } from '../api/log-lines';
 import type { Model } from './model';
 
 const SHORTEST_PAUSE = 100;

@@ -1,4 +1,4 @@
-import type { LogLine } from './log-lines';
+import type { LogLine } from '../api/log-lines';
 
 /** A line of one of several logs. */
 export interface NamedLine extends LogLine {

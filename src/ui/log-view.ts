@@ -1,5 +1,5 @@
 import type { LogFilter } from './log-filter';
-import type { LogLine } from './log-lines';
+import type { LogLine } from '../api/log-lines';
 
 /** What a person wants to see of a log. */
 export interface LogChoices extends LogFilter {

@@ -1,7 +1,7 @@
 import { ConfigurationTarget, l10n, window, workspace, type Memento } from 'vscode';
 import { ask } from './ask';
 import { settings } from './settings';
-import { compactPlan, readPlan, type RunPlan } from './run-plan';
+import { compactPlan, readPlan, type RunPlan } from '../api/run-plan';
 
 const RECENT_KEY = 'run.recent';
 const MOST_RECENT = 5;

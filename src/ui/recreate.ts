@@ -3,7 +3,7 @@ import type { Parts } from './parts';
 import { containersFor } from './pick';
 import { createContainer, formContext } from './run';
 import { editPlan } from './run-form';
-import { planOf, type RunPlan } from './run-plan';
+import { planOf, type RunPlan } from '../api/run-plan';
 import { isAlive } from './rows';
 
 type Needs = Pick<Parts, 'client' | 'model'>;

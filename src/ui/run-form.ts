@@ -8,12 +8,12 @@ import {
 	workspace,
 	type QuickPickItem,
 } from 'vscode';
-import { splitArguments } from './arguments';
+import { splitArguments } from '../api/arguments';
 import { ask } from './ask';
 import { listeningPorts } from './listening';
 import type { Model } from './model';
 import { isContainerName } from './names';
-import { parsePort, parseSize, planCommandLine, type RunPlan } from './run-plan';
+import { parsePort, parseSize, planCommandLine, type RunPlan } from '../api/run-plan';
 
 /** What the form works with. */
 export interface FormContext {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import { l10n, QuickPickItemKind, ThemeIcon, window, workspace, type QuickPickItem } from 'vscode';
-import { ApiError, type Client } from '../api/client';
-import type { CreateContainerBody } from '../api/types';
+import type { Client } from '../api/client';
+import { createPlanned } from '../api/planned-container';
 import { drawImage } from './image-rows';
 import { shortName, suggestName } from './names';
 import type { Parts } from './parts';
@@ -10,8 +10,8 @@ import { loadOrThrow } from './pick';
 import { presets, recentPlans, rememberPlan, savePreset } from './presets';
 import { pullImage } from './pull';
 import { askName, editPlan, type FormContext } from './run-form';
-import { EMPTY_PLAN, parseEnvFile, planBody, readPlan, type RunPlan } from './run-plan';
-import { WORKSPACE_LABEL } from './scope';
+import { EMPTY_PLAN, parseEnvFile, readPlan, type RunPlan } from '../api/run-plan';
+import { workspaceLabels } from './scope';
 import { settings } from './settings';
 
 /**
@@ -45,28 +45,8 @@ async function runPlan(parts: Parts, plan: RunPlan): Promise<string> {
 
 /** Creates a container; gives its id. */
 export async function createContainer(client: Client, plan: RunPlan): Promise<string> {
-	const { Config: config } = await client.images.inspect(plan.image);
 	const file = plan.envFile === '' ? '' : await readFile(inWorkspace(plan.envFile), 'utf8');
-	const folder = workspace.workspaceFolders?.[0]?.uri;
-	const body = planBody(plan, {
-		env: parseEnvFile(file, process.env),
-		exposed: Object.keys(config.ExposedPorts ?? {}),
-		labels: folder?.scheme === 'file' ? { [WORKSPACE_LABEL]: folder.fsPath } : {},
-	});
-	const options = plan.name === '' ? {} : { name: plan.name };
-	try {
-		return (await client.containers.create(body, options)).Id;
-	} catch (error) {
-		// A machine without bridge networks: the container shares the host's, where its ports are there anyway.
-		if (error instanceof ApiError && error.code === 'unsupported' && plan.ports === undefined) {
-			return (await client.containers.create(withoutPorts(body), options)).Id;
-		}
-		throw error;
-	}
-}
-
-function withoutPorts(body: CreateContainerBody): CreateContainerBody {
-	return { ...body, ExposedPorts: {}, HostConfig: { ...body.HostConfig, PortBindings: {} } };
+	return createPlanned(client, plan, { env: parseEnvFile(file, process.env), labels: workspaceLabels() });
 }
 
 /** A preset that is shared with others names files of the workspace. */

@@ -18,7 +18,7 @@ export interface ScopeChoices {
 /** Which containers a compose project consists of, in docker compose's label. */
 export const PROJECT_LABEL = 'com.docker.compose.project';
 /** Folder of the workspace in which a container was run from VS Code. */
-export const WORKSPACE_LABEL = 'com.mydocker.workspace';
+const WORKSPACE_LABEL = 'com.mydocker.workspace';
 const FOLDER_LABELS = [WORKSPACE_LABEL, 'com.docker.compose.project.working_dir', 'devcontainer.local_folder'];
 
 const DEFAULTS: ScopeChoices = {
@@ -117,4 +117,10 @@ function sorted(rows: readonly ContainerRow[], order: SortOrder): readonly Conta
 		case 'state':
 			return rows.toSorted((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || byName(a, b));
 	}
+}
+
+/** Labels of a container that is run from this window. */
+export function workspaceLabels(): Readonly<Record<string, string>> {
+	const folder = workspace.workspaceFolders?.[0]?.uri;
+	return folder?.scheme === 'file' ? { [WORKSPACE_LABEL]: folder.fsPath } : {};
 }

@@ -27,6 +27,10 @@ export const settings = {
 	get presets(): object {
 		return get('run.presets', {});
 	},
+	/** Whether agents that use MCP are offered our tools. */
+	get isMcpOffered(): boolean {
+		return get('mcp', false);
+	},
 	/** Whether rows of running containers say what they use. */
 	get isUsageShown(): boolean {
 		return get('containers.showUsage', false);

@@ -13,6 +13,7 @@ interface Schema {
 
 interface ToolManifest {
 	readonly contributes: {
+		readonly mcpServerDefinitionProviders: readonly object[];
 		readonly languageModelTools: readonly {
 			readonly name: string;
 			readonly modelDescription: string;
@@ -76,6 +77,12 @@ describe('language model tools', function () {
 		assert.match(await call('read_events'), /"start"/);
 		await call('remove_container', { container: name });
 		assert.doesNotMatch(await call('list_containers'), new RegExp(name));
+	});
+
+	it('MCP: the same tools are declared for other agents, unless AI is off', () => {
+		const { mcpServerDefinitionProviders: providers } = (extension().packageJSON as ToolManifest).contributes;
+		const when = 'config.mydocker.mcp && !config.chat.disableAIFeatures';
+		assert.deepEqual(providers, [{ id: 'mydocker.mcp', label: 'MyDocker', when }]);
 	});
 
 	it('what is not there: the error tells the model what to do next', async () => {

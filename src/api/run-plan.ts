@@ -1,4 +1,4 @@
-import type { ContainerInspect, CreateContainerBody, HostConfigJson } from '../api/types';
+import type { ContainerInspect, CreateContainerBody, HostConfigJson } from './types';
 import { splitArguments } from './arguments';
 
 /** What a person says about a new container, as texts that `docker run` takes. Empty ones are the engine's to choose. */

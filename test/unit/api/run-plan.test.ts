@@ -12,7 +12,7 @@ import {
 	planOf,
 	readPlan,
 	type RunPlan,
-} from '../../../src/ui/run-plan';
+} from '../../../src/api/run-plan';
 
 describe('run plan', () => {
 	const plan: RunPlan = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { splitArguments } from '../../../src/ui/arguments';
+import { splitArguments } from '../../../src/api/arguments';
 
 describe('arguments', () => {
 	const cases: readonly (readonly [text: string, split: string[] | undefined])[] = [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LogLines } from '../../../src/ui/log-lines';
+import { LogLines } from '../../../src/api/log-lines';
 
 describe('log lines', () => {
 	const lines = () => new LogLines((missing) => `…${missing}`);

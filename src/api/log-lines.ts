@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
-import type { OutputChunk } from '../api/client';
+import type { OutputChunk } from './client';
 
 /** Characters of one line that are shown; more would freeze an editor and help nobody. */
 const LONGEST_LINE = 10_000;

@@ -1,0 +1,52 @@
+import { EventEmitter, lm, McpStdioServerDefinition, workspace, type Disposable, type ExtensionContext } from 'vscode';
+import { build } from '../api/build';
+import type { Engines } from './engines';
+import { settings } from './settings';
+
+/** Under which package.json declares it. A VS Code that reads its `when` asks only while `mydocker.mcp` is on. */
+const PROVIDER = 'mydocker.mcp';
+
+/** Names `mydocker mcp`, on this window's engine, to VS Code, which starts it when an agent needs it. */
+export function registerMcpServer(context: ExtensionContext, engines: Engines): Disposable[] {
+	const changed = new EventEmitter<void>();
+	const program = context.asAbsolutePath('dist/cli.js');
+	const provideMcpServerDefinitions = (): McpStdioServerDefinition[] =>
+		workspace.isTrusted && settings.isMcpOffered
+			? [
+					new McpStdioServerDefinition(
+						'MyDocker',
+						process.execPath,
+						['--', program, ...engineFlags(engines, context.globalStorageUri.fsPath), 'mcp'],
+						// VS Code's own Node runs the program, so that no other has to be installed.
+						{ ELECTRON_RUN_AS_NODE: '1' },
+						`${build.version} ${build.time}`,
+					),
+				]
+			: [];
+	return [
+		changed,
+		engines.onDidSwitch(() => {
+			changed.fire();
+		}),
+		workspace.onDidChangeConfiguration((event) => {
+			if (event.affectsConfiguration('mydocker.mcp')) {
+				changed.fire();
+			}
+		}),
+		workspace.onDidGrantWorkspaceTrust(() => {
+			changed.fire();
+		}),
+		lm.registerMcpServerDefinitionProvider(PROVIDER, {
+			onDidChangeMcpServerDefinitions: changed.event,
+			provideMcpServerDefinitions,
+		}),
+	];
+}
+
+function engineFlags(engines: Engines, root: string): string[] {
+	const { context, host = '' } = engines.chosen;
+	if (engines.isOwn) {
+		return ['--root', root];
+	}
+	return context === undefined ? ['--host', host] : ['--context', context];
+}
