@@ -25,6 +25,11 @@ export class Store {
 		writeAtomically(this.file(key), JSON.stringify(value, undefined, '\t') + '\n', { durability });
 	}
 
+	/** Makes what was saved with the durability "soon" survive a power cut from now on. */
+	async syncNames(): Promise<void> {
+		await syncFolderBeside(this.dir);
+	}
+
 	/** The record, when `check` accepts it; undefined when there is none or it was corrupt. */
 	get<T>(key: string, check: (value: unknown) => value is T): T | undefined {
 		const file = this.file(key);
@@ -161,5 +166,15 @@ export function syncFolder(dir: string): void {
 		fs.fsyncSync(descriptor);
 	} finally {
 		fs.closeSync(descriptor);
+	}
+}
+
+/** As syncFolder, while other work goes on. */
+export async function syncFolderBeside(dir: string): Promise<void> {
+	const handle = await fs.promises.open(dir, 'r');
+	try {
+		await handle.sync();
+	} finally {
+		await handle.close();
 	}
 }

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
-import type { Store } from '../store';
+import type { Durability, Store } from '../store';
 import type { Image, Platform } from '../types';
 import { Assembly } from './assembly';
 import type { NewImage, SavedImage, StoredLayer } from './assembly';
@@ -487,7 +487,12 @@ export class Images {
 		this.leases.add(lease);
 		let isDone = false;
 		try {
-			await this.fetchLayers(registry, reference, image, { signal, progress });
+			const work = [
+				this.fetchLayers(registry, reference, image, { signal, progress }),
+				this.blobs.writeBeside(image.configurationBytes, image.bytes),
+			];
+			await Promise.allSettled(work); // neither goes on after a failure of the other
+			await Promise.all(work);
 			const { record, isNew } = this.save(reference, image);
 			isDone = true;
 			progress({ status: `Digest: ${image.digest}` });
@@ -498,11 +503,17 @@ export class Images {
 		} finally {
 			this.leases.delete(lease);
 			if (isDone) {
+				this.layers.inBackground(this.syncNames());
 				this.layers.syncInBackground();
 			} else {
 				this.collect();
 			}
 		}
+	}
+
+	private async syncNames(): Promise<void> {
+		await this.blobs.syncNames();
+		await this.options.store.syncNames();
 	}
 
 	/** Fetches the layers that are missing, all at once; when one fails, the others are stopped. */
@@ -562,10 +573,9 @@ export class Images {
 		progress({ status: 'Pull complete', id });
 	}
 
-	/** Writes the small blobs, then the record. */
+	/** Writes the record; the disk is not waited for longer than its content takes (see syncNames). */
 	private save(reference: Reference, image: ResolvedImage): { record: Image; isNew: boolean } {
 		const { configuration, descriptor, manifest } = image;
-		this.blobs.write(image.configurationBytes, image.bytes);
 		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes: image.bytes });
 		const name = normalizedName(reference);
 		const record: Image = {
@@ -588,14 +598,19 @@ export class Images {
 				: this.records.get(recordKey(record))?.id !== record.id;
 		const saved =
 			reference.tag === undefined
-				? this.setReferences(record, this.tagsOf(record.id), [...this.digestsOf(record.id), repoDigest])
-				: this.point({ name, tag: reference.tag }, record, [repoDigest]);
+				? this.setReferences(record, this.tagsOf(record.id), [...this.digestsOf(record.id), repoDigest], 'soon')
+				: this.point({ name, tag: reference.tag }, record, [repoDigest], 'soon');
 		this.writeIndex();
 		return { record: saved, isNew };
 	}
 
 	/** Lets a name mean this image. The image that had it keeps its other names, or stays without one. */
-	private point(name: TagName, image: Image, repoDigests: readonly string[]): Image {
+	private point(
+		name: TagName,
+		image: Image,
+		repoDigests: readonly string[],
+		durability: Durability = 'at once',
+	): Image {
 		const key = recordKey({ ...image, ...name });
 		const old = this.records.get(key);
 		if (old && old.id !== image.id) {
@@ -606,7 +621,7 @@ export class Images {
 		const tags = this.tagsOf(image.id);
 		const isKnown = tags.some((tag) => tag.name === name.name && tag.tag === name.tag);
 		const digests = [...this.digestsOf(image.id), ...repoDigests];
-		this.setReferences(image, isKnown ? tags : [...tags, name], digests);
+		this.setReferences(image, isKnown ? tags : [...tags, name], digests, durability);
 		return this.records.get(key) ?? image;
 	}
 
@@ -614,7 +629,12 @@ export class Images {
 	 * Makes these the tags and digests of the image: saves the records that differ, then removes those that are too many.
 	 * Gives the first of the records.
 	 */
-	private setReferences(image: Image, tags: readonly TagName[], digests: readonly string[]): Image {
+	private setReferences(
+		image: Image,
+		tags: readonly TagName[],
+		digests: readonly string[],
+		durability: Durability = 'at once',
+	): Image {
 		const repo_digests = [...new Set(digests)].sort(compare);
 		const [first] = repo_digests;
 		const untagged = { name: first === undefined ? '' : normalized(repositoryOf(first)), tag: '' };
@@ -629,7 +649,7 @@ export class Images {
 		);
 		for (const [key, record] of wanted) {
 			if (JSON.stringify(this.records.get(key)) !== JSON.stringify(record)) {
-				this.options.store.save(key, record);
+				this.options.store.save(key, record, durability);
 				this.records.set(key, record);
 			}
 		}

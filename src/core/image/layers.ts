@@ -326,10 +326,11 @@ export class Layers {
 		this.inBackground(removeTree(trash));
 	}
 
-	private inBackground(work: Promise<void>): void {
+	/** Work that nobody waits for before close; its failure is a warning. */
+	inBackground(work: Promise<void>): void {
 		const watched = work
 			.catch((error: unknown) => {
-				this.warn(`Work on layers failed: ${messageOf(error)}`);
+				this.warn(`Work on images failed: ${messageOf(error)}`);
 			})
 			.finally(() => this.background.delete(watched));
 		this.background.add(watched);
