@@ -7,7 +7,7 @@ import { settings } from './settings';
 const PROVIDER = 'mydocker.mcp';
 
 /** Names `mydocker mcp`, on this window's engine, to VS Code, which starts it when an agent needs it. */
-export function registerMcpServer(context: ExtensionContext, engines: Engines): Disposable[] {
+export function registerMcpServer(context: ExtensionContext, engines: Engines): Pick<Disposable, 'dispose'>[] {
 	const changed = new EventEmitter<void>();
 	const program = context.asAbsolutePath('dist/cli.js');
 	const provideMcpServerDefinitions = (): McpStdioServerDefinition[] =>
@@ -44,7 +44,7 @@ export function registerMcpServer(context: ExtensionContext, engines: Engines): 
 }
 
 function engineFlags(engines: Engines, root: string): string[] {
-	const { context, host = '' } = engines.chosen;
+	const { context, host } = engines.chosen;
 	if (engines.isOwn) {
 		return ['--root', root];
 	}
