@@ -20,6 +20,7 @@ import { Notices } from './ui/notices';
 import { Model } from './ui/model';
 import { Logins } from './ui/logins';
 import { Pulls } from './ui/pulls';
+import { RegistryRows } from './ui/registry-rows';
 import { RowUsage } from './ui/row-usage';
 import { Scope } from './ui/scope';
 import { SecondaryViews } from './ui/secondary-views';
@@ -70,7 +71,9 @@ export function activate(context: ExtensionContext): Api {
 	own.push(inspections);
 	const diskUsage = new DiskUsageRows(client, model, log);
 	const events = new EventRows(client, model, log);
-	own.push(diskUsage, events, new SecondaryViews({ model, diskUsage, events }));
+	const registryRows = new RegistryRows(client.registries, model, context.globalState);
+	own.push(diskUsage, events, registryRows);
+	own.push(new SecondaryViews({ model, diskUsage, events, registryRows }));
 	const statsPanels = new StatsPanels({ client, model, log, extension: context.extensionUri });
 	own.push(statsPanels);
 	const files = new Files(client, model);
@@ -99,6 +102,7 @@ export function activate(context: ExtensionContext): Api {
 			statsPanels,
 			diskUsage,
 			events,
+			registryRows,
 			terminals,
 			views,
 			failures,

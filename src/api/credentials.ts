@@ -47,6 +47,21 @@ export class Credentials {
 		return undefined;
 	}
 
+	/** Hosts of the registries that the files name, damaged files left out. */
+	registries(): readonly string[] {
+		try {
+			return [...this.configurations()].flatMap(({ auths, helpers }) =>
+				[...Object.keys(auths), ...Object.keys(helpers)].map((key) => hostOf(key)),
+			);
+		} catch (error) {
+			// Whoever logs in or pulls is told what is wrong with the file.
+			if (error instanceof Error) {
+				return [];
+			}
+			throw error;
+		}
+	}
+
 	/** Keeps the credentials of a registry, as `docker login` does; tells the file when they lie there unencrypted. */
 	async save(registry: string, auth: RegistryAuth): Promise<{ readonly file?: string }> {
 		const key = keyOf(registry);

@@ -10,12 +10,16 @@ const STEPS: readonly (readonly [unit: Intl.RelativeTimeFormatUnit, seconds: num
 	['second', 1],
 ];
 
-/** Powers of a thousand; below one kilobyte there is nothing worth telling apart. */
+/** Powers of a thousand. */
 const BYTES = ['kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
 
-/** "34.1 MB": decimal units, as docker counts. */
+/** "716 B", "34.1 MB": decimal units, as docker counts. */
 export function formatBytes(bytes: number, locale: string): string {
-	const power = bytes < 1000 ? 1 : Math.min(Math.floor(Math.log10(bytes) / 3), BYTES.length);
+	if (bytes < 1000) {
+		// What Intl has for a byte is a word in most languages.
+		return `${Math.round(bytes)} B`;
+	}
+	const power = Math.min(Math.floor(Math.log10(bytes) / 3), BYTES.length);
 	return numberFormat(locale, BYTES[power - 1] ?? 'kilobyte', 'short').format(bytes / 1000 ** power);
 }
 

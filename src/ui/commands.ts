@@ -1,6 +1,7 @@
 import { commands, env, l10n, type Disposable } from 'vscode';
 import { commitContainer, exportContainer, importImage, loadImages, pushImage, saveImages } from './archives';
 import { changeLimits, killContainers, renameContainer } from './container-changes';
+import { compareContainers, compareImages } from './compare';
 import { containersOfGroup } from './container-rows';
 import { copyEngineAddress, inspectEngine, switchEngine, useEngine } from './engine-commands';
 import { filterEvents, showContainerEvents } from './event-commands';
@@ -23,6 +24,14 @@ import { pruneContainers, pruneEverything, pruneImages, pruneNetworks, pruneVolu
 import { cancelPull, pullImage } from './pull';
 import { recreateContainer } from './recreate';
 import { loginToRegistry, logoutFromRegistry } from './registries';
+import {
+	addToRegistries,
+	browseRegistries,
+	copyRegistryDigest,
+	copyRegistryName,
+	forgetRegistry,
+} from './registry-commands';
+import { pullFromRegistry, refreshRegistries, showMoreOfRegistry } from './registry-commands';
 import { runContainer } from './run';
 import { showStats } from './stats-commands';
 import { attachTerminals, openDebugShell, openTerminalAs, openTerminals } from './terminal-commands';
@@ -42,6 +51,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.image.run': runFromRow,
 	'mydocker.image.tag': tagImage,
 	'mydocker.image.inspect': inspectImage,
+	'mydocker.image.compareInspect': compareImages,
 	'mydocker.image.layers': showLayers,
 	'mydocker.image.compareLayers': compareLayers,
 	'mydocker.image.browseLayers': browseLayers,
@@ -92,6 +102,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.log.latest': showPart('latest'),
 	'mydocker.log.save': saveLog,
 	'mydocker.container.inspect': inspectContainer,
+	'mydocker.container.compareInspect': compareContainers,
 	'mydocker.container.copyId': copyContainerId,
 	'mydocker.container.remove': removeContainers,
 	'mydocker.container.prune': pruneContainers,
@@ -128,6 +139,14 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.volume.remove': removeVolumes,
 	'mydocker.volume.prune': pruneVolumes,
 	'mydocker.system.prune': pruneEverything,
+	'mydocker.registries.browse': browseRegistries,
+	'mydocker.registries.add': addToRegistries,
+	'mydocker.registries.forget': forgetRegistry,
+	'mydocker.registries.more': showMoreOfRegistry,
+	'mydocker.registries.refresh': refreshRegistries,
+	'mydocker.registries.pull': pullFromRegistry,
+	'mydocker.registries.copyName': copyRegistryName,
+	'mydocker.registries.copyDigest': copyRegistryDigest,
 	'mydocker.registries.login': loginToRegistry,
 	'mydocker.registries.logout': logoutFromRegistry,
 	'mydocker.refresh': ({ model }) => model.reload(),

@@ -8,12 +8,15 @@ import { GONE, type Drawing, type RowSource } from './row-tree';
 import { isAlive, type ContainerRow, type PortRow } from './rows';
 import type { RowUsage } from './row-usage';
 import type { Scope } from './scope';
+import { sparkline } from './sparkline';
 import { facts } from './tooltip';
 import type { UsagePoint } from './usage-points';
 
 /** Exit codes of a container that was asked to stop: SIGINT, SIGKILL, SIGTERM. No fault of its own. */
 const STOPPED_BY_SIGNAL = new Set([130, 137, 143]);
 const SECONDS_TOO_FEW_TO_SAY = 60;
+/** Percent of one processor that are the highest block of a row in which there is no more. */
+const MUCH_CPU = 10;
 
 /** The rows of the Containers view: groups, containers and their published ports. */
 export function containerSource(model: Model, scope: Scope, usage: RowUsage): RowSource {
@@ -41,7 +44,7 @@ export function containerSource(model: Model, scope: Scope, usage: RowUsage): Ro
 				return drawPort(port);
 			}
 			const row = model.container(key);
-			return row === undefined ? GONE : withUsage(drawContainer(row, model, Date.now()), usage.get(key));
+			return row === undefined ? GONE : withUsage(drawContainer(row, model, Date.now()), usage.trail(key));
 		},
 		tooltip: (key) => {
 			const row = model.container(key);
@@ -161,8 +164,14 @@ export function drawContainer(row: ContainerRow, model: Model, now: number): Dra
 }
 
 /** What it uses comes first of what may be cut off. A screen reader is not told: it would read the row again and again. */
-function withUsage(drawing: Drawing, usage: UsagePoint | undefined): Drawing {
-	return usage === undefined ? drawing : { ...drawing, description: `${usageWords(usage)} · ${drawing.description}` };
+function withUsage(drawing: Drawing, trail: readonly UsagePoint[]): Drawing {
+	const last = trail.at(-1);
+	if (last === undefined) {
+		return drawing;
+	}
+	const cpu = trail.map((point) => point.cpu);
+	const description = `${sparkline(cpu, MUCH_CPU)} ${usageWords(last)} · ${drawing.description}`;
+	return { ...drawing, description };
 }
 
 function usageWords({ cpu, memory }: UsagePoint): string {

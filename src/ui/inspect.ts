@@ -1,4 +1,5 @@
-import { EventEmitter, l10n, Uri, window, workspace, type Disposable, type TextDocumentContentProvider } from 'vscode';
+import { commands, EventEmitter, l10n, Uri, window, workspace } from 'vscode';
+import type { Disposable, TextDocumentContentProvider } from 'vscode';
 import type { Client } from '../api/client';
 import type { ContainerChange } from '../api/image-archive-calls';
 import type { Engine, Engines } from './engines';
@@ -44,11 +45,11 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 	}
 
 	async showContainer(id: string): Promise<void> {
-		await show('container', id, this.model.container(id)?.name ?? shortId(id));
+		await show('container', id, this.titleOf('container', id));
 	}
 
 	async showImage(name: string): Promise<void> {
-		await show('image', name, this.model.image(name)?.tag ?? shortId(name));
+		await show('image', name, this.titleOf('image', name));
 	}
 
 	async showNetwork(id: string): Promise<void> {
@@ -61,6 +62,24 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 
 	async showEngine({ id, name }: Engine): Promise<void> {
 		await show('engine', id, name);
+	}
+
+	/** Two containers (ids) or two images (names) side by side. */
+	async compare(kind: 'container' | 'image', keys: readonly [string, string]): Promise<void> {
+		const [left, right] = keys.map((key) => ({ key, title: this.titleOf(kind, key) }));
+		if (left !== undefined && right !== undefined) {
+			await commands.executeCommand(
+				'vscode.diff',
+				inspectUri(kind, left.key, left.title),
+				inspectUri(kind, right.key, right.title),
+				`${left.title} ↔ ${right.title}`,
+			);
+		}
+	}
+
+	titleOf(kind: 'container' | 'image', key: string): string {
+		const title = kind === 'container' ? this.model.container(key)?.name : this.model.image(key)?.tag;
+		return title ?? shortId(key);
 	}
 
 	/** What a container has added, changed and deleted of its image's files. */
@@ -114,10 +133,13 @@ function changeLines(changes: readonly ContainerChange[]): string {
 	return lines.length === 0 ? `— ${l10n.t('It has changed no file of its image')} —\n` : lines.join('');
 }
 
-/** The last part of the path is the tab's title; a name of an image has slashes, which would hide most of it. */
 async function show(kind: Kind, key: string, title: string): Promise<void> {
-	const file = kind === 'changes' ? l10n.t('Changes of {0}', title) : `${title}.json`;
-	const uri = Uri.from({ scheme: SCHEME, path: `/${kind}/${file.replaceAll('/', '∕')}`, query: key });
-	const document = await workspace.openTextDocument(uri);
+	const document = await workspace.openTextDocument(inspectUri(kind, key, title));
 	await window.showTextDocument(document, { preview: true });
+}
+
+/** The last part of the path is the tab's title; a name of an image has slashes, which would hide most of it. */
+function inspectUri(kind: Kind, key: string, title: string): Uri {
+	const file = kind === 'changes' ? l10n.t('Changes of {0}', title) : `${title}.json`;
+	return Uri.from({ scheme: SCHEME, path: `/${kind}/${file.replaceAll('/', '∕')}`, query: key });
 }

@@ -153,9 +153,9 @@ export class LayerReports implements TextDocumentContentProvider, Disposable {
 	}
 }
 
-/** The last part of the path is the tab's title; slashes would hide most of a name. */
+/** The folder gives it its language (package.json). The last part of the path is the tab's title; slashes would hide most of a name. */
 function reportUri(title: string, names: readonly string[]): Uri {
-	return Uri.from({ scheme: SCHEME, path: `/${title.replaceAll('/', '∕')}`, query: JSON.stringify(names) });
+	return Uri.from({ scheme: SCHEME, path: `/${SCHEME}/${title.replaceAll('/', '∕')}`, query: JSON.stringify(names) });
 }
 
 function wording(): Wording {

@@ -13,6 +13,7 @@ import type { Logs } from './logs';
 import type { Model } from './model';
 import type { Pulls } from './pulls';
 import type { Logins } from './logins';
+import type { RegistryRows } from './registry-rows';
 import type { Scope } from './scope';
 import type { StatsPanels } from './stats-panel';
 import type { Terminals } from './terminals';
@@ -37,6 +38,7 @@ export interface Parts {
 	readonly statsPanels: StatsPanels;
 	readonly diskUsage: DiskUsageRows;
 	readonly events: EventRows;
+	readonly registryRows: RegistryRows;
 	readonly terminals: Terminals;
 	readonly views: Views;
 	readonly failures: Failures;

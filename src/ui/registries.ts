@@ -3,11 +3,15 @@ import { hostOf, keyOf } from '../api/credentials';
 import { ask, BACK } from './ask';
 import { Notice } from './failure';
 import type { Parts } from './parts';
+import { registryPlace } from './registry-rows';
 
 /** Log In to Registry…: tries the credentials, then keeps them in VS Code's secret storage. */
-export async function loginToRegistry({ client, logins }: Pick<Parts, 'client' | 'logins'>): Promise<void> {
+export async function loginToRegistry(
+	{ client, logins, registryRows }: Pick<Parts, 'client' | 'logins' | 'registryRows'>,
+	key?: unknown,
+): Promise<void> {
 	const title = l10n.t('Log In to Registry');
-	const server = await askRegistry(title);
+	const server = registryPlace(key)?.name ?? (await askRegistry(title));
 	if (server === undefined) {
 		return;
 	}
@@ -27,12 +31,17 @@ export async function loginToRegistry({ client, logins }: Pick<Parts, 'client' |
 	}
 	const { IdentityToken } = await client.registries.login({ username, password, serveraddress: keyOf(registry) });
 	await logins.keep(registry, IdentityToken ? { username, identitytoken: IdentityToken } : { username, password });
+	await registryRows.add(`${registry}/`);
+	registryRows.refresh(`registry ${registry}`);
 	void window.showInformationMessage(l10n.t('Logged in to {0}.', registry));
 }
 
 /** Log Out of Registry…: forgets what VS Code's secret storage has; docker's own files stay as they are. */
-export async function logoutFromRegistry({ logins }: Pick<Parts, 'logins'>): Promise<void> {
-	const server = await askRegistry(l10n.t('Log Out of Registry'));
+export async function logoutFromRegistry(
+	{ logins, registryRows }: Pick<Parts, 'logins' | 'registryRows'>,
+	key?: unknown,
+): Promise<void> {
+	const server = registryPlace(key)?.name ?? (await askRegistry(l10n.t('Log Out of Registry')));
 	if (server === undefined) {
 		return;
 	}
@@ -40,6 +49,7 @@ export async function logoutFromRegistry({ logins }: Pick<Parts, 'logins'>): Pro
 	if (!(await logins.forget(registry))) {
 		throw new Notice(l10n.t('VS Code keeps no login for {0}.', registry));
 	}
+	registryRows.refresh(`registry ${registry}`);
 	void window.showInformationMessage(l10n.t('Logged out of {0}.', registry));
 }
 

@@ -8,6 +8,8 @@ import { UsageMeter, type UsagePoint } from './usage-points';
 
 /** Milliseconds over which changes of all rows are gathered to one redraw. */
 const GATHER = 2000;
+/** Samples, one a second, of which a row shows the CPU. */
+const TRAIL = 10;
 /** Containers that are followed at most: each is a stream. */
 const MOST_STREAMS = 100;
 
@@ -22,7 +24,7 @@ export class RowUsage implements Disposable {
 	/** Each new figure of a container; without one when no more will come. */
 	readonly onDidMeasure = this.measured.event;
 	private readonly streams = new Map<string, AbortController>();
-	private readonly points = new Map<string, UsagePoint>();
+	private readonly points = new Map<string, readonly UsagePoint[]>();
 	private isWatched = false;
 	private gathering: NodeJS.Timeout | undefined;
 	private readonly subscriptions: readonly Disposable[];
@@ -49,7 +51,12 @@ export class RowUsage implements Disposable {
 
 	/** The last figures; undefined for a container that does not run or is not followed. */
 	get(id: string): UsagePoint | undefined {
-		return settings.isUsageShown ? this.points.get(id) : undefined;
+		return this.trail(id).at(-1);
+	}
+
+	/** The last figures and those before them, the oldest first. */
+	trail(id: string): readonly UsagePoint[] {
+		return settings.isUsageShown ? (this.points.get(id) ?? []) : [];
 	}
 
 	/** Tells whether somebody looks. */
@@ -109,7 +116,7 @@ export class RowUsage implements Disposable {
 			for await (const sample of this.client.containers.stats(id, { signal })) {
 				const point = meter.take(sample);
 				if (point !== undefined && !signal.aborted) {
-					this.points.set(id, point);
+					this.points.set(id, [...(this.points.get(id) ?? []), point].slice(-TRAIL));
 					this.measured.fire({ id, point });
 					this.redraw();
 				}

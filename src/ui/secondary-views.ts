@@ -2,23 +2,27 @@ import { window, type Disposable, type TreeView } from 'vscode';
 import type { DiskUsageRows } from './disk-usage';
 import type { EventRows } from './events';
 import type { Model } from './model';
+import type { RegistryRows } from './registry-rows';
 import { RowTree, type RowSource } from './row-tree';
 
 interface Parts {
 	readonly model: Model;
 	readonly diskUsage: DiskUsageRows;
 	readonly events: EventRows;
+	readonly registryRows: RegistryRows;
 }
 
-/** The views that are hidden until a person asks for them by a command: disk usage and events. */
+/** The views that are hidden until a person asks for them by a command: disk usage, events and registries. */
 export class SecondaryViews implements Disposable {
 	private readonly subscriptions: readonly Disposable[];
 
-	constructor({ model, diskUsage, events }: Parts) {
+	constructor({ model, diskUsage, events, registryRows }: Parts) {
 		const usage = open('diskUsage', diskUsage.source);
 		const log = open('events', events.source);
+		const registries = open('registries', registryRows.source);
+		const all = [usage, log, registries];
 		this.subscriptions = [
-			...[usage, log].flatMap(({ tree, view }) => [tree, view]),
+			...all.flatMap(({ tree, view }) => [tree, view]),
 			usage.view.onDidChangeVisibility(({ visible }) => {
 				model.setVisible('diskUsage', visible);
 				diskUsage.watch(visible);
@@ -37,7 +41,15 @@ export class SecondaryViews implements Disposable {
 				log.view.description = events.narrowing;
 				log.tree.redraw();
 			}),
-			...[usage, log].flatMap(({ tree, view }) => [
+			registries.view.onDidChangeVisibility(({ visible }) => {
+				model.setVisible('registries', visible);
+			}),
+			...[registryRows.onDidChange, model.onDidChangeImages].map((event) =>
+				event(() => {
+					registries.tree.redraw();
+				}),
+			),
+			...all.flatMap(({ tree, view }) => [
 				view.onDidExpandElement(({ element }) => {
 					tree.setOpen(element, true);
 				}),

@@ -121,7 +121,7 @@ const DEBUG_IMAGE = 'debugShell.image';
 /** Small, in every registry's mirror, and has what one needs to look around. */
 const BUSYBOX = 'docker.io/library/busybox:latest';
 /** Images that are known to have a shell. */
-const WITH_SHELL = /(^|\/)(busybox|alpine|debian|ubuntu|fedora|netshoot|toolbox)(:|@|$)/;
+const WITH_SHELL = /(^|[/._-])(busybox|alpine|debian|ubuntu|fedora|netshoot|toolbox)([:@._-]|$)/;
 
 interface ImageItem extends QuickPickItem {
 	/** "" asks for a name. */
@@ -146,7 +146,7 @@ function debugImages(model: Parts['model'], memento: Memento): ImageItem[] {
 	const last = memento.get<string>(DEBUG_IMAGE);
 	const rank = (name: string): number => (name === last ? 0 : WITH_SHELL.test(name) ? 1 : 2);
 	const here = model.images.map(({ name }) => name).sort((a, b) => rank(a) - rank(b));
-	const isHere = here.some((name) => WITH_SHELL.test(name));
+	const isHere = here.some((name) => name === last || WITH_SHELL.test(name));
 	const item = (image: string, icon: string, label: string): ImageItem => ({
 		image,
 		label,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
+import { containerSource } from '../../src/ui/container-rows';
 import { DiskUsageRows } from '../../src/ui/disk-usage';
 import { EventRows } from '../../src/ui/events';
 import { Notices } from '../../src/ui/notices';
 import { RowUsage } from '../../src/ui/row-usage';
+import { Scope } from '../../src/ui/scope';
 import { environment, extension, until } from './extension';
 
 /** What the views of usage and events draw, with the real engine. */
@@ -113,6 +115,15 @@ describe('usage and events', function () {
 			await settings.update('containers.showUsage', true, vscode.ConfigurationTarget.Global);
 			const point = await until('there are figures', () => usage.get(id));
 			assert.ok(point.memory > 0 && point.processes === 1);
+			const memento = {
+				keys: () => [],
+				get: <T>(_: string, value?: T) => value,
+				update: () => Promise.resolve(),
+			};
+			const scope = new Scope(api.model, memento);
+			const { description, spoken } = containerSource(api.model, scope, usage).draw(id);
+			assert.match(description, /^[▁▂▃▅▇]+ [\d.]+% · [\d.]+ \w+ · running/);
+			assert.doesNotMatch(spoken, /[▁▂▃▅▇%]/);
 			usage.watch(false);
 			assert.equal(usage.get(id), undefined);
 		} finally {

@@ -57,6 +57,28 @@ describe('verbs beyond the main job', function () {
 	};
 	const file = (base: string) => vscode.Uri.file(path.join(folder, base));
 
+	it('compare inspect: two containers side by side, in the diff editor', async () => {
+		const Image = image;
+		const other = (await api.client.containers.create({ Image, Cmd: ['true'] }, { name: `${name}-other` })).Id;
+		try {
+			await until('it has a row', () => api.model.container(other));
+			await run('mydocker.container.compareInspect', id, [id, other]);
+			const { label, input } = await until('it is open', () => vscode.window.tabGroups.activeTabGroup.activeTab);
+			assert.equal(label, `${name} ↔ ${name}-other`);
+			assert.ok(input instanceof vscode.TabInputTextDiff);
+			assert.deepEqual([input.original.query, input.modified.query], [id, other]);
+			await until('both are read', () =>
+				[id, other].every((key) =>
+					vscode.workspace.textDocuments.some(
+						(document) => document.uri.query === key && document.getText().includes(`"Id": "${key}"`),
+					),
+				),
+			);
+		} finally {
+			await api.client.containers.remove(other, { force: true });
+		}
+	});
+
 	it('changed files: are told in a document, as docker diff does', async () => {
 		await until('it has written', async () => (await api.client.containers.changes(id)).length > 2);
 		await run('mydocker.container.changes', id);

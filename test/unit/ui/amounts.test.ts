@@ -6,7 +6,7 @@ describe('amounts', () => {
 		const bytes = [0, 999, 1000, 34_100_000, 120_400_000, 1_234_000_000, 5e15];
 		assert.deepEqual(
 			bytes.map((count) => formatBytes(count, 'en')),
-			['0 kB', '0.999 kB', '1 kB', '34.1 MB', '120 MB', '1.23 GB', '5,000 TB'],
+			['0 B', '999 B', '1 kB', '34.1 MB', '120 MB', '1.23 GB', '5,000 TB'],
 		);
 	});
 
