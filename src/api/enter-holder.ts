@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, messageOf } from '../core/errors';
+import { joinScope } from '../core/system/delegation';
 import { enter, findHolder, makeHolder, openHold, type Holder } from '../core/system/holder';
 import type { Ownership } from './election';
 import type { EngineLog } from './engine-log';
@@ -46,6 +47,10 @@ export async function continueInside(
 	const runFolder = path.join(options.root, 'run');
 	fs.mkdirSync(runFolder, { recursive: true, mode: 0o700 });
 	const hold = await openHold(runFolder);
+	const refusal = await joinScope(options.root);
+	if (refusal !== '') {
+		options.log.write(`Warning: systemd delegates no control group: ${refusal}`);
+	}
 	for (let tries = 1; ; tries++) {
 		const holder = findHolder(runFolder) ?? (await makeHolder(runFolder));
 		const failure = await startInside(holder, { ...options, ownership, hold });

@@ -101,7 +101,8 @@ export class CgroupTree {
 	}
 }
 
-function handDown(parent: string): void {
+/** Lets the groups below one of version 2 have the controllers that it has. */
+export function handDown(parent: string): void {
 	const available = readText(path.join(parent, 'cgroup.controllers'))?.trim().split(' ') ?? [];
 	for (const name of available.filter((one) => ['memory', 'pids', 'cpu', 'cpuset', 'io'].includes(one))) {
 		fs.writeFileSync(path.join(parent, 'cgroup.subtree_control'), `+${name}`);

@@ -158,9 +158,12 @@ while ($is_open && $left > 0) {
 exit $ended{$program};
 `;
 
-/** Whether this machine has what receives a terminal from a runtime. */
+let isFound = false;
+
+/** Whether this machine has what receives a terminal from a runtime. Once found it stays; it may be installed meanwhile. */
 export function hasConsoles(): boolean {
-	return ['x64', 'arm64'].includes(process.arch) && findProgram('perl') !== undefined;
+	isFound ||= ['x64', 'arm64'].includes(process.arch) && findProgram('perl') !== undefined;
+	return isFound;
 }
 
 /** Arguments for an OCI runtime that is started by `consoleCommand`. */

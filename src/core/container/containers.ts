@@ -52,7 +52,7 @@ import { announceMounts, announceUnmounts, copyImageFolder, unmountVolumes } fro
 import type { ImageRoot } from './volume-content';
 import { withOthers } from './volumes-from';
 import { abortable, ignoreNotModified, isSettledWithin } from './waiting';
-import { machineWarnings, NO_LIMITS } from './warnings';
+import { machineWarnings, noLimits } from './warnings';
 import { writtenSize } from './written-size';
 
 export type { Attachment, AttachOptions } from './attachment';
@@ -422,7 +422,7 @@ export class Containers {
 			const config = changedConfig(entry.record, changes, warnings);
 			const limits = Object.values(changes.resources);
 			if (!machine().hasCgroups) {
-				warnings.push(...(limits.some((limit) => limit !== 0) ? [NO_LIMITS] : []));
+				warnings.push(...(limits.some((limit) => limit !== 0) ? [noLimits()] : []));
 			} else if (process !== null && limits.length > 0) {
 				const isFreed = entry.record.config.resources.pids > 0 && config.resources.pids === 0;
 				const unlimited = isFreed ? { pids: { limit: -1 } } : {};

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import type { ResourceConfig } from '../types';
+import { delegatedGroup, UNIFIED_MOUNT } from './cgroup';
 import { readText } from './shim';
 
 /** What the kernel's control groups can limit here. */
@@ -49,8 +50,8 @@ const VERSION_1: Readonly<Record<Controllable, string>> = {
 	blkioWeight: 'blkio/blkio.weight blkio/blkio.bfq.weight',
 };
 
-/** Looks at the control groups of this machine. */
-export function limitFacts(mountPoint = '/sys/fs/cgroup'): LimitFacts {
+/** Looks at the control groups of this machine, or at what of them is delegated to an ordinary user. */
+export function limitFacts(mountPoint = path.join(UNIFIED_MOUNT, delegatedGroup() ?? '')): LimitFacts {
 	const read = (name: string): string => (readText(path.join(mountPoint, name)) ?? '').trim();
 	const online = (kind: string): string => (readText(`/sys/devices/system/${kind}/online`) ?? '0').trim();
 	const common = { cpus: os.availableParallelism(), cpuset: online('cpu'), memoryNodes: online('node') };

@@ -6,6 +6,7 @@ import { EngineError } from '../errors';
 import { findProgram, run } from '../exec';
 import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
+import { cgroupPath } from './cgroup';
 import { CgroupTree } from './cgroup-tree';
 import { nsenterArguments, stageOf, writeExecPlan, writePlan } from './minimal-plan';
 import { MINIMAL_SCRIPT } from './minimal-script';
@@ -219,7 +220,7 @@ function probeSpec(root: string): Spec {
 		],
 		annotations: {},
 		linux: {
-			...(machine().hasCgroups ? { cgroupsPath: '/mydocker/probe-minimal' } : {}),
+			...(machine().hasCgroups ? { cgroupsPath: cgroupPath('probe-minimal') } : {}),
 			namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
 			...{ resources: {}, rootfsPropagation: 'rprivate', maskedPaths: [], readonlyPaths: [], sysctl: {} },
 		},

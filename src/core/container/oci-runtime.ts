@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { findProgram, run, type RunOptions, type RunResult } from '../exec';
 import { jsonIn } from '../json';
+import { cgroupPath } from './cgroup';
 import { CONSOLE_ARGUMENTS, hasConsoles } from './console';
 import { keyOf } from './program-key';
 import type { Annotated, ContainerRuntime, RuntimeName } from './runtime';
@@ -211,7 +212,7 @@ function probeSpec(): object {
 			}),
 		],
 		linux: {
-			...(machine().hasCgroups ? { cgroupsPath: '/mydocker/probe' } : {}),
+			...(machine().hasCgroups ? { cgroupsPath: cgroupPath('probe') } : {}),
 			namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
 		},
 	};

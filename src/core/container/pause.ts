@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import type { Container } from '../types';
-import { cgroupPath, LIMITS_PROBLEM } from './cgroup';
+import { cgroupPath, limitsProblem } from './cgroup';
 import { readText } from './shim';
 import { machine } from './spec';
 
@@ -18,7 +18,7 @@ export function checkPausable({ id, status }: Container): void {
 		throw new EngineError('conflict', `Container ${id} is not running`);
 	}
 	if (!machine().hasCgroups) {
-		throw new EngineError('conflict', `Cannot pause container ${id}: ${LIMITS_PROBLEM}`);
+		throw new EngineError('conflict', `Cannot pause container ${id}: ${limitsProblem()}`);
 	}
 }
 

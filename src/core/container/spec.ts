@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import type { ContainerConfig, IsolationConfig, Mount } from '../types';
 import { userNamespace, type UserNamespace } from '../user-namespace';
 import { containerCapabilities } from './capabilities';
-import { cgroupPath } from './cgroup';
+import { cgroupPath, delegatedGroup } from './cgroup';
 import { initProgram, parseSecurityOptions, specDevices, type SpecDevices } from './isolation';
 import { runtimeResources } from './limits';
 import { defaultSeccomp } from './seccomp';
@@ -371,7 +371,8 @@ function rootPropagation(mounts: readonly Mount[]): string {
 /** Looks at this machine's cgroups; opens no program. */
 export function machine(): Machine {
 	const namespace = userNamespace();
-	const common = { hasCgroups: namespace.isInitial, userNamespace: namespace };
+	const hasCgroups = namespace.isInitial || delegatedGroup() !== undefined;
+	const common = { hasCgroups, userNamespace: namespace };
 	if (fs.existsSync('/sys/fs/cgroup/cgroup.controllers')) {
 		// The root group has no such file, so look at our own and at systemd's.
 		const own = /^0::(.*)$/m.exec(fs.readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '';

@@ -1,11 +1,11 @@
 import { parseNetworkMode } from '../network/network';
 import type { ContainerConfig } from '../types';
-import { LIMITS_PROBLEM } from './cgroup';
+import { limitsProblem } from './cgroup';
 import { MINIMAL_WARNING } from './minimal-runtime';
 import type { RuntimeName } from './runtime';
 
 /** What is said to a wish for limits where there are none. */
-export const NO_LIMITS = `Limitation discarded. ${LIMITS_PROBLEM}`;
+export const noLimits = (): string => `Limitation discarded. ${limitsProblem()}`;
 
 /** Without perl crun 1.8 copies a terminal's output itself, and does not wait for the rest when the program has ended. */
 const CRUN_TERMINAL =
@@ -33,7 +33,7 @@ export function machineWarnings(
 	const isUnconfined = privileged || isolation?.security_options?.includes('seccomp=unconfined') === true;
 	const isOnBridge = parseNetworkMode(network.mode).kind === 'network';
 	return [
-		...(isLimited && !machine.hasCgroups ? [NO_LIMITS] : []),
+		...(isLimited && !machine.hasCgroups ? [noLimits()] : []),
 		...(machine.runtime === 'minimal' && !isUnconfined ? [MINIMAL_WARNING] : []),
 		...(machine.runtime === 'crun' && tty && !machine.hasConsoles ? [CRUN_TERMINAL] : []),
 		...(isOnBridge && machine.bridgeWarning !== '' ? [machine.bridgeWarning] : []),

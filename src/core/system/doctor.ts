@@ -2,7 +2,8 @@ import * as fs from 'node:fs';
 import { CONSOLE_PROBLEM, hasConsoles } from '../container/console';
 import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { Runtimes, Trial } from '../container/runtimes';
-import { LIMITS_PROBLEM } from '../container/cgroup';
+import { delegatedGroup, LINGER, limitsProblem } from '../container/cgroup';
+import { limitFacts } from '../container/limits';
 import { machine } from '../container/spec';
 import { EngineError } from '../errors';
 import { findProgram } from '../exec';
@@ -110,12 +111,19 @@ function userFinding({ rootless }: Patient): Finding {
 
 function limitsFinding(): Finding {
 	const { hasCgroups, cgroupVersion } = machine();
-	return hasCgroups
-		? ok('limits', `Memory, CPU and processes can be limited (control groups, version ${cgroupVersion}).`)
+	if (!hasCgroups) {
+		const message = limitsProblem();
+		return { subject: 'limits', status: 'warning', message, remedy: message.includes(LINGER) ? LINGER : '' };
+	}
+	const { memory, cfs: cpu, pids } = limitFacts().can;
+	const missing = Object.entries({ memory, cpu, pids }).flatMap(([name, can]) => (can ? [] : [name]));
+	const place = delegatedGroup() === undefined ? '' : ', delegated to this user by systemd';
+	return missing.length === 0
+		? ok('limits', `Memory, CPU and processes can be limited (control groups, version ${cgroupVersion}${place}).`)
 		: {
 				subject: 'limits',
 				status: 'warning',
-				message: LIMITS_PROBLEM,
+				message: `Not everything can be limited (control groups, version ${cgroupVersion}${place}): missing are ${missing.join(', ')}.`,
 				remedy: '',
 			};
 }

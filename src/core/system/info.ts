@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { EngineError } from '../errors';
 import type { NetworkFacts } from '../network/firewall';
-import { LIMITS_PROBLEM } from '../container/cgroup';
+import { limitsProblem } from '../container/cgroup';
 import { CONSOLE_PROBLEM, hasConsoles } from '../container/console';
 import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { RuntimeInfo } from '../container/runtime';
@@ -71,7 +71,7 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		...(rootless === undefined ? [] : [rootless.singleReason, rootless.outbound.problem]).filter(
 			(text) => text !== '',
 		),
-		...(machine().hasCgroups ? [] : [LIMITS_PROBLEM]),
+		...(machine().hasCgroups ? [] : [limitsProblem()]),
 		...(storage.problem === undefined
 			? []
 			: [`containers cannot run: no storage driver works (${storage.problem})`]),

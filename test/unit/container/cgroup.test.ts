@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { wasOomKilled } from '../../../src/core/container/cgroup';
+import { cgroupPath, groupAbove, wasOomKilled } from '../../../src/core/container/cgroup';
 
 describe('a kill for lack of memory', () => {
 	let mountPoint: string;
@@ -36,6 +36,29 @@ describe('a kill for lack of memory', () => {
 		assert.deepEqual(
 			['a', 'b', 'gone'].map((id) => wasOomKilled(id, mountPoint)),
 			[true, false, false],
+		);
+	});
+});
+
+describe('groups that systemd has delegated to an ordinary user', () => {
+	const scope = '/user.slice/user-1000.slice/user@1000.service/app.slice/mydocker-0123456789ab.scope';
+
+	it('an engine in its place: makes the groups of containers beside it', () => {
+		assert.equal(groupAbove(`0::${scope}/mydocker-engine\n`), scope);
+		assert.equal(cgroupPath('a', '', scope), `${scope}/mydocker/a`);
+		assert.equal(cgroupPath('a', '/other', scope), `${scope}/other/a`);
+	});
+
+	it('an engine anywhere else: has none', () => {
+		const others = [
+			`0::${scope}\n`,
+			'0::/user.slice/user-1000.slice/session-3.scope\n',
+			'12:pids:/a.scope/mydocker-engine\n0::/\n',
+			'0::/../a.scope/mydocker-engine\n',
+		];
+		assert.deepEqual(
+			others.map((membership) => groupAbove(membership)),
+			[undefined, undefined, undefined, undefined],
 		);
 	});
 });
