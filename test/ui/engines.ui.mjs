@@ -105,7 +105,7 @@ describe('a person uses engines that run already', function () {
 		await workbench.runCommand('mydocker.image.pull');
 		await workbench.typeInQuickInput(image);
 		// Not the row of the pull.
-		await workbench.waitForRow('images', /demo\/web.*[kM]B.*ago/);
+		await workbench.waitForRow('images', /demo\/web.*[kM]?B.*ago/);
 		podman.run('run', '-d', '--network', 'host', '--name', 'on-podman', image);
 		await workbench.waitForRow('containers', /on-podman.*running/);
 		await workbench.showLog('on-podman', /./);

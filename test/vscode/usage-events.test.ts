@@ -44,10 +44,10 @@ describe('usage and events', function () {
 			source.keys(),
 			kinds.map((kind) => `usage ${kind}`),
 		);
-		assert.match(source.draw('usage container').description, /^[\d.]+ [kM]B · \d+ of \d+ running/);
+		assert.match(source.draw('usage container').description, /^[\d.]+ [kM]?B · \d+ of \d+ running/);
 		const below = source.keys('usage container').find((key) => key.endsWith(id)) ?? '';
 		assert.deepEqual([source.draw(below).label, source.parent?.(below)], [name, 'usage container']);
-		assert.match(source.draw(below).spoken, new RegExp(`^${name}: [\\d.]+ [kM]B, running$`));
+		assert.match(source.draw(below).spoken, new RegExp(`^${name}: [\\d.]+ [kM]?B, running$`));
 		assert.match(rows.total, /can be freed$/);
 		rows.dispose();
 	});
