@@ -6,12 +6,21 @@ export interface Figure {
 	/** The same of docker (or what `rival` says), in the same run. */
 	readonly theirs?: number;
 	readonly rival?: string;
+	/** Of pairs that were measured right after each other, where it says more than ours through theirs. */
+	readonly ratio?: Ratio;
 	/** True when more is better; else less is. */
 	readonly isRate?: boolean;
 	/** What we want to reach: a bound of ours, or of ours as a multiple of theirs. */
 	readonly target?: { readonly value: number; readonly of: 'ours' | 'ratio' };
 	/** What exactly was measured, when the name does not say it all. */
 	readonly note?: string;
+}
+
+/** Median and middle half of ours through theirs, pair by pair. */
+export interface Ratio {
+	readonly median: number;
+	readonly low: number;
+	readonly high: number;
 }
 
 export function median(values: readonly number[]): number {
@@ -53,6 +62,40 @@ export async function interleaved<Name extends string>(
 	>;
 }
 
+/**
+ * Measures two in pairs, right after each other and each time in the other order: what else the machine does changes
+ * within seconds and by more than they differ. One pair before is thrown away.
+ */
+export async function paired(
+	pairs: number,
+	ours: () => Promise<number>,
+	theirs: (() => Promise<number>) | undefined,
+): Promise<Pick<Figure, 'ours' | 'theirs' | 'ratio'>> {
+	const samples = { ours: [] as number[], theirs: [] as number[] };
+	const turns = [[samples.ours, ours] as const, ...(theirs === undefined ? [] : [[samples.theirs, theirs] as const])];
+	for (let pair = -1; pair < pairs; pair++) {
+		for (const [list, measure] of pair % 2 === 0 ? turns : turns.toReversed()) {
+			const sample = await measure();
+			if (pair >= 0) {
+				list.push(sample);
+			}
+		}
+	}
+	if (theirs === undefined) {
+		return { ours: median(samples.ours) };
+	}
+	const ratios = samples.ours
+		.map((sample, index) => sample / (samples.theirs[index] ?? NaN))
+		.sort((one, other) => one - other);
+	const quarter = Math.floor(pairs / 4);
+	const ratio = {
+		median: median(ratios),
+		low: ratios[quarter] ?? NaN,
+		high: ratios[pairs - 1 - quarter] ?? NaN,
+	};
+	return { ours: median(samples.ours), theirs: median(samples.theirs), ratio };
+}
+
 /** The member `theirs` of a figure, when a rival was measured. */
 export function against(theirs: number | undefined): Pick<Figure, 'theirs'> {
 	return theirs === undefined ? {} : { theirs };
@@ -62,13 +105,13 @@ export function against(theirs: number | undefined): Pick<Figure, 'theirs'> {
 export function table(figures: readonly Figure[]): string {
 	const head = ['figure', 'unit', 'ours', 'theirs', 'ratio', 'target', ''];
 	const rows = figures.map((figure) => {
-		const ratio = figure.theirs === undefined ? undefined : figure.ours / figure.theirs;
+		const ratio = figure.ratio?.median ?? (figure.theirs === undefined ? undefined : figure.ours / figure.theirs);
 		return [
 			figure.name,
 			figure.unit,
 			shown(figure.ours),
 			figure.theirs === undefined ? '' : `${shown(figure.theirs)} (${figure.rival ?? 'docker'})`,
-			ratio === undefined ? '' : `${ratio.toFixed(2)}x`,
+			ratio === undefined ? '' : `${ratio.toFixed(2)}x${spread(figure)}`,
 			targetOf(figure),
 			verdictOf(figure, ratio),
 		];
@@ -82,6 +125,10 @@ export function table(figures: readonly Figure[]): string {
 	);
 	const notes = figures.flatMap((figure) => (figure.note === undefined ? [] : [`${figure.name}: ${figure.note}`]));
 	return [...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
+}
+
+function spread({ ratio }: Figure): string {
+	return ratio === undefined ? '' : ` (${ratio.low.toFixed(2)}-${ratio.high.toFixed(2)})`;
 }
 
 function targetOf({ target, isRate, unit }: Figure): string {

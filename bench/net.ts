@@ -14,11 +14,11 @@ import {
 import { runPodman } from '../test/rootless/podman';
 import { inside, rootlessEngine, rootlessProblem } from '../test/rootless/user';
 import { hasProgram, until, type Workspace } from '../test/engine/workspace';
-import { against, interleaved, type Figure } from './figure';
+import { paired, type Figure } from './figure';
 import { execute, pull } from './rivals';
 
-const ROUNDS = 11;
-const MILLISECONDS = 400;
+const PAIRS = 12;
+const MILLISECONDS = { new: 500, 'keep-alive': 1000 };
 const BYTES = 150_000_000;
 const PORT = 8080;
 const SERVER = ['/node', '/bench/net-server.js'];
@@ -80,19 +80,18 @@ async function contend(contest: Contest, client: number): Promise<Figure[]> {
 	const figures: Figure[] = [];
 	for (const place of ['from another machine', 'from the host by 127.0.0.1'] as const) {
 		for (const [name, kind, amount, unit] of [
-			['new connections', 'new', MILLISECONDS, 'requests/s'],
-			['keep-alive', 'keep-alive', MILLISECONDS, 'requests/s'],
+			['new connections', 'new', MILLISECONDS.new, 'requests/s'],
+			['keep-alive', 'keep-alive', MILLISECONDS['keep-alive'], 'requests/s'],
 			['download', 'bytes', BYTES, 'MB/s'],
 		] as const) {
 			const rate = (contender: Contender) => () =>
 				Promise.resolve(load(contender, { client, place, kind, amount }));
-			const rates = await interleaved(ROUNDS, { ours: rate(ours), theirs: theirs && rate(theirs) });
+			const measured = await paired(PAIRS, rate(ours), theirs && rate(theirs));
 			figures.push({
 				name: `published port, ${name}, ${place}${contest.as}`,
 				unit,
 				isRate: true,
-				ours: rates.ours ?? NaN,
-				...against(rates.theirs),
+				...measured,
 				rival: contest.rival,
 				target: { value: contest.target, of: 'ratio' },
 				...(contest.note === undefined ? {} : { note: contest.note }),

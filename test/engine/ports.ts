@@ -75,4 +75,31 @@ export function portCases(given: () => Place): void {
 		await subject.client.containers.start('web');
 		await until('the port answers', () => fetchFromHost(holder, '127.0.0.1', 8093, 1).includes('web') || undefined);
 	});
+
+	it('published port: goes with the last network, and comes back with the next', async () => {
+		const { holder, subject } = given();
+		const { networks } = subject.client;
+		const id = await web('web', [{ HostPort: '8094' }]);
+		const ports = async () =>
+			((await subject.client.containers.list({ filters: { id: [id] } }))[0]?.Ports ?? []).map(
+				({ PublicPort }) => PublicPort ?? 0,
+			);
+		await networks.create({ Name: 'next' });
+		await networks.create({ Name: 'inside', Internal: true });
+		await networks.disconnect('bridge', id);
+		await networks.connect('inside', id);
+		assert.deepEqual((await ports()).filter(Boolean), []);
+		await networks.connect('next', id);
+		assert.deepEqual(await ports(), [8094, 8094]);
+		for (const address of ['127.0.0.1', '::1']) {
+			assert.match(fetchFromHost(holder, address, 8094), /hello from web/, address);
+		}
+		await networks.disconnect('next', id);
+		assert.equal(fetchFromHost(holder, '127.0.0.1', 8094, 1), '');
+		const other = await web('other', [{ HostPort: '8094' }]);
+		await refused(networks.connect('next', id), 500, /Bind for 0\.0\.0\.0:8094 failed: port is already allocated$/);
+		const { Networks: joined } = (await subject.client.containers.inspect(id)).NetworkSettings;
+		assert.deepEqual(Object.keys(joined), ['inside']);
+		await remove(subject, other);
+	});
 }

@@ -37,6 +37,8 @@ export function runPodman(workspace: Workspace, options: PodmanOptions): void {
 	};
 	workspace.defer('end podman', () => {
 		podman('rm', '--force', '--all', '--time', '0');
+		// Ends the process that keeps the namespaces, which podman leaves else.
+		podman('system', 'migrate');
 	});
 	const volumes = mounts.flatMap((mount) => ['--volume', mount]);
 	podman('run', '--detach', '--publish', publish, ...volumes, '--rootfs', rootfs, ...command);

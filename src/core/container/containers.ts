@@ -9,7 +9,7 @@ import type { Storage } from '../storage/storage';
 import type { EndpointConfig } from '../network/network';
 import { parseNetworkMode } from '../network/network';
 import type { Networks } from '../network/networks';
-import { publishAll } from '../network/ports';
+import { bindingsOf } from '../network/ports';
 import type { Tree } from '../files/tree';
 import type { Durability, Store } from '../store';
 import type { Container, Mount } from '../types';
@@ -463,7 +463,9 @@ export class Containers {
 			}
 			const { id, name, process } = entry.record;
 			if (process !== null) {
-				await this.options.networks.connect({ id, name, pid: process.pid }, { ...config, network: network.id });
+				const bindings = bindingsOf(entry.record.config.network);
+				const endpoint = { ...config, network: network.id };
+				await this.options.networks.connect({ id, name, pid: process.pid }, endpoint, bindings);
 			}
 			this.updateEndpoints(entry, [...endpoints, { ...config, network: network.name }]);
 		});
@@ -780,12 +782,12 @@ export class Containers {
 		if (mode.kind === 'container') {
 			return sharedNetwork(this.entry(mode.container));
 		}
-		const { ports, publish_all, exposed_ports, endpoints, dns } = config.network;
+		const { endpoints, dns } = config.network;
 		const { networks } = this.options;
 		const attachment = await networks.attach({
 			container: { id, name, hostname: config.hostname },
 			endpoints,
-			bindings: [...ports, ...(publish_all ? publishAll(exposed_ports, ports) : [])],
+			bindings: bindingsOf(config.network),
 			extraHosts: config.extra_hosts,
 			dns,
 		});

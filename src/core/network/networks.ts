@@ -230,9 +230,17 @@ export class Networks {
 		});
 	}
 
-	/** Puts a running container, known by its process, on another network. */
-	async connect(container: Member & { readonly pid: number }, config: EndpointConfig): Promise<void> {
+	/**
+	 * Puts a running container, known by its process, on another network. If that is its only way out, its ports are
+	 * published through it, as docker does.
+	 */
+	async connect(
+		container: Member & { readonly pid: number },
+		config: EndpointConfig,
+		bindings: readonly PortBinding[],
+	): Promise<void> {
 		await this.exclusive(async () => {
+			const hadWayOut = this.records.wayOut(container.id) !== undefined;
 			const network = this.get(config.network);
 			checkMember(network, container);
 			const connections = this.connectionsOf(container.id);
@@ -243,7 +251,13 @@ export class Networks {
 				this.records.persist([network.id]);
 				await this.devices.bringUp([network.id]);
 				await this.devices.plug(this.get(network.id), endpoint, container.pid);
+				if (!hadWayOut) {
+					await this.publishRunning(container, bindings);
+				}
 			} catch (error) {
+				if (!hadWayOut) {
+					this.ports.close(container.id);
+				}
 				await this.unplug(container.id, network.id);
 				throw error;
 			}
@@ -320,6 +334,17 @@ export class Networks {
 			connections,
 			ports: this.portsOf(container.id),
 		};
+	}
+
+	private async publishRunning(container: Member, bindings: readonly PortBinding[]): Promise<void> {
+		await this.ports.publish(container, bindings);
+		const ports = this.portsOf(container.id);
+		const [network] = this.records.wayOut(container.id) ?? [];
+		if (network !== undefined && ports.length > 0) {
+			this.records.persist([network.id]);
+			await this.devices.applyRules();
+			await this.devices.forgetConversations(ports);
+		}
 	}
 
 	/** An endpoint in memory; no device yet. */

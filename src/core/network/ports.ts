@@ -39,6 +39,16 @@ export function parsePortMap(map: PortMap): PortBinding[] {
 	});
 }
 
+/** What a container publishes: what is bound, and with `-P` what is exposed besides. */
+export function bindingsOf(config: {
+	readonly ports: readonly PortBinding[];
+	readonly publish_all: boolean;
+	readonly exposed_ports: readonly string[];
+}): PortBinding[] {
+	const { ports, publish_all, exposed_ports } = config;
+	return [...ports, ...(publish_all ? publishAll(exposed_ports, ports) : [])];
+}
+
 /** `-P`: every exposed port that is not bound yet, on any free host port. */
 export function publishAll(exposed: readonly string[], bindings: readonly PortBinding[]): PortBinding[] {
 	const isBound = (port: number, protocol: Protocol): boolean =>
