@@ -69,6 +69,9 @@ describe('an ordinary user', function () {
 		assert.equal((await subject.client.containers.inspect(id)).State.Status, 'running');
 		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
 		assert.match(await talk(), /hello from web/);
+		await subject.client.networks.disconnect('app', id);
+		await subject.client.networks.connect('app', id);
+		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
 		await remove(subject, id);
 		await subject.client.networks.remove('app');
 	});
