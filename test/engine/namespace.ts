@@ -81,9 +81,10 @@ export function inNamespace(holder: number, command: readonly string[], input = 
 	return spawnSync('nsenter', ['-t', String(holder), '-n', ...command], { input, encoding: 'utf8' }).stdout;
 }
 
-/** What the web server at a port of the namespace's host answers; "" when nobody does. */
+/** What the web server at a port of the namespace's host answers; "" when nobody does, or one who says nothing. */
 export function fetchFromHost(holder: number, address: string, port: number, tries = 20): string {
-	const script = `for i in $(seq ${tries}); do printf '${REQUEST}' | busybox nc -w 2 ${address} ${port} && exit; sleep 0.1; done`;
+	// Who relays to the port may take the connection before the server listens, and then has nothing to say.
+	const script = `for i in $(seq ${tries}); do answer=$(printf '${REQUEST}' | busybox nc -w 2 ${address} ${port}); [ -n "$answer" ] && printf %s "$answer" && exit; sleep 0.1; done`;
 	return inNamespace(holder, ['sh', '-c', script]);
 }
 

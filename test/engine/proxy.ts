@@ -29,6 +29,8 @@ export type Fault =
 	| { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> }
 	/** Sends the first half, then nothing more. */
 	| { readonly kind: 'stall' }
+	/** Sends the first half, and the rest when `until` has come. */
+	| { readonly kind: 'hold'; readonly until: Promise<void> }
 	/** Answers nothing. */
 	| { readonly kind: 'hang' }
 	| { readonly kind: 'redirect'; readonly to: string }
@@ -164,6 +166,11 @@ export async function startProxy(workspace: Workspace, registry: Registry, optio
 			});
 		} else if (fault?.kind === 'stall') {
 			response.write(body);
+		} else if (fault?.kind === 'hold') {
+			const middle = Math.floor(body.length / 2);
+			response.write(body.subarray(0, middle));
+			await fault.until;
+			response.end(body.subarray(middle));
 		} else if (fault?.kind === 'slow') {
 			await sendSlowly(response, body, fault.bytesPerSecond);
 		} else {
