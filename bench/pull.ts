@@ -204,8 +204,9 @@ function warmOurs({ bundles }: Product, before?: BenchImage): Contender {
 function coldOurs({ bundles }: Product): Contender {
 	return ({ reference }, disk) => {
 		const { root } = embeddedEngine(disk, { bundles });
-		const environment = { ...clientEnvironment(disk), DOCKER_HOST: undefined, MYDOCKER_ROOT: root };
-		const command = [process.execPath, path.join(bundles, 'cli.js'), 'pull', reference];
+		const own = { DOCKER_HOST: undefined, MYDOCKER_ROOT: root, MYDOCKER_NODE: process.execPath };
+		const environment = { ...clientEnvironment(disk), ...own };
+		const command = [path.join(bundles, 'mydocker'), 'pull', reference];
 		const sample = measuredCommand(command, environment);
 		const pid = enginePid(root) ?? NaN;
 		return Promise.resolve({ ...sample, cpu: sample.cpu + cpuOf([pid]), peak: peakOf(pid) });

@@ -37,8 +37,9 @@ export async function startRivals(workspace: Workspace, product: Product): Promi
 		docker,
 		mydocker: (...args) =>
 			timed(() =>
-				execute(process.execPath, [path.join(product.bundles, 'cli.js'), ...args], {
+				execute(path.join(product.bundles, 'mydocker'), args, {
 					...environment,
+					MYDOCKER_NODE: process.execPath,
 					DOCKER_HOST: undefined,
 					MYDOCKER_ROOT: ours.root,
 				}),

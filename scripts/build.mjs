@@ -9,6 +9,7 @@ const production = process.argv.includes('--production');
 const tests = process.argv.includes('--tests');
 const { version } = JSON.parse(fs.readFileSync('package.json', 'utf8'));
 
+const buildTime = Date.now();
 const common = {
 	bundle: true,
 	platform: 'node',
@@ -19,7 +20,7 @@ const common = {
 	minify: production,
 	logLevel: 'warning',
 	legalComments: 'none',
-	define: { MYDOCKER_VERSION: JSON.stringify(version), MYDOCKER_BUILD_TIME: String(Date.now()) },
+	define: { MYDOCKER_VERSION: JSON.stringify(version), MYDOCKER_BUILD_TIME: String(buildTime) },
 };
 
 const bundles = {
@@ -60,6 +61,11 @@ for (const [name, options] of Object.entries(pages)) {
 }
 if (fs.existsSync('dist/cli.js')) {
 	fs.chmodSync('dist/cli.js', 0o755);
+	fs.writeFileSync(
+		'dist/command.pl',
+		fs.readFileSync('src/cli/command.pl', 'utf8').replace('@BUILD@', String(buildTime)),
+	);
+	fs.writeFileSync('dist/mydocker', fs.readFileSync('src/cli/mydocker.sh'), { mode: 0o755 });
 }
 
 if (tests) {

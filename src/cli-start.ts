@@ -7,4 +7,7 @@ import * as path from 'node:path';
 import { useCodeCache } from './api/code-cache';
 
 useCodeCache();
-module.createRequire(__filename)(path.join(__dirname, 'commands.js'));
+const { main } = module.createRequire(__filename)(path.join(__dirname, 'commands.js')) as {
+	readonly main: () => Promise<void>;
+};
+void main();

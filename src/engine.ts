@@ -11,12 +11,15 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { build } from './api/build';
 import { keepCode } from './api/code-cache';
 import { Ownership, ownerIsReady } from './api/election';
 import { EngineLog } from './api/engine-log';
+import type { CarryOut, CommandBundle, CommandLine, HandedCommand } from './api/command-line';
 import { continueInside, insideDescriptors, type InsideDescriptors } from './api/enter-holder';
+import { API_VERSION } from './api/route';
 import { ApiServer } from './api/server';
 import { openStoreFolder } from './api/store-folder';
 import { containerFolder } from './core/container/bundle';
@@ -81,7 +84,12 @@ class Engine {
 	) {
 		this.socketPath = path.join(options.root, 'run', 'api.sock');
 		this.server = new ApiServer(
-			{ ...core, root: options.root, shutdown: () => void this.leave('a client asked for it') },
+			{
+				...core,
+				root: options.root,
+				commandLine: commandLine(options.root, this.socketPath, core.images),
+				shutdown: () => void this.leave('a client asked for it'),
+			},
 			{
 				log: (line) => {
 					log.write(line);
@@ -261,6 +269,21 @@ async function openCore(
 		events,
 		facts: await engineFacts({ runtime, network: networkFacts, rootless, storage }),
 		examine: () => examine({ root, runtime, network: networkFacts, rootless, storage }),
+	};
+}
+
+/** The command line of the same build, loaded when the first command is handed over. */
+function commandLine(root: string, socketPath: string, images: Images): CommandLine {
+	let carrier: Promise<(command: HandedCommand) => CarryOut | undefined> | undefined;
+	const load = async (): Promise<(command: HandedCommand) => CarryOut | undefined> => {
+		const bundle = createRequire(__filename)(path.join(__dirname, 'commands.js')) as CommandBundle;
+		const { serveCommands } = await bundle.loadServed();
+		const address = { socketPath, apiVersion: API_VERSION, program: 'mydocker' } as const;
+		return serveCommands({ root, address, hasImage: (name) => images.find(name) !== undefined });
+	};
+	return async (command) => {
+		carrier ??= load();
+		return (await carrier)(command);
 	};
 }
 

@@ -10,6 +10,7 @@ import type { Networks } from '../core/network/networks';
 import type { Finding } from '../core/system/doctor';
 import type { EngineFacts } from '../core/system/info';
 import type { Volumes } from '../core/volume/volumes';
+import type { CommandLine } from './command-line';
 import { parseFilters } from './filters';
 import type { FilterValues } from './filters';
 import { parseUnixTime } from './time';
@@ -27,6 +28,7 @@ export interface Core {
 	readonly facts: EngineFacts;
 	/** Looks at all that containers need on this machine. */
 	readonly examine: () => Promise<readonly Finding[]>;
+	readonly commandLine: CommandLine;
 	/** Asks the process to leave; containers go on. */
 	readonly shutdown: () => void;
 }

@@ -12,6 +12,7 @@ import { diskUsageRoutes } from './routes/disk-usage';
 import { imageArchiveRoutes } from './routes/image-archives';
 import { imageLayerRoutes } from './routes/image-layers';
 import { archiveRoutes } from './routes/archive';
+import { commandRoutes } from './routes/command';
 import { containerRoutes } from './routes/containers';
 import { execRoutes } from './routes/exec';
 import { imageRoutes } from './routes/images';
@@ -46,6 +47,7 @@ const ROUTES: readonly Route[] = [
 	...volumeRoutes,
 	...volumeArchiveRoutes,
 	...swarmRoutes,
+	...commandRoutes,
 ];
 
 /** dockerode repeats a container's whole body in the query string. */

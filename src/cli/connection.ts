@@ -25,7 +25,7 @@ export type Target =
  * store. DOCKER_HOST is what the context "default" leads to. Throws CommandError for flags that conflict and for a host
  * that cannot be read.
  */
-export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv): Target {
+export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv, cwd: string): Target {
 	if (flags.host !== undefined && flags.context !== undefined) {
 		throw new CommandError('conflicting options: cannot specify both --host and --context');
 	}
@@ -36,12 +36,12 @@ export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv): Ta
 		return hostTarget(flags.host);
 	}
 	if (flags.context !== undefined && flags.root === undefined) {
-		return contextTarget(flags.context, env);
+		return contextTarget(flags.context, env, cwd);
 	}
 	if (flags.root !== undefined) {
-		return { kind: 'store', root: path.resolve(flags.root) };
+		return { kind: 'store', root: path.resolve(cwd, flags.root) };
 	}
-	return env['MYDOCKER_HOST'] ? hostTarget(env['MYDOCKER_HOST']) : contextTarget(chosenContext(env), env);
+	return env['MYDOCKER_HOST'] ? hostTarget(env['MYDOCKER_HOST']) : contextTarget(chosenContext(env), env, cwd);
 }
 
 /** A client of the chosen engine. Our own engine is started by the first call, when it is not running. */
@@ -61,9 +61,9 @@ export function openClient(target: Target, engine: string, log: (message: string
 	}, context);
 }
 
-function contextTarget(name: string, env: NodeJS.ProcessEnv): Target {
+function contextTarget(name: string, env: NodeJS.ProcessEnv, cwd: string): Target {
 	return name === OWN_CONTEXT
-		? { kind: 'store', root: path.resolve(env['MYDOCKER_ROOT'] || defaultRoot(env)) }
+		? { kind: 'store', root: path.resolve(cwd, env['MYDOCKER_ROOT'] || defaultRoot(env)) }
 		: { kind: 'context', name };
 }
 

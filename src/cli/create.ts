@@ -14,14 +14,14 @@ import { terminalSize } from './terminal';
 
 /** `mydocker create`: prints the id. */
 export const create: Action<CreateFlags> = async (session, operands, flags) => {
-	const body = readFlags(flags, operands, 'create');
+	const body = readFlags(session, flags, operands, 'create');
 	session.output.line(await createContainer(session, body, flags));
 	return 0;
 };
 
 /** `mydocker run`: prints the id when detached, else gives the container's exit code. */
 export const run: Action<RunFlags> = async (session, operands, flags) => {
-	const body = readFlags(flags, operands, 'run');
+	const body = readFlags(session, flags, operands, 'run');
 	if (flags.detach && flags.attach.length > 0) {
 		throw new CommandError('conflicting options: cannot specify both --attach and --detach');
 	}
@@ -144,6 +144,7 @@ function openIdFile(file: string): number {
 
 /** What is wrong with the flags is said with docker's prefix and hint; a single flag's value with the usage. */
 function readFlags(
+	{ env, cwd }: Session,
 	flags: CreateFlags & { readonly detach?: boolean },
 	operands: readonly string[],
 	verb: string,
@@ -154,8 +155,7 @@ function readFlags(
 			throw new CommandError(`invalid pull option: '${flags.pull}': ${choices}`, 125);
 		}
 		return createBody(flags, operands, {
-			env: process.env,
-			cwd: process.cwd(),
+			...{ env, cwd },
 			readFile: (file) => fs.readFileSync(file, 'utf8'),
 		});
 	} catch (error) {

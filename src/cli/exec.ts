@@ -26,8 +26,7 @@ export const exec: Action<ExecFlags> = async (session, [container = '', ...comma
 	}
 	readDetachKeys(flags.detachKeys);
 	const env = environment(flags, {
-		env: process.env,
-		cwd: process.cwd(),
+		...{ env: session.env, cwd: session.cwd },
 		readFile: (file) => fs.readFileSync(file, 'utf8'),
 	});
 	const options = { signal: session.signal };

@@ -1,5 +1,11 @@
 type Interrupt = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2';
 
+/** Whoever tells of signals: this process, or the one that handed a command over. */
+export interface SignalSource {
+	on(name: string, listener: (name: NodeJS.Signals) => void): SignalSource;
+	off(name: string, listener: (name: NodeJS.Signals) => void): SignalSource;
+}
+
 /** Signals that a foreground container gets instead of us. */
 const PROXIED: readonly Interrupt[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'];
 
@@ -12,7 +18,7 @@ export class Interrupts {
 	private received: NodeJS.Signals | undefined;
 
 	constructor(
-		private readonly source: NodeJS.Process,
+		private readonly source: SignalSource,
 		private readonly exit: (code: number, message?: string) => void,
 	) {
 		for (const name of ['SIGINT', 'SIGTERM'] as const) {

@@ -5,7 +5,7 @@ export class Output {
 
 	/** `onError` is told when a stream fails, as when its reader has left. */
 	constructor(
-		private readonly source: Pick<NodeJS.Process, 'stdout' | 'stderr'>,
+		private readonly source: { readonly stdout: NodeJS.WriteStream; readonly stderr: NodeJS.WriteStream },
 		private readonly onError: (error: Error) => void,
 	) {}
 
@@ -27,12 +27,19 @@ export class Output {
 		this.stderr.write(`${text}\n`);
 	}
 
-	/** Bytes of a container. Resolves when the stream takes more, so that a slow reader slows the container, not fills memory. */
+	/** Bytes of a container. Resolves when the stream takes more or has failed, so that a slow reader slows the container, not fills memory. */
 	async write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void> {
 		const target = this[stream];
-		if (!target.write(data)) {
-			await new Promise<void>((resolve) => target.once('drain', resolve));
+		if (target.write(data) || target.destroyed) {
+			return;
 		}
+		await new Promise<void>((resolve) => {
+			const goOn = (): void => {
+				target.off('drain', goOn).off('close', goOn);
+				resolve();
+			};
+			target.on('drain', goOn).on('close', goOn);
+		});
 	}
 
 	/** Resolves when everything has left the process. */

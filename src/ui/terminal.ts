@@ -26,7 +26,7 @@ export function contributeToTerminals(context: ExtensionContext, engines: Engine
 	};
 	nameEngine();
 	context.subscriptions.push(engines.onDidSwitch(nameEngine));
-	writeLauncher(path.join(bin, 'mydocker'), context.asAbsolutePath('dist/cli.js')).catch((error: unknown) => {
+	writeLauncher(path.join(bin, 'mydocker'), context.asAbsolutePath('dist/mydocker')).catch((error: unknown) => {
 		log.warn(`Cannot put "mydocker" on the PATH of terminals: ${String(error)}`);
 	});
 }
@@ -49,10 +49,9 @@ function launcher(node: string, program: string): string {
 	return `#!/bin/sh
 # Written by the MyDocker extension for VS Code.
 if [ -x ${quote(node)} ]; then
-	export ELECTRON_RUN_AS_NODE=1
-	exec ${quote(node)} -- ${quote(program)} "$@"
+	export ELECTRON_RUN_AS_NODE=1 MYDOCKER_NODE=${quote(node)}
 fi
-exec node -- ${quote(program)} "$@"
+exec sh -- ${quote(program)} "$@"
 `;
 }
 

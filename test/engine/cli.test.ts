@@ -16,7 +16,8 @@ import { dist, hasProgram, until, within, Workspace } from './workspace';
 
 /** A program with an engine behind it. */
 interface Actor {
-	readonly name: 'docker on dockerd' | 'docker on ours' | 'mydocker';
+	readonly name:
+		'docker on dockerd' | 'docker on ours' | 'mydocker' | 'mydocker, carried out by its engine where it can';
 	readonly program: readonly string[];
 	readonly env: NodeJS.ProcessEnv;
 	readonly engine: EngineProcess;
@@ -59,8 +60,10 @@ describe('command line', function () {
 		const docker = await dockerEngine(workspace);
 		embedded = embeddedEngine(workspace);
 		const second = embeddedEngine(workspace);
+		const third = embeddedEngine(workspace);
 		// The docker program starts no engine.
 		await embedded.client.version();
+		await third.client.version();
 		const configuration = { ...process.env, DOCKER_CONFIG: workspace.folder('config'), DOCKER_CONTEXT: undefined };
 		const dockerOn = (engine: EngineProcess): NodeJS.ProcessEnv => ({
 			...configuration,
@@ -74,6 +77,17 @@ describe('command line', function () {
 				program: [process.execPath, path.join(dist, 'cli.js')],
 				env: { ...configuration, DOCKER_HOST: undefined, MYDOCKER_ROOT: second.root },
 				engine: second,
+			},
+			{
+				name: 'mydocker, carried out by its engine where it can',
+				program: [path.join(dist, 'mydocker')],
+				env: {
+					...configuration,
+					DOCKER_HOST: undefined,
+					MYDOCKER_ROOT: third.root,
+					MYDOCKER_NODE: process.execPath,
+				},
+				engine: third,
 			},
 		];
 	});
@@ -361,7 +375,10 @@ describe('command line', function () {
 			{ code: 1, stdout: told },
 			{ code: 1, stdout: told },
 		];
-		assert.deepEqual(await Promise.all(actors.map(shownTo)), [expected, expected, expected]);
+		assert.deepEqual(
+			await Promise.all(actors.map(shownTo)),
+			actors.map(() => expected),
+		);
 	});
 
 	it('SIGTERM to a foreground run: reaches the container, whose exit code comes back', async () => {
@@ -383,7 +400,10 @@ describe('command line', function () {
 				return within('the exit', 10_000, exit);
 			}),
 		);
-		assert.deepEqual(codes, [5, 5, 5]);
+		assert.deepEqual(
+			codes,
+			actors.map(() => 5),
+		);
 	});
 });
 

@@ -35,7 +35,7 @@ describe('the packaged extension', () => {
 					path.relative(path.join(dataDir, 'extensions', name), path.join(entry.parentPath, entry.name)),
 				);
 			const expected =
-				/^(dist\/(extension|cli|commands|engine|layer-worker|socket-agent|stats-panel|worker)\.js|dist\/stats-panel\.css|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
+				/^(dist\/(extension|cli|commands|engine|layer-worker|socket-agent|stats-panel|worker)\.js|dist\/(stats-panel\.css|command\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
 			const documents = ['.vsixmanifest', 'LICENSE.txt', 'changelog.md', 'readme.md'];
 			assert.deepEqual(
 				files.filter((file) => !expected.test(file)).sort(),
@@ -44,10 +44,12 @@ describe('the packaged extension', () => {
 			);
 			assert.deepEqual(files.filter((file) => file.startsWith('dist/')).sort(), [
 				'dist/cli.js',
+				'dist/command.pl',
 				'dist/commands.js',
 				'dist/engine.js',
 				'dist/extension.js',
 				'dist/layer-worker.js',
+				'dist/mydocker',
 				'dist/socket-agent.js',
 				'dist/stats-panel.css',
 				'dist/stats-panel.js',

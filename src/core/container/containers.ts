@@ -1089,8 +1089,12 @@ export class Containers {
 	}
 
 	private async waitForKilled(entry: Entry, ended: Promise<unknown>): Promise<void> {
-		if (!(await isSettledWithin(ended, KILL_TIMEOUT))) {
-			const { name } = entry.record;
+		while (!(await isSettledWithin(ended, KILL_TIMEOUT))) {
+			const { name, process } = entry.record;
+			if (process === null || !isAlive(process)) {
+				// It is gone; its last output is still on the way into the log.
+				continue;
+			}
 			throw new EngineError('internal', `Cannot stop container "${name}": no exit within 10 s of SIGKILL`);
 		}
 	}
@@ -1124,6 +1128,7 @@ export class Containers {
 			return;
 		}
 		this.signal(entry, SIGKILL);
+		entry.run?.discardOutput();
 		await this.thaw(entry);
 		await this.waitForKilled(entry, ended);
 	}

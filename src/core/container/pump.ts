@@ -55,6 +55,7 @@ export class Pump {
 	/** Of performance.now(), of the last look that found nothing more to do. */
 	private lastWork = 0;
 	private isComplete = false;
+	private isDiscarding = false;
 	private hasWarned = false;
 	private retry: NodeJS.Timeout | undefined;
 	/** Bytes taken at once. */
@@ -107,6 +108,12 @@ export class Pump {
 		for (const reader of Object.values(this.readers ?? {})) {
 			reader.isFinished = true;
 		}
+		this.wake();
+	}
+
+	/** The log is going to be removed: what is not in it yet is read, so that nobody waits for room, and dropped. */
+	discard(): void {
+		this.isDiscarding = true;
 		this.wake();
 	}
 
@@ -185,7 +192,7 @@ export class Pump {
 			this.note();
 		}
 		const { length, isFinal } = reader.read(buffer.subarray(0, this.portion));
-		const taken = this.log.take(stream, buffer.subarray(0, length), isFinal);
+		const taken = this.isDiscarding ? length : this.log.take(stream, buffer.subarray(0, length), isFinal);
 		reader.advance(taken);
 		if (taken > 0 || reader.hasDone) {
 			this.note();

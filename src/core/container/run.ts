@@ -130,6 +130,11 @@ export class Run {
 		return this.isRunning ? this.pump.tail(stream) : undefined;
 	}
 
+	/** The container is going to be removed with its log: its end does not wait for what is not in there yet. */
+	discardOutput(): void {
+		this.pump.discard();
+	}
+
 	/** Stops watching and reading; the container goes on. */
 	close(): void {
 		this.state = 'over';

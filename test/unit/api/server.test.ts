@@ -338,6 +338,7 @@ class StandIn {
 			events: this.events,
 			facts: { runtime: { name: 'runc', path: '', version: '' }, runtimes: [] },
 			examine: () => Promise.resolve([]),
+			commandLine: () => Promise.resolve(undefined),
 			shutdown: () => undefined,
 			images: this.images(),
 			registries: {},

@@ -14,15 +14,15 @@ describe('which engine', () => {
 		const env = { MYDOCKER_HOST: 'unix:///h.sock', MYDOCKER_ROOT: '/r', HOME: '/home/me' };
 		assert.deepEqual(
 			[
-				chooseTarget({ ...unset, root: '/flag' }, env),
-				chooseTarget({ ...unset, host: 'unix:///flag.sock' }, env),
-				chooseTarget(unset, env),
-				chooseTarget(unset, { ...env, MYDOCKER_HOST: '' }),
-				chooseTarget(unset, { XDG_DATA_HOME: '/data', XDG_CONFIG_HOME: '/none' }),
-				chooseTarget({ ...unset, context: 'box' }, env),
-				chooseTarget({ ...unset, context: 'mydocker' }, env),
-				chooseTarget(unset, { MYDOCKER_CONTEXT: 'default', MYDOCKER_ROOT: '/r' }),
-				chooseTarget(unset, { ...env, MYDOCKER_HOST: 'ssh://me@box' }),
+				chooseTarget({ ...unset, root: '/flag' }, env, '/here'),
+				chooseTarget({ ...unset, host: 'unix:///flag.sock' }, env, '/here'),
+				chooseTarget(unset, env, '/here'),
+				chooseTarget(unset, { ...env, MYDOCKER_HOST: '' }, '/here'),
+				chooseTarget(unset, { XDG_DATA_HOME: '/data', XDG_CONFIG_HOME: '/none' }, '/here'),
+				chooseTarget({ ...unset, context: 'box' }, env, '/here'),
+				chooseTarget({ ...unset, context: 'mydocker' }, env, '/here'),
+				chooseTarget(unset, { MYDOCKER_CONTEXT: 'default', MYDOCKER_ROOT: '/r' }, '/here'),
+				chooseTarget(unset, { ...env, MYDOCKER_HOST: 'ssh://me@box' }, '/here'),
 			],
 			[
 				{ kind: 'store', root: '/flag' },
@@ -43,10 +43,13 @@ describe('which engine', () => {
 		try {
 			const env = { XDG_CONFIG_HOME: folder };
 			writeCurrentContext(env, 'box');
-			assert.deepEqual(chooseTarget(unset, env), { kind: 'context', name: 'box' });
-			assert.deepEqual(chooseTarget(unset, { ...env, MYDOCKER_ROOT: '/r' }), { kind: 'store', root: '/r' });
+			assert.deepEqual(chooseTarget(unset, env, '/here'), { kind: 'context', name: 'box' });
+			assert.deepEqual(chooseTarget(unset, { ...env, MYDOCKER_ROOT: '/r' }, '/here'), {
+				kind: 'store',
+				root: '/r',
+			});
 			fs.writeFileSync(path.join(folder, 'mydocker/config.json'), '{');
-			assert.equal(chooseTarget(unset, env).kind, 'store');
+			assert.equal(chooseTarget(unset, env, '/here').kind, 'store');
 		} finally {
 			fs.rmSync(folder, { recursive: true });
 		}
@@ -54,18 +57,18 @@ describe('which engine', () => {
 
 	it('a host that cannot be read, or flags that conflict, are refused', () => {
 		assert.throws(
-			() => chooseTarget({ ...unset, host: 'ftp://1.2.3.4' }, {}),
+			() => chooseTarget({ ...unset, host: 'ftp://1.2.3.4' }, {}, '/here'),
 			new CommandError(
 				'Cannot use host "ftp://1.2.3.4": give unix:///path, tcp://host:port or ssh://user@host',
 				125,
 			),
 		);
 		assert.throws(
-			() => chooseTarget({ ...unset, host: 'unix:///a', root: '/b' }, {}),
+			() => chooseTarget({ ...unset, host: 'unix:///a', root: '/b' }, {}, '/here'),
 			new CommandError('conflicting options: cannot specify both --host and --root', 125),
 		);
 		assert.throws(
-			() => chooseTarget({ ...unset, host: 'unix:///a', context: 'b' }, {}),
+			() => chooseTarget({ ...unset, host: 'unix:///a', context: 'b' }, {}, '/here'),
 			new CommandError('conflicting options: cannot specify both --host and --context'),
 		);
 	});

@@ -6,7 +6,7 @@ import { Interrupts } from '../../../src/cli/interrupts';
 function interrupts(): { subject: Interrupts; source: EventEmitter; exits: unknown[][] } {
 	const source = new EventEmitter();
 	const exits: unknown[][] = [];
-	const subject = new Interrupts(source as unknown as NodeJS.Process, (...parameters) => exits.push(parameters));
+	const subject = new Interrupts(source, (...parameters) => exits.push(parameters));
 	return { subject, source, exits };
 }
 

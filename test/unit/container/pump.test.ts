@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { JsonFileLog } from '../../../src/core/container/json-file';
 import type { LogDriver } from '../../../src/core/container/log';
@@ -139,6 +140,24 @@ describe('pump', () => {
 			{ numRuns: 15 },
 		);
 	}).timeout(20_000);
+
+	it('discard: the end comes without what is not in the log, but not before all has ended that writes', async () => {
+		const stdout = new Segments(shim, 'stdout');
+		new Segments(shim, 'stderr');
+		const log = openLog();
+		const { pump, complete } = openPump(log);
+		let isComplete = false;
+		const noticed = complete.then(() => (isComplete = true));
+		pump.discard();
+		stdout.write('nobody reads this\n');
+		pump.wake();
+		await delay(20); // several looks
+		assert.equal(isComplete, false);
+		pump.finish();
+		await noticed;
+		assert.equal(await text(log, 'stdout'), '');
+		pump.close();
+	});
 
 	it('a raw tail: has the output from the first byte on that is not in the log', async () => {
 		const stdout = new Segments(shim, 'stdout');
