@@ -158,12 +158,16 @@ while ($is_open && $left > 0) {
 exit $ended{$program};
 `;
 
-let isFound = false;
+/** The PATH on which perl was found. */
+let foundOn: string | undefined;
 
 /** Whether this machine has what receives a terminal from a runtime. Once found it stays; it may be installed meanwhile. */
 export function hasConsoles(): boolean {
-	isFound ||= ['x64', 'arm64'].includes(process.arch) && findProgram('perl') !== undefined;
-	return isFound;
+	const folders = process.env['PATH'] ?? '';
+	if (foundOn !== folders && ['x64', 'arm64'].includes(process.arch) && findProgram('perl') !== undefined) {
+		foundOn = folders;
+	}
+	return foundOn === folders;
 }
 
 /** Arguments for an OCI runtime that is started by `consoleCommand`. */
