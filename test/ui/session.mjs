@@ -80,6 +80,8 @@ export function photographFailures(session) {
 			} catch (error) {
 				// Of a suite that bails, an error here would end the suites after it too.
 				console.log(`      no picture: ${error.message}`);
+				const busy = ['-eo', 'pid,stat,pcpu,wchan:24,args', '--sort=-pcpu', '--cols=160'];
+				console.log(execFileSync('ps', busy, { encoding: 'utf8' }).split('\n').slice(0, 9).join('\n'));
 			}
 		}
 	});
