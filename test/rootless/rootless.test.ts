@@ -126,15 +126,11 @@ describe('an ordinary user', function () {
 	it('published port: the end of input passes before the answer, and a relay that was killed comes back', async () => {
 		const port = await freePort();
 		const id = await web('bridge', port);
+		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
 		assert.match(await converse(port, 'GET /index.html HTTP/1.0\r\n\r\n'), /hello from web/);
 		const agent = processesOf(workspace.root).find(({ command }) => command.includes('socket-agent.js'));
 		await endProcess(agent?.pid ?? 0, 'SIGKILL');
-		await until('the port answers again', async () =>
-			fetchPage('127.0.0.1', port).then(
-				(text) => text.includes('hello from web'),
-				() => false,
-			),
-		);
+		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
 		await remove(subject, id);
 	});
 
@@ -283,6 +279,12 @@ async function askByDatagram(type: 'udp4' | 'udp6', port: number): Promise<strin
 	return answer;
 }
 
+/** What the web server answers; one that has just been started does not listen yet. */
 async function fetchPage(host: string, port: number): Promise<string> {
-	return (await fetch(`http://${host}:${port}/index.html`)).text();
+	return until(`${host}:${port} answers`, () =>
+		fetch(`http://${host}:${port}/index.html`).then(
+			(response) => response.text(),
+			() => undefined,
+		),
+	);
 }
