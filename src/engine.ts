@@ -40,13 +40,14 @@ import { Networks } from './core/network/networks';
 import { holderPlace } from './core/network/holder-place';
 import { Outbound, probeOutbound } from './core/network/outbound';
 import { HOST, type NetworkPlace } from './core/network/place';
+import { bridgeWay } from './core/network/way';
 import { remoteFileSystem } from './core/storage/file-system';
 import { openStorage } from './core/storage/storage';
 import { replaceFile, Store, writeAtomically } from './core/store';
 import { closeInherited } from './core/system/descriptors';
 import { examine, type Finding, type RootlessFacts } from './core/system/doctor';
 import { findHolder, holdFile, holding, type Holder } from './core/system/holder';
-import { engineFacts } from './core/system/info';
+import { engineFacts, type EngineFacts } from './core/system/info';
 import type { ProcessIdentity } from './core/types';
 import { Volumes } from './core/volume/volumes';
 
@@ -55,6 +56,8 @@ const OWNER_READY_WITHIN = 30_000;
 /** Milliseconds for the requests at work when the engine is asked to leave; what does not end by then is cut off. */
 const GRACE = 2_000;
 
+/** Milliseconds after the start, when a command that needs no container has been answered. */
+const TRY_AFTER = 1_000;
 /** Milliseconds after the start, when the first requests have shown which code is used. */
 const KEEP_CODE_AFTER = 10_000;
 
@@ -74,6 +77,7 @@ class Engine {
 	private readonly socketPath: string;
 	private readonly server: ApiServer;
 	private idleTimer: NodeJS.Timeout | undefined;
+	private trial: Promise<void> | undefined;
 	private isLeaving = false;
 
 	constructor(
@@ -114,7 +118,20 @@ class Engine {
 			}
 		});
 		setTimeout(keepCode, KEEP_CODE_AFTER).unref();
+		setTimeout(() => {
+			this.tryMachine();
+		}, TRY_AFTER).unref();
 		this.waitForIdle();
+	}
+
+	/** Tries storage and runtime before the first container would wait for it. */
+	private tryMachine(): void {
+		this.trial = this.core.facts().then(
+			() => undefined,
+			(error: unknown) => {
+				this.log.write(`Warning: ${messageOf(error)}`);
+			},
+		);
 	}
 
 	private get isIdle(): boolean {
@@ -168,6 +185,7 @@ class Engine {
 		try {
 			this.ownership.leaving();
 			await this.server.close(GRACE);
+			await this.trial; // it cleans up after itself
 			await this.core.containers.close();
 			await this.core.networks.close();
 			await this.core.images.close();
@@ -192,7 +210,8 @@ interface OpenCore {
 	readonly networks: Networks;
 	readonly volumes: Volumes;
 	readonly events: Events;
-	readonly facts: Awaited<ReturnType<typeof engineFacts>>;
+	readonly bridgeWay: string;
+	readonly facts: () => Promise<EngineFacts>;
 	readonly examine: () => Promise<readonly Finding[]>;
 }
 
@@ -220,8 +239,9 @@ async function openCore(
 				name,
 				isRunning: isLive(status),
 			}));
-	const storage = await openStorage(root, process.env['MYDOCKER_STORAGE_DRIVER'] ?? '');
-	const layerFormat = storage.driver.name === 'erofs' ? 'erofs' : 'files';
+	const wantedDriver = process.env['MYDOCKER_STORAGE_DRIVER'] ?? '';
+	const storage = await openStorage(root, wantedDriver);
+	const layerFormat = wantedDriver === 'erofs' ? 'erofs' : 'files';
 	const images = new Images({ root, store, events, warn, users, layerFormat });
 	const mounted = (name: string) =>
 		containers
@@ -258,8 +278,11 @@ async function openCore(
 	const bootFile = path.join(root, 'run', 'boot');
 	const lastBoot = readText(bootFile);
 	containers.resume(lastBoot !== undefined && lastBoot !== currentBootId());
-	writeAtomically(bootFile, currentBootId());
+	if (lastBoot !== currentBootId()) {
+		writeAtomically(bootFile, currentBootId());
+	}
 	const registries = new Registries(root);
+	let facts: Promise<EngineFacts> | undefined;
 	return {
 		images,
 		registries,
@@ -267,7 +290,14 @@ async function openCore(
 		networks,
 		volumes,
 		events,
-		facts: await engineFacts({ runtime, network: networkFacts, rootless, storage }),
+		bridgeWay: bridgeWay(networkFacts, rootless?.outbound),
+		facts: async () => {
+			facts ??= engineFacts({ runtime, network: networkFacts, rootless, storage }).catch((error: unknown) => {
+				facts = undefined;
+				throw error;
+			});
+			return facts;
+		},
 		examine: () => examine({ root, runtime, network: networkFacts, rootless, storage }),
 	};
 }

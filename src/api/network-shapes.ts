@@ -47,7 +47,7 @@ function ipv6Address([{ ipv6, internal }, { address6 }]: Connection): object {
 
 /** NetworkSettings.Driver, ours alone: which way the container's network works. */
 export function networkDriver({ config }: Container, core: Core): string {
-	return networkWay(parseNetworkMode(config.network.mode), core.facts.bridgeWay);
+	return networkWay(parseNetworkMode(config.network.mode), core.bridgeWay);
 }
 
 /** NetworkSettings.Networks: where the container is now, and where it will be when it starts. */

@@ -25,7 +25,10 @@ export interface Core {
 	readonly networks: Networks;
 	readonly volumes: Volumes;
 	readonly events: Events;
-	readonly facts: EngineFacts;
+	/** By what bridge networks work; see network/way. */
+	readonly bridgeWay: string;
+	/** Waits, when it is first asked, until storage and runtime have been tried. */
+	readonly facts: () => Promise<EngineFacts>;
 	/** Looks at all that containers need on this machine. */
 	readonly examine: () => Promise<readonly Finding[]>;
 	readonly commandLine: CommandLine;

@@ -3,6 +3,7 @@ import type { Health } from '../core/container/health';
 import type { EngineEvent } from '../core/events';
 import { familiarName } from '../core/image/reference';
 import { DEFAULT_NETWORK } from '../core/network/network';
+import type { EngineFacts } from '../core/system/info';
 import type { Container, Image, ImageConfig, Mount } from '../core/types';
 import type { Core } from './request';
 import {
@@ -143,7 +144,7 @@ export function containerSummary(container: Container, image: string, now: numbe
 }
 
 /** GET /containers/{id}/json */
-export function containerInspect(container: Container, core: Core): ContainerInspect {
+export function containerInspect(container: Container, core: Core, facts: EngineFacts): ContainerInspect {
 	const [program = '', ...args] = commandLine(container);
 	const folder = path.join(core.root, 'containers', container.id);
 	const hasLog = container.config.log_config.type === 'json-file';
@@ -166,7 +167,7 @@ export function containerInspect(container: Container, core: Core): ContainerIns
 		ProcessLabel: '',
 		AppArmorProfile: '',
 		ExecIDs: orNull(core.containers.execs.of(container.id).map((exec) => exec.id)),
-		HostConfig: hostConfig(container, core.facts),
+		HostConfig: hostConfig(container, facts),
 		GraphDriver: { Data: null, Name: container.storage_driver ?? 'overlay' },
 		Mounts: container.config.mounts.map((mount) => mountPoint(mount, core)),
 		Config: containerConfig(container),
@@ -243,7 +244,7 @@ function containerConfig({ config, labels }: Container): ContainerConfigJson {
 	};
 }
 
-function hostConfig(container: Container, facts: Core['facts']): HostConfigJson {
+function hostConfig(container: Container, facts: EngineFacts): HostConfigJson {
 	const { config, annotations } = container;
 	// Docker names anonymous volumes among the mounts only.
 	const binds = config.mounts.filter(

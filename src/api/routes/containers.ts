@@ -161,7 +161,7 @@ async function inspect(request: ApiRequest): Promise<void> {
 	const { core, signal } = request;
 	const container = core.containers.get(request.parameter('id'));
 	const sizes = request.flag('size') ? await containerSizes(container, core, signal) : {};
-	request.json({ ...containerInspect(container, core), ...sizes });
+	request.json({ ...containerInspect(container, core, await core.facts()), ...sizes });
 }
 
 async function start(request: ApiRequest): Promise<void> {

@@ -112,11 +112,11 @@ function imagePasses(records: Records, filters: FilterValues, { core }: ApiReque
 	);
 }
 
-function inspect(request: ApiRequest): void {
+async function inspect(request: ApiRequest): Promise<void> {
 	const { images, facts } = request.core;
 	const image = images.get(request.parameter('name'));
 	const others = images.names(image.id).filter((other) => other.name !== image.name || other.tag !== image.tag);
-	request.json(imageInspect([image, ...others], request.parts.version, facts.storageDriver));
+	request.json(imageInspect([image, ...others], request.parts.version, (await facts()).storageDriver));
 }
 
 function tag(request: ApiRequest): void {

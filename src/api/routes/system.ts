@@ -1,6 +1,7 @@
 import * as process from 'node:process';
 import { EngineError } from '../../core/errors';
 import type { EngineEvent } from '../../core/events';
+import type { EngineFacts } from '../../core/system/info';
 import { build } from '../build';
 import { hasLabels, matches } from '../filters';
 import type { FilterValues } from '../filters';
@@ -19,11 +20,11 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export const systemRoutes: readonly Route[] = [
 	route('GET', '/_ping', ping),
 	route('HEAD', '/_ping', ping),
-	route('GET', '/version', (request) => {
-		request.json(version(request));
+	route('GET', '/version', async (request) => {
+		request.json(version(await request.core.facts()));
 	}),
-	route('GET', '/info', (request) => {
-		request.json(info(request));
+	route('GET', '/info', async (request) => {
+		request.json(info(request, await request.core.facts()));
 	}),
 	route('GET', '/events', events),
 	route('GET', '/plugins', (request) => {
@@ -53,7 +54,7 @@ function ping(request: ApiRequest): void {
 		.send(200, 'OK', 'text/plain; charset=utf-8');
 }
 
-function version({ core: { facts } }: ApiRequest): Version {
+function version(facts: EngineFacts): Version {
 	const details = {
 		ApiVersion: API_VERSION,
 		Arch: facts.architecture,
@@ -83,8 +84,7 @@ function version({ core: { facts } }: ApiRequest): Version {
 	};
 }
 
-function info({ core }: ApiRequest): Info {
-	const { facts } = core;
+function info({ core }: ApiRequest, facts: EngineFacts): Info {
 	const containers = core.containers.list();
 	const images = new Set(core.images.list().map((image) => image.id));
 	const running = containers.filter(({ status }) => status === 'running' || status === 'stopping').length;

@@ -80,7 +80,7 @@ export interface ContainersOptions {
 	readonly events: Events;
 	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories'>;
 	readonly runtime: Runtimes;
-	readonly storage: Pick<Storage, 'driver' | 'of'>;
+	readonly storage: Storage;
 	readonly networks: Networks;
 	readonly volumes: Volumes;
 	/** What does not work on bridge networks; "" when all does. */
@@ -229,6 +229,7 @@ export class Containers {
 
 	/** Makes a container. Errors: "not-found" for the image, "conflict" for the name, "invalid", "unsupported". */
 	async create(options: CreateOptions): Promise<CreateResult> {
+		const { driver } = await this.options.storage.chosen();
 		const { name } = options;
 		if (name !== undefined) {
 			checkName(name);
@@ -250,7 +251,7 @@ export class Containers {
 			mounts: container.config.mounts.map((mount) => this.withVolume(mount)),
 		};
 		const record = {
-			...{ ...container, config, storage_driver: this.options.storage.driver.name },
+			...{ ...container, config, storage_driver: driver.name },
 			name: name ?? generateName((candidate) => this.names.has(candidate)),
 		};
 		const folder = containerFolder(this.options.root, record.id);

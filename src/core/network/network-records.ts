@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
-import type { Store } from '../store';
+import type { Durability, Store } from '../store';
 import type { Endpoint, Network } from './network';
 import { isNetwork } from './network';
 
@@ -79,8 +79,8 @@ export class NetworkRecords {
 		return this.connectionsOf(containerId).find(([network]) => !network.internal);
 	}
 
-	save(network: Network): void {
-		this.store.save(`network-${network.id}`, network);
+	save(network: Network, durability: Durability = 'at once'): void {
+		this.store.save(`network-${network.id}`, network, durability);
 		this.networks.set(network.id, network);
 	}
 

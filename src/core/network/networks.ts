@@ -99,10 +99,14 @@ export class Networks {
 		this.records.load();
 		for (const name of PREDEFINED) {
 			if (this.records.byName(name) === undefined) {
-				this.records.save(newNetwork({ name, driver: name === 'none' ? 'null' : name }));
+				// One that is lost with the power is made again.
+				this.records.save(newNetwork({ name, driver: name === 'none' ? 'null' : name }), 'soon');
 			}
 		}
-		await this.exclusive(() => this.reconcile(live));
+		// A network that never was used has no subnet, and nothing on the host.
+		if (this.list().some(({ subnet }) => subnet !== '')) {
+			await this.exclusive(() => this.reconcile(live));
+		}
 	}
 
 	/** Put before a shim's command, so that it finds the bridges. */

@@ -12,11 +12,16 @@ import { fileSystemName } from './file-system';
 import { OverlayDriver } from './overlay';
 import { isOnOverlay, isWhiteout } from './whiteout';
 
-/** The storage of a store: new containers get `driver`; those that were made with another one keep it. */
+/** The storage of a store: new containers get the chosen driver; those that were made with another one keep it. */
 export interface Storage {
-	readonly driver: StorageDriver;
+	/** The drivers are tried when it is first asked: a pull needs none. */
+	readonly chosen: () => Promise<ChosenStorage>;
 	/** By the name in a container's record; without one the first that there was. */
 	readonly of: (name: string | undefined) => StorageDriver;
+}
+
+export interface ChosenStorage {
+	readonly driver: StorageDriver;
 	/** Docker's DriverStatus. */
 	readonly status: readonly (readonly [string, string])[];
 	/** Why no driver works; undefined when one does. */
@@ -24,16 +29,39 @@ export interface Storage {
 }
 
 /**
- * Tries the drivers in order, or only the one that is wanted, by a real mount in the store `root`. Where none works,
- * containers cannot run, and images still can be pulled. Throws EngineError "unsupported" when the wanted one does not
- * work, "invalid" when there is none of this name.
+ * The drivers are tried in order, or only the one that is wanted and that at once, by a real mount in the store `root`.
+ * Where none works, containers cannot run, and images still can be pulled. Throws EngineError "unsupported" when the wanted
+ * one does not work, "invalid" when there is none of this name.
  */
 export async function openStorage(root: string, wanted: string): Promise<Storage> {
+	const drivers = new Map(makeDrivers().map((driver) => [driver.name, driver]));
+	const [first = new CopyDriver()] = drivers.values();
+	let choice: Promise<ChosenStorage> | undefined;
+	const chosen = async (): Promise<ChosenStorage> => {
+		choice ??= chooseDriver(root, wanted, drivers).catch((error: unknown) => {
+			choice = undefined; // a full disk may have room the next time
+			throw error;
+		});
+		return choice;
+	};
+	if (wanted !== '') {
+		await chosen();
+	}
+	return {
+		chosen,
+		of: (name) => drivers.get(isDriverName(name ?? '') ? (name as DriverName) : first.name) ?? first,
+	};
+}
+
+async function chooseDriver(
+	root: string,
+	wanted: string,
+	drivers: ReadonlyMap<DriverName, StorageDriver>,
+): Promise<ChosenStorage> {
 	if (wanted !== '' && !isDriverName(wanted)) {
 		const known = DRIVER_NAMES.join(', ');
 		throw new EngineError('invalid', `Cannot use storage driver "${wanted}": there are ${known}`);
 	}
-	const drivers = new Map(makeDrivers().map((driver) => [driver.name, driver]));
 	const refused = new Map<DriverName, string>();
 	for (const [name, driver] of drivers) {
 		if (name === 'erofs' && wanted !== name) {
@@ -41,7 +69,7 @@ export async function openStorage(root: string, wanted: string): Promise<Storage
 		}
 		const reason = wanted === '' || wanted === name ? await tryDriver(root, driver) : 'another one was asked for';
 		if (reason === undefined) {
-			return storageOf(root, drivers, { driver, refused: wanted === '' ? refused : new Map() });
+			return chosenStorage(root, driver, wanted === '' ? refused : new Map());
 		}
 		refused.set(name, reason);
 	}
@@ -49,7 +77,9 @@ export async function openStorage(root: string, wanted: string): Promise<Storage
 		const reason = refused.get(wanted) ?? '';
 		throw new EngineError('unsupported', `Cannot use storage driver "${wanted}" in "${root}": ${reason}`);
 	}
-	return storageOf(root, drivers, { driver: undefined, refused });
+	const [first = new CopyDriver()] = drivers.values();
+	const storage = chosenStorage(root, first, refused);
+	return { ...storage, problem: reasonsOf(refused).join('; ') };
 }
 
 /** The best first. */
@@ -63,22 +93,19 @@ function makeDrivers(): StorageDriver[] {
 	];
 }
 
-function storageOf(
-	root: string,
-	drivers: ReadonlyMap<DriverName, StorageDriver>,
-	{ driver, refused }: { driver: StorageDriver | undefined; refused: ReadonlyMap<DriverName, string> },
-): Storage {
-	const [first = new CopyDriver()] = drivers.values();
-	const reasons = [...refused].map(([name, reason]) => `${name}: ${reason}`);
+function chosenStorage(root: string, driver: StorageDriver, refused: ReadonlyMap<DriverName, string>): ChosenStorage {
 	return {
-		driver: driver ?? first,
-		of: (name) => drivers.get(isDriverName(name ?? '') ? (name as DriverName) : first.name) ?? first,
+		driver,
 		status: [
 			['Backing Filesystem', fileSystemName(fs.statfsSync(root).type)],
-			...reasons.map((reason): [string, string] => ['Not usable', reason]),
+			...reasonsOf(refused).map((reason): [string, string] => ['Not usable', reason]),
 		],
-		problem: driver === undefined ? reasons.join('; ') : undefined,
+		problem: undefined,
 	};
+}
+
+function reasonsOf(refused: ReadonlyMap<DriverName, string>): string[] {
+	return [...refused].map(([name, reason]) => `${name}: ${reason}`);
 }
 
 /** In a mount namespace of its own: reads, writes and deletes through the mount. */

@@ -129,10 +129,10 @@ function limitsFinding(): Finding {
 }
 
 async function storageFinding({ root, storage }: Patient): Promise<Finding> {
-	const { driver } = storage;
+	const { driver, problem } = await storage.chosen();
 	const reason = await tryDriver(root, driver);
 	if (reason !== undefined) {
-		const message = `No container can be mounted in "${root}" (${driver.name}): ${storage.problem ?? reason}; it needs Linux 5.11 for ordinary users, and a store on ext4, xfs, btrfs or tmpfs.`;
+		const message = `No container can be mounted in "${root}" (${driver.name}): ${problem ?? reason}; it needs Linux 5.11 for ordinary users, and a store on ext4, xfs, btrfs or tmpfs.`;
 		return { subject: 'storage', status: 'problem', message, remedy: '' };
 	}
 	return driver.name === 'copy'

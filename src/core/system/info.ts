@@ -8,7 +8,6 @@ import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { RuntimeInfo } from '../container/runtime';
 import type { Runtimes } from '../container/runtimes';
 import { machine } from '../container/spec';
-import { bridgeWay } from '../network/way';
 import type { Storage } from '../storage/storage';
 import type { RootlessFacts } from './doctor';
 
@@ -40,8 +39,6 @@ export interface EngineFacts {
 	readonly securityOptions: readonly string[];
 	/** Drivers that work here. */
 	readonly networkDrivers: readonly string[];
-	/** By what bridge networks work; see network/way. */
-	readonly bridgeWay: string;
 	readonly warnings: readonly string[];
 }
 
@@ -66,15 +63,14 @@ export interface FactSources {
 
 /** Gathers the facts from the system's files; the runtime is probed at its first use on a machine. */
 export async function engineFacts({ runtime, network, rootless, storage }: FactSources): Promise<EngineFacts> {
+	const { driver, status, problem } = await storage.chosen();
 	const warnings: string[] = [
 		...network.problems,
 		...(rootless === undefined ? [] : [rootless.singleReason, rootless.outbound.problem]).filter(
 			(text) => text !== '',
 		),
 		...(machine().hasCgroups ? [] : [limitsProblem()]),
-		...(storage.problem === undefined
-			? []
-			: [`containers cannot run: no storage driver works (${storage.problem})`]),
+		...(problem === undefined ? [] : [`containers cannot run: no storage driver works (${problem})`]),
 	];
 	const used = await runtimeFacts(runtime, warnings);
 	return {
@@ -87,8 +83,8 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		memory: os.totalmem(),
 		cgroupVersion: fs.existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
 		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
-		storageDriver: storage.driver.name,
-		storageStatus: storage.status,
+		storageDriver: driver.name,
+		storageStatus: status,
 		runtime: used,
 		runtimes: runtime.installed(),
 		securityOptions: [
@@ -99,7 +95,6 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		],
 		hasLimits: machine().hasCgroups,
 		networkDrivers: [...(network.hasBridge ? ['bridge'] : []), 'host', 'null'],
-		bridgeWay: bridgeWay(network, rootless?.outbound),
 		warnings,
 	};
 }

@@ -336,7 +336,8 @@ class StandIn {
 		const core: { [name in keyof Core]: unknown } = {
 			root: this.root,
 			events: this.events,
-			facts: { runtime: { name: 'runc', path: '', version: '' }, runtimes: [] },
+			bridgeWay: '',
+			facts: () => Promise.resolve({ runtime: { name: 'runc', path: '', version: '' }, runtimes: [] }),
 			examine: () => Promise.resolve([]),
 			commandLine: () => Promise.resolve(undefined),
 			shutdown: () => undefined,

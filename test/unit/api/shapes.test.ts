@@ -6,7 +6,7 @@ import type { Core } from '../../../src/api/request';
 // A row asks the core for nothing but the networks of its container.
 const WITHOUT_NETWORKS = {
 	networks: { find: () => undefined, connectionsOf: () => [], portsOf: () => [] },
-	facts: { bridgeWay: 'ip, iptables' },
+	bridgeWay: 'ip, iptables',
 } as unknown as Core;
 
 const DIGEST = `sha256:${'d'.repeat(64)}`;

@@ -79,7 +79,10 @@ describe('containers', () => {
 		return new Containers({
 			...common,
 			images,
-			storage: { driver: storage, of: () => storage },
+			storage: {
+				chosen: () => Promise.resolve({ driver: storage, status: [], problem: undefined }),
+				of: () => storage,
+			},
 			runtime,
 			networks,
 			volumes,
