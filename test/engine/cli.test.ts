@@ -202,6 +202,10 @@ describe('command line', function () {
 			{ args: run('-u', 'nosuchuser', reference, 'true'), complaint: /unable to find user nosuchuser/ },
 			{ args: run('-w', 'relative', reference, 'true'), complaint: /needs to be an absolute path/ },
 			{ args: run('--pull', 'never', 'nosuch:1'), complaint: /No such image: nosuch:1/ },
+			{ args: ['create', '--pull', 'never', 'nosuch:1'], complaint: /No such image: nosuch:1/ },
+			{ args: run('--pull', 'missing', reference, 'echo', 'there') },
+			{ args: run('--pull', 'always', reference, 'echo', 'newest'), complaint: /Image is up to date for/ },
+			{ args: run('--pull', 'sometimes', reference, 'true'), complaint: /invalid pull option: 'sometimes'/ },
 			{
 				args: run('--name', 'a b', reference, 'true'),
 				complaint: /only \[a-zA-Z0-9\]\[a-zA-Z0-9_\.-\] are allowed/,

@@ -1,6 +1,9 @@
 import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { exec } from './exec';
 import { mainJobCases } from './main-job';
-import { launch, pull, refused, remove, create } from './run';
+import { create, launch, logsOf, pull, refused, remove } from './run';
 import './setup';
 import {
 	embeddedEngine,
@@ -11,7 +14,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
-import { hasProgram, Workspace } from './workspace';
+import { hasProgram, until, within, Workspace } from './workspace';
 
 /** The main job on runtimes other than the usual one, which runs the whole contract. */
 describe('runtimes', () => {
@@ -59,6 +62,34 @@ describe('runtimes', () => {
 		});
 	}
 
+	for (const runtime of ['runc', 'crun']) {
+		it(`${runtime} without perl: script(1) makes the terminals`, async () => {
+			const workspace = new Workspace('perl');
+			try {
+				const engine = embeddedEngine(workspace, { runtime });
+				const subject: Subject = { ...engine, images, registries, name: 'embedded', ids: new Set() };
+				const { Warnings } = await withPath(programsWithoutPerl(workspace), () => subject.client.info());
+				assert.match((Warnings ?? []).join(), /perl/);
+				await pull(subject, images.busybox.reference);
+				// It ends when it is told to: crun 1.8 without perl may lose what comes just before the end.
+				const script = 'test -t 0 && test -t 1 && echo yes >/dev/tty; read -r code; exit $code';
+				const id = await create(subject, { Tty: true, OpenStdin: true, Cmd: ['sh', '-c', script] });
+				const { exit } = await subject.client.containers.wait(id, { condition: 'next-exit' });
+				await subject.client.containers.start(id);
+				await until('it shows its terminal', async () => /yes\r\n/.test((await logsOf(subject, id)).stdout));
+				const result = await exec(subject, id, { Tty: true, Cmd: ['sh', '-c', 'test -t 1 || exit 3; exit 4'] });
+				assert.equal(result.exitCode, 4);
+				const attachment = await subject.client.containers.attach(id, { stdin: true });
+				await attachment.write(Buffer.from('5\n'));
+				assert.equal(await within('the end', 20_000, exit), 5);
+				attachment.close();
+				await remove(subject, id);
+			} finally {
+				await workspace.dispose();
+			}
+		});
+	}
+
 	describe('a container that asks for one', () => {
 		let workspace: Workspace;
 		let subject: Subject;
@@ -94,3 +125,24 @@ describe('runtimes', () => {
 		});
 	});
 });
+
+/** A folder with all programs of this machine's users but perl. */
+function programsWithoutPerl(workspace: Workspace): string {
+	const folder = workspace.folder('programs');
+	const names = fs.readdirSync('/usr/bin').filter((name) => !name.startsWith('perl'));
+	for (const name of names) {
+		fs.symlinkSync(path.join('/usr/bin', name), path.join(folder, name));
+	}
+	return folder;
+}
+
+/** Runs `action`, which starts an engine, with another PATH. */
+async function withPath<T>(value: string, action: () => Promise<T>): Promise<T> {
+	const before = process.env['PATH'];
+	process.env['PATH'] = value;
+	try {
+		return await action();
+	} finally {
+		process.env['PATH'] = before;
+	}
+}

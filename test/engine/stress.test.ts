@@ -16,7 +16,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
-import { delay, dist, endChild, endProcess, until, within, Workspace } from './workspace';
+import { delay, dist, endChild, endProcess, readOr, until, within, Workspace } from './workspace';
 
 /** Milliseconds for which clients work while engine and clients are killed. */
 const WORK_FOR = 15_000;
@@ -36,7 +36,7 @@ interface Believed {
 	isRemoved: boolean;
 }
 
-/** Several clients at once, an engine and clients that are killed at any moment: what was acknowledged holds. */
+/** Several clients at once, an engine, shims and clients that are killed at any moment: what was acknowledged holds. */
 describe('engine stress', () => {
 	const workspace = new Workspace('stress');
 	const ids = new Set<string>();
@@ -74,7 +74,7 @@ class Stress {
 	private readonly commands = new Map<string, number>();
 	private readonly tags = new Map<string, boolean>();
 	private readonly pulled = new Map<string, string>();
-	private readonly counts = { done: 0, unknown: 0, engines: 0, clients: 0 };
+	private readonly counts = { done: 0, unknown: 0, engines: 0, shims: 0, clients: 0 };
 	private deadline = 0;
 
 	constructor(
@@ -101,9 +101,9 @@ class Stress {
 			}
 		}
 		await this.checkAll();
-		const { done, unknown, engines, clients } = this.counts;
+		const { done, unknown, engines, shims, clients } = this.counts;
 		process.stdout.write(
-			`      ${done} operations acknowledged, ${unknown} cut off; ${engines} engines and ${clients} clients killed\n`,
+			`      ${done} operations acknowledged, ${unknown} cut off; ${engines} engines, ${shims} shims and ${clients} clients killed\n`,
 		);
 	}
 
@@ -155,7 +155,9 @@ class Stress {
 		if (random.chance(0.5)) {
 			await this.exec(id, tail);
 		}
-		if (random.chance(0.7)) {
+		if (random.chance(0.4)) {
+			await this.killShim(container);
+		} else if (random.chance(0.7)) {
 			await until(`the log of ${name} has ${lines} lines`, () => this.hasLogged(container), 30_000);
 			container.isComplete = true;
 		}
@@ -180,6 +182,24 @@ class Stress {
 		if (ran.kind === 'done' && ran.value.code === 4) {
 			assert.ok(ran.value.stdout === numbered(3000, '\n'), 'the exec has printed each line');
 		}
+	}
+
+	/** The container ends with its shim, whether an engine is there or comes later, and every client is told so. */
+	private async killShim({ id, name }: Believed): Promise<void> {
+		const shim = path.join(this.subject.root, 'containers', id, 'shim');
+		const pid = Number(readOr(path.join(shim, 'shim.pid'), ''));
+		if (!(pid > 0) || !readOr(`/proc/${pid}/cmdline`, '').includes(shim)) {
+			return;
+		}
+		await endProcess(pid, 'SIGKILL');
+		this.counts.shims++;
+		const ended = await until(`${name} ends with its shim`, async () => {
+			const { State } = await this.ask((client) => client.containers.inspect(id));
+			return State.Running ? undefined : State;
+		});
+		assert.equal(ended.Status, 'exited');
+		// It may have come to its own end just before.
+		assert.ok([255, 7].includes(ended.ExitCode), `${name} ended with ${ended.ExitCode}`);
 	}
 
 	private async end(container: Believed, random: Random): Promise<void> {

@@ -1069,8 +1069,8 @@ export class Containers {
 
 	/** A frozen process gets its signal when it goes on. */
 	private async thaw(entry: Entry): Promise<void> {
-		const { id, name } = entry.record;
-		if (!machine().hasCgroups || !isFrozen(id)) {
+		const { id, name, config } = entry.record;
+		if (!machine().hasCgroups || !isFrozen(id, config.isolation?.cgroup_parent)) {
 			return;
 		}
 		try {
@@ -1256,9 +1256,10 @@ export class Containers {
 
 	/** The engine may have died between the freezing and the note of it. */
 	private async alignPaused(entry: Entry): Promise<void> {
-		const { id, status } = entry.record;
-		await letGo(entry.folder.shim, { runtime: this.options.runtime, id });
-		const actual = machine().hasCgroups && isFrozen(id) ? 'paused' : 'running';
+		const { id, status, config } = entry.record;
+		const parent = config.isolation?.cgroup_parent;
+		await letGo(entry.folder.shim, { runtime: this.options.runtime, id, parent });
+		const actual = machine().hasCgroups && isFrozen(id, parent) ? 'paused' : 'running';
 		if ((status === 'paused' || status === 'running') && status !== actual) {
 			this.note(entry, { status: actual });
 		}

@@ -83,7 +83,8 @@ make() {
 	{ next; root=$v; next; stage=$v; next; secret=$v; next; hostname=$v; next; cwd=$v; next; readonly=$v; next; score=$v; next; tty=$v; } <"$plan/values"
 	while next; do prlimit --pid 1 "$v"; done <"$plan/rlimits"
 	[ -z "$score" ] || echo "$score" >/proc/self/oom_score_adj
-	[ -z "$hostname" ] || echo "$hostname" >/proc/sys/kernel/hostname
+	# Linux 6.1 lets only the machine's root write the file.
+	[ -z "$hostname" ] || { echo "$hostname" >/proc/sys/kernel/hostname; } 2>/dev/null || hostname "$hostname"
 	console=
 	if [ -n "$tty" ]; then stty sane; console=$(tty); fi
 	mount --bind "$root" "$root"

@@ -39,12 +39,15 @@ export function checkAttachable({ status }: Container, name: string): void {
 	}
 }
 
-/** Whether the container's processes are frozen now, whatever its record says; false without a cgroup of its own. */
-export function isFrozen(id: string, mountPoint = '/sys/fs/cgroup'): boolean {
+/**
+ * Whether the container's processes are frozen now, whatever its record says; false without a cgroup of its own. `parent` is
+ * its --cgroup-parent.
+ */
+export function isFrozen(id: string, parent: string | undefined, mountPoint = '/sys/fs/cgroup'): boolean {
 	if (fs.existsSync(path.join(mountPoint, 'cgroup.controllers'))) {
-		return readText(path.join(mountPoint, cgroupPath(id), 'cgroup.freeze'))?.trim() === '1';
+		return readText(path.join(mountPoint, cgroupPath(id, parent), 'cgroup.freeze'))?.trim() === '1';
 	}
-	const state = readText(path.join(mountPoint, 'freezer', cgroupPath(id), 'freezer.state'))?.trim();
+	const state = readText(path.join(mountPoint, 'freezer', cgroupPath(id, parent), 'freezer.state'))?.trim();
 	return state === 'FROZEN' || state === 'FREEZING';
 }
 
@@ -76,12 +79,15 @@ export async function whileHeld<T>(shim: string, { runtime, id, isThere }: Held,
 }
 
 /** Lets a container go on that a killed engine had frozen for a moment. */
-export async function letGo(shim: string, { runtime, id }: Pick<Held, 'runtime' | 'id'>): Promise<void> {
+export async function letGo(
+	shim: string,
+	{ runtime, id, parent }: Pick<Held, 'runtime' | 'id'> & { readonly parent: string | undefined },
+): Promise<void> {
 	const note = path.join(shim, HELD);
 	if (!fs.existsSync(note)) {
 		return;
 	}
-	if (isFrozen(id)) {
+	if (isFrozen(id, parent)) {
 		await runtime.setPaused(id, false);
 	}
 	fs.rmSync(note, { force: true });

@@ -27,7 +27,7 @@ export async function listProcesses(container: Container, psArguments = DEFAULT_
 		throw new EngineError('conflict', `Container ${id} is not running`);
 	}
 	const args = splitArguments(psArguments);
-	const pids = containerPids(id, container.process.pid);
+	const pids = containerPids(cgroupPath(id, container.config.isolation?.cgroup_parent), container.process.pid);
 	return parseProcesses(await ps(args, pids), pids);
 }
 
@@ -79,9 +79,9 @@ function words(line: string): string[] {
 }
 
 /** Numbers on the host of all processes in the container's cgroup; without one, of those in its pid namespace. */
-function containerPids(id: string, first: number): number[] {
+function containerPids(group: string, first: number): number[] {
 	const folders = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup/memory', '/sys/fs/cgroup'];
-	const folder = folders.map((base) => path.join(base, cgroupPath(id))).find((file) => fs.existsSync(file));
+	const folder = folders.map((base) => path.join(base, group)).find((file) => fs.existsSync(file));
 	return folder === undefined ? namespacePids(first) : cgroupPids(folder);
 }
 

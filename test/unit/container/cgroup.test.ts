@@ -3,8 +3,9 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { cgroupPath, groupAbove, wasOomKilled } from '../../../src/core/container/cgroup';
+import { isFrozen } from '../../../src/core/container/pause';
 
-describe('a kill for lack of memory', () => {
+describe('what control groups tell', () => {
 	let mountPoint: string;
 
 	beforeEach(() => {
@@ -20,7 +21,7 @@ describe('a kill for lack of memory', () => {
 		fs.writeFileSync(path.join(mountPoint, name), text);
 	}
 
-	it('cgroup version 1: is counted in memory.oom_control', () => {
+	it('a kill for lack of memory, version 1: is counted in memory.oom_control', () => {
 		write('memory/mydocker/a/memory.oom_control', 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n');
 		write('memory/mydocker/b/memory.oom_control', 'oom_kill_disable 0\nunder_oom 0\noom_kill 0\n');
 		assert.deepEqual(
@@ -29,7 +30,7 @@ describe('a kill for lack of memory', () => {
 		);
 	});
 
-	it('cgroup version 2: is counted in memory.events', () => {
+	it('a kill for lack of memory, version 2: is counted in memory.events', () => {
 		write('cgroup.controllers', 'cpu memory pids\n');
 		write('mydocker/a/memory.events', 'low 0\nhigh 0\nmax 8\noom 1\noom_kill 1\noom_group_kill 0\n');
 		write('mydocker/b/memory.events', 'low 0\nhigh 0\nmax 8\noom 0\noom_kill 0\noom_group_kill 0\n');
@@ -37,6 +38,22 @@ describe('a kill for lack of memory', () => {
 			['a', 'b', 'gone'].map((id) => wasOomKilled(id, mountPoint)),
 			[true, false, false],
 		);
+	});
+
+	it('frozen, version 1: is told by the freezer, also below another parent', () => {
+		write('freezer/mydocker/a/freezer.state', 'FROZEN\n');
+		write('freezer/other/a/freezer.state', 'THAWED\n');
+		write('freezer/other/b/freezer.state', 'FREEZING\n');
+		const told = [isFrozen('a', undefined, mountPoint), isFrozen('a', '/other', mountPoint)];
+		assert.deepEqual([...told, isFrozen('b', 'other', mountPoint)], [true, false, true]);
+	});
+
+	it('frozen, version 2: is told by cgroup.freeze, also below another parent', () => {
+		write('cgroup.controllers', 'cpu memory pids\n');
+		write('mydocker/a/cgroup.freeze', '0\n');
+		write('other/a/cgroup.freeze', '1\n');
+		const told = [isFrozen('a', undefined, mountPoint), isFrozen('a', '/other', mountPoint)];
+		assert.deepEqual([...told, isFrozen('gone', '/other', mountPoint)], [false, true, false]);
 	});
 });
 
