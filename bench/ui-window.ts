@@ -4,9 +4,10 @@ import child from 'node:child_process';
 import type { LogOutputChannel, Memento } from 'vscode';
 import { createClient } from '../src/api/client';
 import { containerSource } from '../src/ui/container-rows';
+import { EngineModel } from '../src/ui/engine-model';
 import { LogDocument } from '../src/ui/log-document';
 import { ALL_OF_LOG } from '../src/ui/log-view';
-import { Model } from '../src/ui/model';
+
 import { RowTree } from '../src/ui/row-tree';
 import { RowUsage } from '../src/ui/row-usage';
 import { Scope } from '../src/ui/scope';
@@ -45,7 +46,7 @@ const quiet = () => undefined;
 const channel = { error: quiet, warn: quiet, info: quiet, debug: quiet } as unknown as LogOutputChannel;
 const memento = { get: (_: string, fallback?: unknown) => fallback, update: quiet } as unknown as Memento;
 
-let model: Model | undefined;
+let model: EngineModel | undefined;
 let tree: RowTree | undefined;
 let drawn = new Map<string, string>();
 let waiting: (() => void) | undefined;
@@ -86,7 +87,7 @@ const window: Window = {
 	async open() {
 		model?.dispose();
 		tree?.dispose();
-		model = new Model(client, channel, { isOwn: true, chosen: { id: 'mydocker' } });
+		model = new EngineModel(client, channel, 'mydocker');
 		const scope = new Scope(model, memento);
 		tree = new RowTree(containerSource(model, scope, new RowUsage(client, model, channel)));
 		const own = tree;

@@ -17,7 +17,7 @@ import { LogEditors } from './ui/log-editor';
 import { LogState } from './ui/log-state';
 import { Logs } from './ui/logs';
 import { Notices } from './ui/notices';
-import { Model } from './ui/model';
+import { Models } from './ui/model';
 import { Logins } from './ui/logins';
 import { Pulls } from './ui/pulls';
 import { RegistryRows } from './ui/registry-rows';
@@ -36,7 +36,7 @@ import { VolumeSizes } from './ui/volume-sizes';
 /** What other extensions and our tests get. */
 export interface Api {
 	readonly client: Client;
-	readonly model: Model;
+	readonly model: Models;
 }
 
 /** Wires the parts and returns: it starts nothing and waits for nothing. The first view or command starts the engine. */
@@ -48,7 +48,7 @@ export function activate(context: ExtensionContext): Api {
 	const toOwn = connector(context, log);
 	const engines = new Engines({ own: toOwn, registries: logins, memento: context.workspaceState, log });
 	const { client } = engines;
-	const model = new Model(client, log, engines);
+	const model = new Models(engines, log);
 	own.push(engines, model);
 	const failures = new Failures(log);
 	const scope = new Scope(model, context.workspaceState);
@@ -73,7 +73,7 @@ export function activate(context: ExtensionContext): Api {
 	const events = new EventRows(client, model, log);
 	const registryRows = new RegistryRows(client.registries, model, context.globalState);
 	own.push(diskUsage, events, registryRows);
-	own.push(new SecondaryViews({ model, diskUsage, events, registryRows }));
+	own.push(new SecondaryViews({ engines, model, diskUsage, events, registryRows }));
 	const statsPanels = new StatsPanels({ client, model, log, extension: context.extensionUri });
 	own.push(statsPanels);
 	const files = new Files(client, model);
@@ -90,6 +90,7 @@ export function activate(context: ExtensionContext): Api {
 			client,
 			engines,
 			model,
+			models: model,
 			logins,
 			pulls,
 			scope,
@@ -119,7 +120,7 @@ export function activate(context: ExtensionContext): Api {
 				part.forget();
 			}
 			doctor.clear();
-			model.switchEngine();
+			model.switchEngines();
 		}),
 	);
 	return { client, model };

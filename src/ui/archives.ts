@@ -2,10 +2,12 @@ import { createReadStream } from 'node:fs';
 import { env, l10n, ProgressLocation, Uri, window } from 'vscode';
 import { formatBytes } from './amounts';
 import { ask } from './ask';
+import { beside } from './engine-keys';
 import { Failure } from './failure';
-import { referenceProblem, shortName, suggestName } from './names';
+import { referenceProblem, shortId, shortName, suggestName } from './names';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, loadOrThrow } from './pick';
+import { pinned } from './routing-client';
 import { PushMeter, type PushReading } from './push-meter';
 import { referenceMessage } from './reference-message';
 import { askArchive, askTarget, writeWhole } from './saved-files';
@@ -19,7 +21,7 @@ const REPORT_EVERY = 200;
 export async function exportContainer({ client, model }: Needs, first?: unknown, given?: unknown): Promise<void> {
 	const title = l10n.t('Export Container');
 	const [id] = await containersFor(model, [first], { title, none: l10n.t('There are no containers yet.') });
-	const name = model.container(id ?? '')?.name ?? id ?? '';
+	const name = model.container(id ?? '')?.name ?? shortId(id ?? '');
 	const target = id === undefined ? undefined : given instanceof Uri ? given : await askTarget(title, `${name}.tar`);
 	if (id === undefined || target === undefined) {
 		return;
@@ -49,7 +51,7 @@ export async function commitContainer(
 		return;
 	}
 	await model.act(id, () => client.containers.commit(id, { target }));
-	views.tellImage(l10n.t('The image {0} is made.', target), target);
+	views.tellImage(l10n.t('The image {0} is made.', target), beside(id, target));
 }
 
 /** Save Image…: one or several as one tar, which docker and podman load. A test may hand in the file. */
@@ -116,7 +118,7 @@ export async function importImage(
 		const tar = count(createReadStream(source.fsPath) as AsyncIterable<Buffer>);
 		await model.during([], () => client.images.import(tar, { target, signal }));
 	});
-	views.tellImage(l10n.t('The image {0} is made.', target), target);
+	views.tellImage(l10n.t('The image {0} is made.', target), model.keyOf(target));
 }
 
 /** Push Image…: to the registry that its name begins with; another name is given to it first when it is typed. */
@@ -144,9 +146,9 @@ export async function pushImage(
 		await client.images.tag(source, target);
 	}
 	try {
-		await model.during([source], () => pushInNotification(client, target));
+		await model.during([source], () => pushInNotification(pinned(client, source), target));
 	} catch (error) {
-		throw new Failure(error, 'mydocker.image.push', target);
+		throw new Failure(error, 'mydocker.image.push', beside(source, target));
 	}
 	log.info(`Pushed ${target}`);
 	void window.showInformationMessage(l10n.t('Pushed {0}.', target));

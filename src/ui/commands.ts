@@ -3,19 +3,22 @@ import { commitContainer, exportContainer, importImage, loadImages, pushImage, s
 import { changeLimits, killContainers, renameContainer } from './container-changes';
 import { compareContainers, compareImages } from './compare';
 import { containersOfGroup } from './container-rows';
-import { copyEngineAddress, inspectEngine, switchEngine, useEngine } from './engine-commands';
+import { chooseEngines, copyEngineAddress, hideEngine, inspectEngine, refreshEngine } from './engine-commands';
+import { showEngine, switchEngine, useEngine } from './engine-commands';
+import { bare } from './engine-keys';
 import { filterEvents, showContainerEvents } from './event-commands';
 import { browseFiles, downloadFiles, uploadFiles } from './file-commands';
 import { takeGroupDown } from './group-down';
 import { imagesOfRepository } from './image-rows';
 import { removeImages, tagImage } from './images';
-import { partOf } from './keys';
+import { engineOf, partOf } from './keys';
 import { browseLayers, compareLayers, showLayers } from './layer-commands';
 import { pauseContainers, removeContainers, restartContainers } from './lifecycle';
 import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
 import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
 import { connectContainer, createNetwork, disconnectContainer, removeNetworks } from './networks';
 import { checkForNewer, copyDigests } from './newer';
+import { partsOfOne } from './one-engine';
 import { copyAddress, openInBrowser } from './open-port';
 import { filterLog, openLogs, pauseLog, saveLog, showAllOfLog, showPart, toggleTimestamps } from './log-commands';
 import type { Parts } from './parts';
@@ -46,9 +49,13 @@ type Handler = (parts: Parts, ...called: unknown[]) => unknown;
  * asks with a picker that lists only what fits.
  */
 const table: Readonly<Record<string, Handler>> = {
-	'mydocker.image.pull': (parts, ...called) => pullImage(parts, ...fromCaller(parts, called)),
+	'mydocker.image.pull': onOne(pullImage),
 	'mydocker.image.cancelPull': cancelPull,
-	'mydocker.image.run': runFromRow,
+	'mydocker.image.run': async (parts, image) => {
+		const here = await partsOfOne(parts, [image]);
+		// The row's selection is no answer to the questions that a run asks.
+		return here && runContainer(here, image);
+	},
 	'mydocker.image.tag': tagImage,
 	'mydocker.image.inspect': inspectImage,
 	'mydocker.image.compareInspect': compareImages,
@@ -57,14 +64,14 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.image.browseLayers': browseLayers,
 	'mydocker.image.push': pushImage,
 	'mydocker.image.save': saveImages,
-	'mydocker.image.load': (parts, ...called) => loadImages(parts, ...fromCaller(parts, called)),
-	'mydocker.image.import': (parts, ...called) => importImage(parts, ...fromCaller(parts, called)),
+	'mydocker.image.load': onOne(loadImages),
+	'mydocker.image.import': onOne(importImage),
 	'mydocker.image.checkNewer': checkForNewer,
 	'mydocker.image.copyDigest': copyDigests,
 	'mydocker.image.copyName': copyImageName,
 	'mydocker.image.remove': removeImages,
-	'mydocker.image.prune': pruneImages,
-	'mydocker.container.run': (parts, ...called) => runContainer(parts, ...fromCaller(parts, called)),
+	'mydocker.image.prune': onOne(pruneImages),
+	'mydocker.container.run': onOne(runContainer),
 	'mydocker.container.recreate': recreateContainer,
 	'mydocker.container.start': startContainers,
 	'mydocker.container.stop': stopContainers,
@@ -105,7 +112,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.compareInspect': compareContainers,
 	'mydocker.container.copyId': copyContainerId,
 	'mydocker.container.remove': removeContainers,
-	'mydocker.container.prune': pruneContainers,
+	'mydocker.container.prune': onOne(pruneContainers),
 	'mydocker.group.down': takeGroupDown,
 	'mydocker.container.openInBrowser': openInBrowser,
 	'mydocker.container.copyAddress': copyAddress,
@@ -119,13 +126,13 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.containers.workspaceOnly': (parts) => {
 		toggle('isWorkspaceOnly', parts);
 	},
-	'mydocker.network.create': (parts, ...called) => createNetwork(parts, ...fromCaller(parts, called)),
+	'mydocker.network.create': onOne(createNetwork),
 	'mydocker.network.inspect': inspectNetwork,
 	'mydocker.network.connect': connectContainer,
 	'mydocker.network.disconnect': disconnectContainer,
 	'mydocker.network.remove': removeNetworks,
-	'mydocker.network.prune': pruneNetworks,
-	'mydocker.volume.create': (parts, ...called) => createVolume(parts, ...fromCaller(parts, called)),
+	'mydocker.network.prune': onOne(pruneNetworks),
+	'mydocker.volume.create': onOne(createVolume),
 	'mydocker.volume.inspect': inspectVolume,
 	'mydocker.volume.copyName': copyVolumeName,
 	'mydocker.volume.browseFiles': browseFiles('volume'),
@@ -137,8 +144,8 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.volume.restore': restoreVolume,
 	'mydocker.volume.clone': cloneVolume,
 	'mydocker.volume.remove': removeVolumes,
-	'mydocker.volume.prune': pruneVolumes,
-	'mydocker.system.prune': pruneEverything,
+	'mydocker.volume.prune': onOne(pruneVolumes),
+	'mydocker.system.prune': onOne(pruneEverything),
 	'mydocker.registries.browse': browseRegistries,
 	'mydocker.registries.add': addToRegistries,
 	'mydocker.registries.forget': forgetRegistry,
@@ -158,6 +165,10 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.engine.copyReport': ({ doctor }) => doctor.copy(),
 	'mydocker.engine.switch': switchEngine,
 	'mydocker.engine.use': useEngine,
+	'mydocker.engine.show': showEngine,
+	'mydocker.engine.hide': hideEngine,
+	'mydocker.engine.choose': chooseEngines,
+	'mydocker.engine.refresh': refreshEngine,
 	'mydocker.engine.inspect': inspectEngine,
 	'mydocker.engine.copyAddress': copyEngineAddress,
 	'mydocker.engine.showLog': ({ log }) => {
@@ -190,7 +201,9 @@ async function keyed({ views }: Parts, called: unknown[]): Promise<unknown[]> {
 		return called;
 	}
 	const keys = await views.rowsForKey(first.view);
-	return keys.length === 0 ? [] : [keys[0], keys];
+	// The row of an engine stands for itself and for none of its rows.
+	const rows = keys.filter((key) => engineOf(key) === undefined);
+	return rows.length === 0 ? [] : [rows[0], rows];
 }
 
 /** A row of a group stands for the rows in it, and in a selection of several a row's parts do not count. */
@@ -204,27 +217,31 @@ function ungrouped({ scope, model }: Parts, called: unknown[]): unknown[] {
 	const selected: readonly unknown[] = Array.isArray(all) && all.includes(first) ? all : [first];
 	const keys = selected
 		.filter((key): key is string => typeof key === 'string')
-		.filter((key) => key === first || partOf(key, 'port') === undefined)
+		.filter((key) => key === first || (partOf(key, 'port') ?? engineOf(key)) === undefined)
 		.flatMap(expand);
 	const isPlain = keys.length === 1 && keys[0] === first;
 	return isPlain ? called : [expand(first)[0] ?? first, [...new Set(keys)], ...rest];
 }
 
 /**
- * VS Code hands a button in a view's title the row that has the focus, which has nothing to do with what is made or
- * pulled. What another caller hands in counts.
+ * A command that makes or pulls something on one engine. VS Code hands a button in a view's title the row that has the
+ * focus, which has nothing to do with it unless it is an engine's. What another caller hands in counts.
  */
+function onOne(handler: Handler): Handler {
+	return async (parts, ...called) => {
+		const given = fromCaller(parts, called);
+		const isRoot = typeof called[0] === 'string' && engineOf(called[0]) !== undefined;
+		const here = await partsOfOne(parts, isRoot ? called : given);
+		return here === undefined ? undefined : handler(here, ...given);
+	};
+}
+
 function fromCaller({ model, views }: Parts, called: readonly unknown[]): readonly unknown[] {
 	const [first] = called;
 	const isRow =
 		typeof first === 'string' &&
 		(views.isSelected(first) || first.includes(' ') || model.container(first)?.id === first);
 	return isRow ? [] : called;
-}
-
-/** The row's selection is no answer to the questions that a run asks. */
-function runFromRow(parts: Parts, image?: unknown): unknown {
-	return runContainer(parts, image);
 }
 
 async function showLogs({ model, logs }: Parts, ...called: unknown[]): Promise<void> {
@@ -270,17 +287,19 @@ async function inspectVolume({ model, inspections }: Parts, ...called: unknown[]
 
 async function copyVolumeName({ model }: Parts, ...called: unknown[]): Promise<void> {
 	const title = l10n.t('Copy Volume Name');
-	await copyLines(await volumesFor(model, called, { title, none: l10n.t('There are no volumes yet.') }));
+	const names = await volumesFor(model, called, { title, none: l10n.t('There are no volumes yet.') });
+	await copyLines(names.map(bare));
 }
 
 async function copyContainerId({ model }: Parts, ...called: unknown[]): Promise<void> {
 	const title = l10n.t('Copy Container ID');
 	const ids = await containersFor(model, called, { title, none: l10n.t('There are no containers yet.') });
-	await copyLines(ids);
+	await copyLines(ids.map(bare));
 }
 
 async function copyImageName({ model }: Parts, ...called: unknown[]): Promise<void> {
-	await copyLines(await imagesFor(model, called, { title: l10n.t('Copy Image Name') }));
+	const names = await imagesFor(model, called, { title: l10n.t('Copy Image Name') });
+	await copyLines(names.map(bare));
 }
 
 async function copyLines(lines: readonly string[]): Promise<void> {

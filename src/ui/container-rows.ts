@@ -1,5 +1,6 @@
 import { env, l10n, type MarkdownString } from 'vscode';
 import { formatAgo, formatBytes, formatDuration } from './amounts';
+import { bare } from './engine-keys';
 import { groupKey, groupOf, partKey, partOf } from './keys';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
@@ -110,12 +111,12 @@ function drawGroup(name: string, rows: readonly ContainerRow[]): Drawing {
 		...(failing === 0 ? [] : [l10n.t('{0} failing', failing)]),
 	];
 	return {
-		label: name,
+		label: bare(name),
 		description: words.join(' · '),
 		icon: 'server-environment',
 		...(failing > 0 ? { color: 'list.warningForeground' } : {}),
 		context: `group;${alive > 0 ? 'running' : ''};${alive < rows.length ? 'stopped' : ''};`,
-		spoken: l10n.t('Group {0}, {1}', name, words.join(', ')),
+		spoken: l10n.t('Group {0}, {1}', bare(name), words.join(', ')),
 		children: 'expanded',
 	};
 }
@@ -274,7 +275,13 @@ function containerTooltip(row: ContainerRow, fault: string | undefined, usage?: 
 		[l10n.t('Ports'), row.ports.map((port) => ({ text: portText(port), command: portCommand(row, port) }))],
 		[l10n.t('Networks'), networks.join(', ')],
 		[l10n.t('Network driver'), row.networkDriver],
-		[l10n.t('Volumes'), row.volumes.map((name) => (name.length === 64 ? shortId(name) : name)).join(', ')],
+		[
+			l10n.t('Volumes'),
+			row.volumes
+				.map(bare)
+				.map((name) => (name.length === 64 ? shortId(name) : name))
+				.join(', '),
+		],
 		[l10n.t('Folders'), row.binds.join(', ')],
 		[l10n.t('Created'), new Date(row.created).toLocaleString(env.language)],
 		[l10n.t('ID'), shortId(row.id)],

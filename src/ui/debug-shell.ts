@@ -1,5 +1,7 @@
 import { l10n } from 'vscode';
 import type { Client, TerminalSize } from '../api/client';
+import { bare } from './engine-keys';
+import { pinned } from './routing-client';
 import type { Line } from './terminal-line';
 
 /** The debugged container's root, seen from its namespace of processes, of which its program is number 1. */
@@ -17,13 +19,14 @@ const LABEL = 'com.mydocker.debug';
 export class DebugShells {
 	constructor(private readonly client: Client) {}
 
-	/** A shell of `image` beside the running container `target` (an id). */
-	async line(target: string, image: string, size: TerminalSize | undefined): Promise<Line> {
-		const { containers } = this.client;
+	/** A shell of `image` beside the running container `key`. */
+	async line(key: string, image: string, size: TerminalSize | undefined): Promise<Line> {
+		const { containers } = pinned(this.client, key);
+		const target = bare(key);
 		const { Name, HostConfig } = await containers.inspect(target);
 		const isIpcShared = HostConfig['IpcMode'] === 'shareable';
 		const { Id: id } = await containers.create({
-			...{ Image: image, Entrypoint: ['sh', '-c', START], Cmd: [], User: '0', WorkingDir: '/' },
+			...{ Image: bare(image), Entrypoint: ['sh', '-c', START], Cmd: [], User: '0', WorkingDir: '/' },
 			...{ Tty: true, OpenStdin: true, AttachStdin: true, AttachStdout: true, AttachStderr: true },
 			Labels: { [LABEL]: target },
 			HostConfig: {

@@ -2,11 +2,14 @@ import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChann
 import type { Client } from '../api/client';
 import type { OtherUsageKind } from '../api/types';
 import { formatBytes } from './amounts';
+import { engineOfRow } from './engine-keys';
+import type { EngineModel } from './engine-model';
 import { isAbort, sentence } from './failure';
 import { partKey, partOf } from './keys';
 import { Measure } from './measure';
-import type { Model } from './model';
+import type { Models } from './model';
 import { shortId, shortName } from './names';
+import { pinned } from './routing-client';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 import { usageParts, type UsageItem, type UsageKind, type UsagePart } from './usage-items';
@@ -15,6 +18,9 @@ import { usageParts, type UsageItem, type UsageKind, type UsagePart } from './us
 const CHANGES = new Set(['create', 'die', 'destroy', 'commit']);
 const PREFIX = 'usage ';
 
+/** A kind of things on one engine: the kind as a name there. */
+type EnginePart = UsagePart & { readonly key: string };
+
 /**
  * The Disk Usage view: what takes how much room, the biggest first. An engine walks through all files for it, so it is
  * asked only while somebody looks.
@@ -22,22 +28,23 @@ const PREFIX = 'usage ';
 export class DiskUsageRows implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
-	private parts: readonly UsagePart[] = [];
+	/** With the engine's part in the keys. */
+	private parts: readonly EnginePart[] = [];
 	private readonly measuring = new Measure((signal) => this.measure(signal));
 	private readonly subscriptions: readonly Disposable[];
 
 	constructor(
 		private readonly client: Client,
-		private readonly model: Model,
+		private readonly models: Models,
 		private readonly log: LogOutputChannel,
 	) {
 		const expire = (): void => {
 			this.measuring.expire();
 		};
 		this.subscriptions = [
-			model.onDidChangeImages(expire),
-			model.volumes.onDidChange(expire),
-			model.onDidReceive(({ Type, Action }) => {
+			models.onDidChangeImages(expire),
+			models.volumes.onDidChange(expire),
+			models.onDidReceive(({ Type, Action }) => {
 				if (Type === 'container' && CHANGES.has(Action)) {
 					this.measuring.expire();
 				}
@@ -51,10 +58,10 @@ export class DiskUsageRows implements Disposable {
 			load: () => this.measuring.load(),
 			keys: (parent) => {
 				if (parent === undefined) {
-					return this.parts.map(({ kind }) => PREFIX + kind);
+					return this.parts.map(({ key }) => PREFIX + key);
 				}
 				const part = this.part(parent);
-				return part?.items.map(({ key }) => partKey('use', part.kind, key)) ?? [];
+				return part?.items.map(({ key }) => partKey('use', part.key, key)) ?? [];
 			},
 			draw: (key) => {
 				const part = this.part(key);
@@ -80,8 +87,8 @@ export class DiskUsageRows implements Disposable {
 				);
 			},
 			parent: (key) => {
-				const kind = partOf(key, 'use')?.owner;
-				return kind === undefined ? undefined : PREFIX + kind;
+				const owner = partOf(key, 'use')?.owner;
+				return owner === undefined ? undefined : PREFIX + owner;
 			},
 		};
 	}
@@ -95,17 +102,25 @@ export class DiskUsageRows implements Disposable {
 
 	/** All that is measured, and what of it can be had back, in words; "" as long as nobody has measured. */
 	get total(): string {
+		return this.totalOf(this.parts);
+	}
+
+	/** The same of one engine. */
+	readonly totalOn = ({ engine }: { readonly engine: string }): string =>
+		this.totalOf(this.parts.filter(({ key }) => engineOfRow(key) === engine));
+
+	private totalOf(parts: readonly UsagePart[]): string {
 		const sum = (member: 'size' | 'reclaimable'): string =>
 			formatBytes(
-				this.parts.reduce((all, part) => all + part[member], 0),
+				parts.reduce((all, part) => all + part[member], 0),
 				env.language,
 			);
-		return this.parts.length === 0 ? '' : l10n.t('{0}, {1} can be freed', sum('size'), sum('reclaimable'));
+		return parts.length === 0 ? '' : l10n.t('{0}, {1} can be freed', sum('size'), sum('reclaimable'));
 	}
 
 	/** Show Disk Usage: measures anew and shows the view. */
 	async show(): Promise<void> {
-		const refused = this.model.refusal;
+		const refused = this.models.refusal;
 		if (refused !== undefined) {
 			throw refused;
 		}
@@ -125,36 +140,42 @@ export class DiskUsageRows implements Disposable {
 		}
 	}
 
-	private part(key: string): UsagePart | undefined {
-		return this.parts.find(({ kind }) => PREFIX + kind === key);
+	private part(key: string): EnginePart | undefined {
+		return this.parts.find((part) => PREFIX + part.key === key);
 	}
 
 	private item(key: string): { readonly kind: UsageKind; readonly item: UsageItem } | undefined {
 		const words = partOf(key, 'use');
-		const part = words && this.parts.find(({ kind }) => kind === words.owner);
+		const part = words && this.parts.find((each) => each.key === words.owner);
 		const item = part?.items.find((each) => each.key === words?.part);
 		return part && item && { kind: part.kind, item };
 	}
 
 	/** Gives false when nothing could be measured. */
 	private async measure(signal: AbortSignal): Promise<boolean> {
-		if (this.model.refusal !== undefined) {
+		if (this.models.refusal !== undefined) {
 			return false;
 		}
-		try {
-			this.parts = usageParts(await this.client.diskUsage({ signal }));
-		} catch (error) {
-			if (isAbort(error)) {
-				return false;
-			}
-			// The view says how to try again.
-			this.log.error(`Cannot measure the disk usage: ${sentence(error)}`);
-			this.parts = [];
-			this.changed.fire();
+		const measured = await Promise.all(this.models.all.map((model) => this.measureOne(model, signal)));
+		if (signal.aborted) {
 			return false;
 		}
+		this.parts = measured.flatMap((parts) => parts ?? []);
 		this.changed.fire();
-		return true;
+		return !measured.includes(undefined);
+	}
+
+	/** Undefined when the engine does not tell; the view says how to try again. */
+	private async measureOne(model: EngineModel, signal: AbortSignal): Promise<EnginePart[] | undefined> {
+		try {
+			const parts = usageParts(await pinned(this.client, model.keyOf('')).diskUsage({ signal }));
+			return parts.map((part) => ({ ...part, key: model.keyOf(part.kind) }));
+		} catch (error) {
+			if (!isAbort(error)) {
+				this.log.error(`Cannot measure the disk usage: ${sentence(error)}`);
+			}
+			return undefined;
+		}
 	}
 }
 

@@ -1,16 +1,16 @@
 import { l10n } from 'vscode';
 import type { Doctor } from './doctor';
-import { OWN, type Engine, type Engines, type Reach } from './engines';
+import { OWN, type Engine, type Engines } from './engines';
 import { engineKey, engineOf } from './keys';
-import type { Model } from './model';
+import type { Models } from './model';
 import type { Drawing, RowSource } from './row-tree';
 import { facts } from './tooltip';
 
 /**
- * The rows of the Engine view: what the doctor found, below the engine of this window when there are others as well.
+ * The rows of the Engine view: what the doctor found, below the first engine of this window when there are others as well.
  * Without others there is no row for the only one.
  */
-export function engineSource(engines: Engines, doctor: Doctor, model: Model): RowSource {
+export function engineSource(engines: Engines, doctor: Doctor, models: Models): RowSource {
 	const isAlone = (): boolean => engines.isOwn && engines.all.length === 1;
 	const checks = doctor.source;
 	return {
@@ -26,14 +26,14 @@ export function engineSource(engines: Engines, doctor: Doctor, model: Model): Ro
 		},
 		draw: (key) => {
 			const engine = engines.get(engineOf(key) ?? '');
-			return engine === undefined ? checks.draw(key) : drawEngine(engine, engines, model);
+			return engine === undefined ? checks.draw(key) : drawEngine(engine, engines, models);
 		},
 		tooltip: (key) => {
 			const engine = engines.get(engineOf(key) ?? '');
 			return engine === undefined
 				? checks.tooltip(key)
 				: facts(engine.name, [
-						[l10n.t('State'), stateWords(engine, engines, model)],
+						[l10n.t('State'), stateWords(engine, engines, models)],
 						[l10n.t('Address'), addressOf(engine)],
 						[l10n.t('Docker context'), engine.context ?? ''],
 					]);
@@ -43,30 +43,36 @@ export function engineSource(engines: Engines, doctor: Doctor, model: Model): Ro
 }
 
 /** An engine as a row, here and in pickers. */
-export function drawEngine(engine: Engine, engines: Engines, model: Model): Drawing {
-	const isChosen = engine.id === engines.chosen.id;
-	const words = stateWords(engine, engines, model);
+export function drawEngine(engine: Engine, engines: Engines, models: Models): Drawing {
+	const isUsed = engines.isUsed(engine.id);
+	const words = stateWords(engine, engines, models);
 	return {
 		label: engine.name,
 		description: [words, engine.host].filter((word) => word !== '').join(' · '),
-		...iconOf(isChosen, engines.reach(engine.id), model),
-		context: `engine;${isChosen ? 'chosen' : 'other'};${engine.id === OWN.id ? 'own' : 'attached'}`,
+		...iconOf(engine, engines, models),
+		context: [
+			'engine',
+			engine.id === engines.chosen.id ? 'chosen' : isUsed ? 'used' : 'other',
+			engine.id === OWN.id ? 'own' : 'attached',
+			...(isUsed && engines.areSeveral ? ['several'] : []),
+		].join(';'),
 		spoken: l10n.t(
 			'Engine {0}, {1}',
 			engine.name,
 			[words, addressOf(engine)].filter((word) => word !== '').join(', '),
 		),
-		...(isChosen ? { children: 'collapsed' as const } : {}),
+		...(engine.id === engines.chosen.id ? { children: 'collapsed' as const } : {}),
 	};
 }
 
-function addressOf(engine: Engine): string {
+/** Where the engine is, as a person writes it. */
+export function addressOf(engine: Engine): string {
 	return engine.id === OWN.id ? l10n.t('built in') : engine.host;
 }
 
-function stateWords(engine: Engine, engines: Engines, model: Model): string {
-	if (engine.id === engines.chosen.id) {
-		return model.state === 'failed' ? l10n.t('in use, does not answer') : l10n.t('in use');
+function stateWords(engine: Engine, engines: Engines, models: Models): string {
+	if (engines.isUsed(engine.id)) {
+		return models.of(engine.id).state === 'failed' ? l10n.t('in use, does not answer') : l10n.t('in use');
 	}
 	const reach = engines.reach(engine.id);
 	switch (reach.state) {
@@ -81,13 +87,13 @@ function stateWords(engine: Engine, engines: Engines, model: Model): string {
 	}
 }
 
-function iconOf(isChosen: boolean, reach: Reach, model: Model): Pick<Drawing, 'icon' | 'color'> {
-	if (isChosen) {
-		return model.state === 'failed'
+function iconOf({ id }: Engine, engines: Engines, models: Models): Pick<Drawing, 'icon' | 'color'> {
+	if (engines.isUsed(id)) {
+		return models.of(id).state === 'failed'
 			? { icon: 'error', color: 'testing.iconFailed' }
 			: { icon: 'pass-filled', color: 'testing.iconPassed' };
 	}
-	switch (reach.state) {
+	switch (engines.reach(id).state) {
 		case 'asking':
 			return { icon: 'loading~spin' };
 		case 'silent':

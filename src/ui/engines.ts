@@ -6,8 +6,9 @@ import { hostText, parseHost, type Endpoint } from '../api/endpoint';
 import { findEngines, thisMachine, type FoundEngine } from '../api/engines';
 import type { RegistryContext } from '../api/registry-client';
 import type { EngineAddress } from '../api/transport';
+import { OWN_ID } from './engine-keys';
 import { isAbort, refusal, sentence } from './failure';
-import { SwitchableClient } from './switchable-client';
+import { RoutingClient } from './routing-client';
 
 /** An engine that a window can use. */
 export type Engine = Pick<FoundEngine, 'id' | 'name' | 'host' | 'context'>;
@@ -20,7 +21,7 @@ export type Reach =
 	| { readonly state: 'silent'; readonly reason: string };
 
 /** Our own engine, which is there always. */
-export const OWN: Engine = { id: 'mydocker', name: 'MyDocker', host: '', context: undefined };
+export const OWN: Engine = { id: OWN_ID, name: 'MyDocker', host: '', context: undefined };
 
 const CHOICE_KEY = 'engine';
 const TYPED = 'host ';
@@ -29,7 +30,7 @@ const UNKNOWN: Reach = { state: 'unknown' };
 const ANSWER_WITHIN = 5000;
 
 /**
- * Which engine this window uses, kept for the workspace, and which others there are. They are found by files; one is
+ * Which engines this window uses, kept for the workspace, and which others there are. They are found by files; one is
  * asked whether it answers only when somebody looks at it, and over ssh only when it is used.
  */
 export class Engines implements Disposable {
@@ -37,12 +38,13 @@ export class Engines implements Disposable {
 	/** The list, the choice, or what is known of one. */
 	readonly onDidChange = this.changed.event;
 	private readonly switched = new EventEmitter<void>();
-	/** Another engine is used from now on. */
+	/** Other engines are used from now on. */
 	readonly onDidSwitch = this.switched.event;
-	/** Leads to the chosen engine. */
-	readonly client = new SwitchableClient(() => this.clientOf(this.current));
+	/** Leads to the engines in use. */
+	readonly client = new RoutingClient((id) => this.clientOf(id ?? this.chosen.id));
 
-	private current: Engine;
+	/** Never empty; ours first when it is one of them. */
+	private current: readonly Engine[];
 	private found: readonly FoundEngine[] = [];
 	private readonly clients = new Map<string, Client>();
 	private readonly reaches = new Map<string, Reach>();
@@ -58,21 +60,42 @@ export class Engines implements Disposable {
 			readonly log: LogOutputChannel;
 		},
 	) {
-		this.current = keptEngine(needs.memento.get<unknown>(CHOICE_KEY)) ?? OWN;
+		this.current = keptEngines(needs.memento.get<unknown>(CHOICE_KEY));
 	}
 
-	get chosen(): Engine {
+	/** Ours first when it is one of them. */
+	get used(): readonly Engine[] {
 		return this.current;
 	}
 
-	get isOwn(): boolean {
-		return this.current.id === OWN.id;
+	get usedIds(): readonly string[] {
+		return this.current.map(({ id }) => id);
 	}
 
-	/** Ours first. The chosen one is always there, found or not. */
+	isUsed(id: string): boolean {
+		return this.current.some((engine) => engine.id === id);
+	}
+
+	/** True while several are in use, and what is shown has to say of which. */
+	get areSeveral(): boolean {
+		return this.current.length > 1;
+	}
+
+	/** The first one in use: what names no engine is its. */
+	get chosen(): Engine {
+		return this.current[0] ?? OWN;
+	}
+
+	/** True when our own is in use. */
+	get isOwn(): boolean {
+		return this.chosen.id === OWN.id;
+	}
+
+	/** Ours first. Those in use are always there, found or not. */
 	get all(): readonly Engine[] {
-		const others = this.found.some(({ id }) => id === this.current.id) || this.isOwn ? [] : [this.current];
-		return [OWN, ...this.found, ...others];
+		const isListed = (engine: Engine): boolean =>
+			engine.id === OWN.id || this.found.some(({ id }) => id === engine.id);
+		return [OWN, ...this.found, ...this.current.filter((engine) => !isListed(engine))];
 	}
 
 	get(id: string): Engine | undefined {
@@ -100,23 +123,38 @@ export class Engines implements Disposable {
 		await this.find();
 		await Promise.all(
 			this.found
-				.filter(({ id, endpoint }) => endpoint.kind !== 'ssh' && id !== this.current.id)
+				.filter(({ id, endpoint }) => endpoint.kind !== 'ssh' && !this.isUsed(id))
 				.map((engine) => this.examine(engine)),
 		);
 	}
 
-	/** Uses the engine in this window from now on, whether it answers or not. */
-	async use(engine: Engine): Promise<void> {
-		if (engine.id === this.current.id) {
+	/** Uses these engines in this window from now on, whether they answer or not; without any, our own. */
+	async use(...engines: readonly Engine[]): Promise<void> {
+		const wanted = inOrder(engines);
+		if (wanted.map(({ id }) => id).join(' ') === this.usedIds.join(' ')) {
 			return;
 		}
-		const { id, name, host, context } = engine;
-		this.needs.log.info(`This window uses the engine ${name} ${host}`.trim());
-		this.current = { id, name, host, context };
-		this.reaches.delete(id);
+		const names = wanted.map(({ name, host }) => `${name} ${host}`.trim());
+		this.needs.log.info(`This window uses the engine ${names.join(', ')}`);
+		this.current = wanted;
+		for (const { id } of wanted) {
+			this.reaches.delete(id);
+		}
 		this.switched.fire();
 		this.changed.fire();
-		await this.needs.memento.update(CHOICE_KEY, this.isOwn ? undefined : this.current);
+		await this.needs.memento.update(CHOICE_KEY, keptValue(wanted));
+	}
+
+	/** Uses the engine beside those that are used. */
+	async show(engine: Engine): Promise<void> {
+		await this.use(...this.current, engine);
+	}
+
+	/** Uses the engine no more; the last one stays. */
+	async hide({ id }: Engine): Promise<void> {
+		if (this.areSeveral) {
+			await this.use(...this.current.filter((engine) => engine.id !== id));
+		}
 	}
 
 	/** An engine that a person wrote down, "ssh://me@box". Throws InvalidHost. */
@@ -138,7 +176,7 @@ export class Engines implements Disposable {
 		if (engine === undefined) {
 			throw gone(id);
 		}
-		const client = this.clientOf(engine);
+		const client = this.clientFor(engine);
 		const [version, info] = await Promise.all([client.version(), client.info()]);
 		return { Engine: engine.name, Host: engine.host, Version: version, Info: info };
 	}
@@ -148,7 +186,19 @@ export class Engines implements Disposable {
 		this.switched.dispose();
 	}
 
-	private clientOf(engine: Engine): Client {
+	/** The client of an engine that is in use, or was. A document may name any; nobody has chosen that one. */
+	clientOf(id: string): Client {
+		const used = this.current.find((engine) => engine.id === id);
+		const client = used === undefined ? this.clients.get(id) : this.clientFor(used);
+		if (client === undefined) {
+			throw new Error(
+				l10n.t('The engine {0} is not in use in this window. Use it to see this.', this.get(id)?.name ?? id),
+			);
+		}
+		return client;
+	}
+
+	private clientFor(engine: Engine): Client {
 		const known = this.clients.get(engine.id);
 		if (known !== undefined) {
 			return known;
@@ -220,7 +270,25 @@ function gone(host: string): Error {
 	return new Error(l10n.t('The engine at {0} is not there any more. Use another one.', host));
 }
 
+/** Each once, ours first. */
+function inOrder(engines: readonly Engine[]): readonly Engine[] {
+	const unique = new Map(engines.map(({ id, name, host, context }) => [id, { id, name, host, context }] as const));
+	const others = [...unique.values()].filter(({ id }) => id !== OWN.id);
+	return unique.has(OWN.id) || others.length === 0 ? [OWN, ...others] : others;
+}
+
+/** One engine is kept as before there could be several; our own alone needs no choice. */
+function keptValue(engines: readonly Engine[]): Engine | readonly Engine[] | undefined {
+	const [only] = engines;
+	return engines.length > 1 ? engines : only?.id === OWN.id ? undefined : only;
+}
+
 /** The choice as it was kept; another version may have written it. */
+function keptEngines(value: unknown): readonly Engine[] {
+	const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+	return inOrder(values.flatMap((one) => keptEngine(one) ?? []));
+}
+
 function keptEngine(value: unknown): Engine | undefined {
 	if (typeof value !== 'object' || value === null) {
 		return undefined;

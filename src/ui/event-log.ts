@@ -1,4 +1,5 @@
 import type { EventMessage } from '../api/types';
+import { bare } from './engine-keys';
 
 export const EVENT_KINDS = ['container', 'image', 'network', 'volume', 'exec'] as const;
 /** As the engine's types, but the processes that are started in containers (health checks too) are a kind of their own. */
@@ -30,6 +31,11 @@ export interface EventEntry {
 /** Newest events that are kept. */
 export const MOST_EVENTS = 1000;
 
+/** The event with the key of its actor's row. */
+export function keyedEvent(event: EventMessage, keyOf: (id: string) => string): EventMessage {
+	return { ...event, Actor: { ...event.Actor, ID: keyOf(event.Actor.ID) } };
+}
+
 /** The engine's events, newest first, each once, however often and in whatever order they are told. */
 export class EventLog {
 	private readonly entries: EventEntry[] = [];
@@ -60,7 +66,8 @@ export class EventLog {
 		const wanted = text.toLowerCase();
 		return this.entries.filter(
 			({ kind, name, id }) =>
-				kinds.includes(kind) && (name.toLowerCase().includes(wanted) || id.toLowerCase().startsWith(wanted)),
+				kinds.includes(kind) &&
+				(name.toLowerCase().includes(wanted) || bare(id).toLowerCase().startsWith(wanted)),
 		);
 	}
 
@@ -83,7 +90,7 @@ function entryOf({ Type, Action, Actor, time, timeNano }: EventMessage): EventEn
 		action,
 		detail: detail.join(': '),
 		id: Actor.ID,
-		name: attributes['name'] ?? Actor.ID,
+		name: attributes['name'] ?? bare(Actor.ID),
 		attributes,
 		time: timeNano === undefined ? time * 1000 : timeNano / 1e6,
 	};

@@ -1,10 +1,13 @@
 import { commands, env, EventEmitter, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import type { Client } from '../api/client';
 import type { EventMessage } from '../api/types';
-import { EVENT_KINDS, EventLog, type EventChoices, type EventEntry, type EventKind } from './event-log';
+import { beside } from './engine-keys';
+import type { EngineModel } from './engine-model';
+import { EVENT_KINDS, EventLog, keyedEvent, type EventChoices, type EventEntry, type EventKind } from './event-log';
 import { isAbort, sentence } from './failure';
-import type { Model } from './model';
+import type { Models } from './model';
 import { shortId, shortName } from './names';
+import { pinned } from './routing-client';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 
@@ -27,7 +30,7 @@ export class EventRows implements Disposable {
 
 	constructor(
 		private readonly client: Client,
-		private readonly model: Model,
+		private readonly model: Models,
 		private readonly log: LogOutputChannel,
 	) {
 		this.subscriptions = [
@@ -62,7 +65,9 @@ export class EventRows implements Disposable {
 			keys: (parent) => (parent === undefined ? this.shown.map(({ key }) => key) : []),
 			draw: (key) => {
 				const entry = this.events.find(key);
-				return entry === undefined ? GONE : drawEvent(entry, this.nameOfContainer);
+				return entry === undefined
+					? GONE
+					: drawEvent(entry, this.nameOfContainer, this.model.engineName(entry.id));
 			},
 			tooltip: (key) => {
 				const entry = this.events.find(key);
@@ -136,12 +141,17 @@ export class EventRows implements Disposable {
 
 	private async read(): Promise<void> {
 		this.isRead = true;
+		await Promise.all(this.model.all.map((model) => this.readOne(model)));
+	}
+
+	private async readOne(model: EngineModel): Promise<void> {
 		const messages: EventMessage[] = [];
 		try {
 			const signal = AbortSignal.any([this.abort.signal, AbortSignal.timeout(HISTORY_TIME)]);
 			const until = (Date.now() / 1000).toFixed(3);
-			for await (const message of this.client.events({ since: '1', until, signal })) {
-				messages.push(message);
+			const { client } = this;
+			for await (const message of pinned(client, model.keyOf('')).events({ since: '1', until, signal })) {
+				messages.push(keyedEvent(message, model.keyOf));
 			}
 		} catch (error) {
 			if (!isAbort(error)) {
@@ -168,8 +178,8 @@ export function kindWords(kind: EventKind): string {
 	}
 }
 
-function drawEvent(entry: EventEntry, nameOfContainer: (id: string) => string): Drawing {
-	const words = actionWords(entry, nameOfContainer);
+function drawEvent(entry: EventEntry, nameOfContainer: (id: string) => string, engine: string): Drawing {
+	const words = [...(engine === '' ? [] : [engine]), actionWords(entry, nameOfContainer)].join(' · ');
 	const time = new Date(entry.time).toLocaleTimeString(env.language);
 	return {
 		label: nameOf(entry),
@@ -235,7 +245,7 @@ function iconOf(entry: EventEntry): Pick<Drawing, 'icon' | 'color'> {
 
 /** What happened. An engine's verb without words here is shown as it is. */
 function actionWords(
-	{ kind, action, detail, attributes }: EventEntry,
+	{ id, kind, action, detail, attributes }: EventEntry,
 	nameOfContainer: (id: string) => string,
 ): string {
 	switch (action) {
@@ -276,9 +286,9 @@ function actionWords(
 		case 'prune':
 			return l10n.t('pruned');
 		case 'connect':
-			return l10n.t('connected {0}', nameOfContainer(attributes['container'] ?? ''));
+			return l10n.t('connected {0}', nameOfContainer(beside(id, attributes['container'] ?? '')));
 		case 'disconnect':
-			return l10n.t('disconnected {0}', nameOfContainer(attributes['container'] ?? ''));
+			return l10n.t('disconnected {0}', nameOfContainer(beside(id, attributes['container'] ?? '')));
 		case 'mount':
 			return l10n.t('mounted');
 		case 'unmount':

@@ -5,6 +5,7 @@ import { isFolder, isLink } from '../api/archive';
 import type { Archive, PathStat } from '../api/client';
 import { encodeEnd, encodeHead, openFirst } from '../api/file-tar';
 import { ask } from './ask';
+import { bare } from './engine-keys';
 import { Notice } from './failure';
 import { isFile, newHead } from './files';
 import { shortId } from './names';
@@ -13,7 +14,7 @@ import { containersFor, volumesFor } from './pick';
 import { archiveOf, filesUri, folderOf, nameOf, ownerOf, type Owner } from './place';
 import { askTarget, localFolder, writeWhole } from './saved-files';
 import { withProgress } from './transfer';
-import { volumeLabel } from './volume-rows';
+import { isOurs, volumeLabel } from './volume-rows';
 
 type Needs = Pick<Parts, 'client' | 'model' | 'files'>;
 type Handler = (needs: Needs, ...called: unknown[]) => Promise<void>;
@@ -93,7 +94,7 @@ async function ownerFor(
 	const [key] =
 		kind === 'container'
 			? await containersFor(model, [first], { title, none: l10n.t('There are no containers yet.') })
-			: await volumesFor(model, [first], { title, none: l10n.t('There are no volumes yet.') });
+			: await volumesFor(model, [first], { title, none: l10n.t('There are no volumes yet.'), fits: isOurs });
 	return key === undefined ? undefined : { kind, key };
 }
 
@@ -134,7 +135,7 @@ function labelOf({ model }: Needs, { kind, key }: Owner): string {
 		return model.container(key)?.name ?? shortId(key);
 	}
 	const row = model.volumes.get(key);
-	return row === undefined ? key : volumeLabel(row);
+	return row === undefined ? bare(key) : volumeLabel(row);
 }
 
 /** The folder that a path leads to; of a file, the one it is in. */

@@ -1,5 +1,6 @@
 import { l10n, ProgressLocation, window } from 'vscode';
 import { check, type Candidate } from './checklist';
+import { bare, engineOfRow } from './engine-keys';
 import { sentence } from './failure';
 import { members } from './network-rows';
 import type { Parts } from './parts';
@@ -29,11 +30,12 @@ export async function takeGroupDown(needs: Needs, ...called: unknown[]): Promise
 	// Also of what a filter hides.
 	const rows = model.containers.filter((row) => scope.groupOf(row) === group);
 	const parts = partsOf(needs, group, rows);
-	const title = l10n.t('Take Down {0}', group);
+	const name = bare(group);
+	const title = l10n.t('Take Down {0}', name);
 	const keys = new Set(
 		await check(parts, {
 			title,
-			none: l10n.t('Nothing of {0} is there.', group),
+			none: l10n.t('Nothing of {0} is there.', name),
 			warning: l10n.t('What is checked is stopped and removed for good, with files written inside and logs.'),
 		}),
 	);
@@ -45,9 +47,10 @@ export async function takeGroupDown(needs: Needs, ...called: unknown[]): Promise
 }
 
 /** The groups that are shown. */
-async function pickGroup({ scope }: Needs): Promise<string | undefined> {
+async function pickGroup({ model, scope }: Needs): Promise<string | undefined> {
 	const groups = [...new Set(scope.rows.map((row) => scope.groupOf(row)))].filter((name) => name !== undefined);
-	return window.showQuickPick(groups.sort(), { title: l10n.t('Take Down Group') });
+	const items = groups.sort().map((group) => ({ group, label: bare(group), description: model.engineName(group) }));
+	return (await window.showQuickPick(items, { title: l10n.t('Take Down Group') }))?.group;
 }
 
 function partsOf({ model, scope }: Needs, group: string, rows: readonly ContainerRow[]): Part[] {
@@ -59,24 +62,29 @@ function partsOf({ model, scope }: Needs, group: string, rows: readonly Containe
 	if (scope.choices.groupBy !== 'project') {
 		return containers;
 	}
-	const isOfGroup = ({ labels }: { readonly labels: ContainerRow['labels'] }): boolean =>
-		labels[PROJECT_LABEL] === group;
+	const isOfGroup = (key: string, labels: ContainerRow['labels']): boolean =>
+		engineOfRow(key) === engineOfRow(group) && labels[PROJECT_LABEL] === bare(group);
 	const own = new Set(rows.map(({ id }) => id));
-	const networks = model.networks.rows.filter(isOfGroup).map((network): Part => {
-		const others = members(model, network).filter(({ id }) => !own.has(id));
-		return {
-			...{ kind: 'network', key: network.id, label: network.name, bytes: undefined },
-			// An engine refuses to remove a network that others use.
-			isPicked: others.length === 0,
-			description: others.length === 0 ? '' : l10n.t('used by {0}', others.map(({ name }) => name).join(', ')),
-			group: l10n.t('Networks'),
-		};
-	});
-	const volumes = model.volumes.rows.filter(isOfGroup).map((volume): Part => ({
-		...{ kind: 'volume', key: volume.name, label: volume.name, bytes: undefined, isPicked: false },
-		description: l10n.t('its files go for good'),
-		group: l10n.t('Volumes'),
-	}));
+	const networks = model.networks.rows
+		.filter(({ id, labels }) => isOfGroup(id, labels))
+		.map((network): Part => {
+			const others = members(model, network).filter(({ id }) => !own.has(id));
+			return {
+				...{ kind: 'network', key: network.id, label: network.name, bytes: undefined },
+				// An engine refuses to remove a network that others use.
+				isPicked: others.length === 0,
+				description:
+					others.length === 0 ? '' : l10n.t('used by {0}', others.map(({ name }) => name).join(', ')),
+				group: l10n.t('Networks'),
+			};
+		});
+	const volumes = model.volumes.rows
+		.filter(({ name, labels }) => isOfGroup(name, labels))
+		.map((volume): Part => ({
+			...{ kind: 'volume', key: volume.name, label: bare(volume.name), bytes: undefined, isPicked: false },
+			description: l10n.t('its files go for good'),
+			group: l10n.t('Volumes'),
+		}));
 	return [...containers, ...networks, ...volumes];
 }
 

@@ -1,5 +1,6 @@
 import { env, l10n, type MarkdownString } from 'vscode';
 import { formatAgo, formatBytes } from './amounts';
+import { bare, beside } from './engine-keys';
 import type { Model } from './model';
 import type { ImageRow } from './rows';
 import { shortId, splitRegistry } from './names';
@@ -63,9 +64,9 @@ export function imagesOfRepository(model: Model, key: string): readonly string[]
 		: model.images.filter((row) => repositoryName(row) === repository).map((row) => row.name);
 }
 
-/** "" for an image without a name. */
+/** A name on the image's engine, with "" there for an image without a name. */
 function repositoryName(row: ImageRow): string {
-	return row.tag?.replace(/:[^/:]*$/, '') ?? row.digest?.replace(/@.*$/, '') ?? '';
+	return beside(row.id, row.tag?.replace(/:[^/:]*$/, '') ?? row.digest?.replace(/@.*$/, '') ?? '');
 }
 
 type Repositories = ReadonlyMap<string, readonly ImageRow[]>;
@@ -88,7 +89,7 @@ function imagesByRepository(model: Model): () => Repositories {
 }
 
 function isGroup(repository: string, repositories: Repositories): boolean {
-	return repository === '' || (repositories.get(repository)?.length ?? 0) > 1;
+	return bare(repository) === '' || (repositories.get(repository)?.length ?? 0) > 1;
 }
 
 function topKeys(repositories: Repositories): string[] {
@@ -97,7 +98,8 @@ function topKeys(repositories: Repositories): string[] {
 	);
 }
 
-function drawRepository(name: string, rows: readonly ImageRow[], used: ReadonlySet<string>): Drawing {
+function drawRepository(key: string, rows: readonly ImageRow[], used: ReadonlySet<string>): Drawing {
+	const name = bare(key);
 	const { registry, rest } = splitRegistry(name);
 	const unique = new Map(rows.map((row) => [row.id, row.size]));
 	const count = rows.length.toLocaleString(env.language);

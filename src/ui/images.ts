@@ -1,6 +1,7 @@
 import { InputBoxValidationSeverity, l10n, window } from 'vscode';
 import { ApiError } from '../api/client';
 import { ask } from './ask';
+import { beside } from './engine-keys';
 import { forEach } from './lifecycle';
 import type { Model } from './model';
 import { referenceProblem, shortId } from './names';
@@ -36,7 +37,7 @@ async function askName(model: Model, source: string): Promise<string | undefined
 		selection: [value.lastIndexOf(':') + 1, value.length],
 		check: (typed, isFinal) => {
 			const problem = referenceMessage(referenceProblem(typed, { noDigest: true }), isFinal);
-			const other = model.image(typed.includes(':') ? typed : `${typed}:latest`);
+			const other = model.image(beside(source, typed.includes(':') ? typed : `${typed}:latest`));
 			return (
 				problem ??
 				(other !== undefined && other.id !== row?.id
@@ -93,7 +94,7 @@ function whatGoes(model: Model, name: string, isListed = false): string {
 	const row = model.image(name);
 	const others = model.images
 		.filter((other) => other.id === row?.id && other.name !== name)
-		.map((other) => other.name);
+		.map((other) => other.tag ?? shortId(other.name));
 	const words =
 		others.length > 0
 			? l10n.t('Only this name goes. The image keeps: {0}', others.join(', '))

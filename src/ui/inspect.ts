@@ -2,9 +2,11 @@ import { commands, EventEmitter, l10n, Uri, window, workspace } from 'vscode';
 import type { Disposable, TextDocumentContentProvider } from 'vscode';
 import type { Client } from '../api/client';
 import type { ContainerChange } from '../api/image-archive-calls';
+import { lastingKey, rowKey } from './engine-keys';
 import type { Engine, Engines } from './engines';
 import type { Model } from './model';
 import { shortId } from './names';
+import { volumeLabel } from './volume-rows';
 
 type Kind = 'engine' | 'container' | 'image' | 'network' | 'volume' | 'changes';
 
@@ -57,7 +59,8 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 	}
 
 	async showVolume(name: string): Promise<void> {
-		await show('volume', name, name);
+		const row = this.model.volumes.get(name);
+		await show('volume', name, row === undefined ? shortId(name) : volumeLabel(row));
 	}
 
 	async showEngine({ id, name }: Engine): Promise<void> {
@@ -119,7 +122,7 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 
 	private refresh(kind: Kind, isMeant: (key: string) => boolean): void {
 		for (const { uri } of workspace.textDocuments) {
-			if (uri.scheme === SCHEME && uri.path.startsWith(`/${kind}/`) && isMeant(uri.query)) {
+			if (uri.scheme === SCHEME && uri.path.startsWith(`/${kind}/`) && isMeant(rowKey(uri.query))) {
 				this.changed.fire(uri);
 			}
 		}
@@ -141,5 +144,6 @@ async function show(kind: Kind, key: string, title: string): Promise<void> {
 /** The last part of the path is the tab's title; a name of an image has slashes, which would hide most of it. */
 function inspectUri(kind: Kind, key: string, title: string): Uri {
 	const file = kind === 'changes' ? l10n.t('Changes of {0}', title) : `${title}.json`;
-	return Uri.from({ scheme: SCHEME, path: `/${kind}/${file.replaceAll('/', '∕')}`, query: key });
+	const query = kind === 'engine' ? key : lastingKey(key);
+	return Uri.from({ scheme: SCHEME, path: `/${kind}/${file.replaceAll('/', '∕')}`, query });
 }

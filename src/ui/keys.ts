@@ -1,6 +1,7 @@
 /**
  * Keys of rows. A container's row has its id, an image's its name, a network's its id and a volume's its name; none of
- * them has a space. All other rows have keys of words: the kind first.
+ * them has a space. Those of other engines than ours begin with the engine (engine-keys.ts). All other rows have keys of
+ * words: the kind first; the name in a group's, a repository's or a pull's key begins with the engine, too.
  */
 
 /** A row that holds containers. */
@@ -23,7 +24,7 @@ export function repositoryOf(key: string): string | undefined {
 	return nameAfter('repository ', key);
 }
 
-/** The row of an engine in the Engine view. */
+/** The row of an engine: in the Engine view, and at the top of the others while several are in use. */
 export function engineKey(id: string): string {
 	return `engine ${id}`;
 }

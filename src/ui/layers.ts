@@ -16,6 +16,7 @@ import {
 import type { LayerFileJson } from '../api/image-layer-calls';
 import type { Client } from '../api/client';
 import { formatBytes } from './amounts';
+import { bare, beside, lastingKey } from './engine-keys';
 import { layerUri } from './layer-place';
 import {
 	comparedSide,
@@ -99,10 +100,10 @@ export class LayerReports implements TextDocumentContentProvider, Disposable {
 		const files = new Map<number, LayerList>();
 		for (const { Index, Empty } of layers.Layers.slice(from)) {
 			if (!Empty) {
-				files.set(Index, await this.list(layers.Id, Index, most));
+				files.set(Index, await this.list(beside(name, layers.Id), Index, most));
 			}
 		}
-		return { name, layers, files };
+		return { name: bare(name), layers, files };
 	}
 
 	private async list(id: string, layer: number, most: number): Promise<LayerList> {
@@ -155,7 +156,11 @@ export class LayerReports implements TextDocumentContentProvider, Disposable {
 
 /** The folder gives it its language (package.json). The last part of the path is the tab's title; slashes would hide most of a name. */
 function reportUri(title: string, names: readonly string[]): Uri {
-	return Uri.from({ scheme: SCHEME, path: `/${SCHEME}/${title.replaceAll('/', '∕')}`, query: JSON.stringify(names) });
+	return Uri.from({
+		scheme: SCHEME,
+		path: `/${SCHEME}/${title.replaceAll('/', '∕')}`,
+		query: JSON.stringify(names.map(lastingKey)),
+	});
 }
 
 function wording(): Wording {

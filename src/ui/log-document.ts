@@ -1,5 +1,6 @@
 import { env, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import { ApiError, type Client, type LogsOptions } from '../api/client';
+import { beside } from './engine-keys';
 import { isAbort, sentence } from './failure';
 import { Follower, newLogLines } from './log-follower';
 import type { LogLines } from '../api/log-lines';
@@ -26,7 +27,7 @@ interface Source {
 }
 
 export interface LogDocumentOptions {
-	/** Ids or names of containers. */
+	/** Keys of containers, or what else the client and the model know them by. */
 	readonly containers: readonly string[];
 	readonly client: Client;
 	readonly model: Model;
@@ -183,8 +184,8 @@ export class LogDocument implements Disposable {
 	private async sources(signal: AbortSignal): Promise<Source[]> {
 		return Promise.all(
 			this.options.containers.map(async (container): Promise<Source> => {
-				const { Id: id, Name: name } = await this.options.client.containers.inspect(container, { signal });
-				return { id, name: name.replace(/^\//, ''), lines: newLogLines() };
+				const { Id, Name: name } = await this.options.client.containers.inspect(container, { signal });
+				return { id: beside(container, Id), name: name.replace(/^\//, ''), lines: newLogLines() };
 			}),
 		);
 	}

@@ -24,13 +24,13 @@ import {
 	type TextEditor,
 } from 'vscode';
 import type { Client } from '../api/client';
+import { bare, lastingKey } from './engine-keys';
 import { LogDocument } from './log-document';
 import { filterWords } from './log-words';
 import { ALL_OF_LOG, type LogChoices } from './log-view';
 import type { Model } from './model';
 import { shortId } from './names';
 import { settings } from './settings';
-import { pinned } from './switchable-client';
 
 export const LOG_SCHEME = 'mydocker-log';
 /** Milliseconds between two updates of an editor, and more for a long text, which it reads as a whole each time. */
@@ -213,13 +213,13 @@ export class LogEditors implements FileSystemProvider, Disposable {
 		if (existing !== undefined) {
 			return existing;
 		}
-		const containers = uri.query.split(',').filter((id) => /^[A-Za-z0-9][\w.-]*$/.test(id));
+		const containers = uri.query.split(',').filter((key) => /^[A-Za-z0-9][\w.-]*$/.test(bare(key)));
 		if (containers.length === 0) {
 			throw FileSystemError.FileNotFound(uri);
 		}
 		const document = new LogDocument({
 			containers,
-			client: pinned(this.client),
+			client: this.client,
 			model: this.model,
 			log: this.log,
 			onChange: () => {
@@ -314,7 +314,11 @@ export class LogEditors implements FileSystemProvider, Disposable {
 
 /** The last part of the path is the tab's title, and ".log" its language. */
 function logUri(ids: readonly string[], title: string): Uri {
-	return Uri.from({ scheme: LOG_SCHEME, path: `/${title.replaceAll('/', '∕')}.log`, query: ids.join(',') });
+	return Uri.from({
+		scheme: LOG_SCHEME,
+		path: `/${title.replaceAll('/', '∕')}.log`,
+		query: ids.map(lastingKey).join(','),
+	});
 }
 
 function revealEnd(editor: TextEditor): void {

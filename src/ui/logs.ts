@@ -1,10 +1,11 @@
 import { l10n, window, type Disposable, type LogOutputChannel, type OutputChannel } from 'vscode';
 import type { Client } from '../api/client';
+import { beside } from './engine-keys';
 import { Follower, type FollowerOptions } from './log-follower';
 import { LogOutput } from './log-output';
 import type { Model } from './model';
+import { pinned } from './routing-client';
 import { settings } from './settings';
-import { pinned } from './switchable-client';
 
 /** One output channel a container, following its log for as long as the container exists. */
 export class Logs implements Disposable {
@@ -18,7 +19,9 @@ export class Logs implements Disposable {
 
 	/** Shows the log of a container (id or name) and follows it. Throws when there is no such container. */
 	async show(container: string): Promise<void> {
-		const { Id: id, Name } = await this.client.containers.inspect(container);
+		const key = this.model.container(container)?.id ?? container;
+		const { Id, Name } = await this.client.containers.inspect(key);
+		const id = beside(key, Id);
 		const name = Name.replace(/^\//, '');
 		const existing = this.followers.get(id);
 		if (existing?.isFollowing === true) {
@@ -30,7 +33,7 @@ export class Logs implements Disposable {
 		const follower = new ChannelFollower(channel, {
 			id,
 			name,
-			client: pinned(this.client),
+			client: pinned(this.client, id),
 			model: this.model,
 			log: this.log,
 		});

@@ -1,568 +1,315 @@
-import { EventEmitter, workspace, type Disposable, type LogOutputChannel } from 'vscode';
+import { EventEmitter, type Disposable, type Event, type LogOutputChannel } from 'vscode';
 import type { Client } from '../api/client';
 import type { EventMessage } from '../api/types';
-import { isAbort, refusal, sentence } from './failure';
-import { Listing } from './listing';
-import {
-	containerRow,
-	imageRows,
-	isAlive,
-	networkRows,
-	volumeRows,
-	type ContainerRow,
-	type ImageRow,
-	type NetworkRow,
-	type VolumeRow,
-} from './rows';
+import { engineIn, engineOfRow, OWN_ID } from './engine-keys';
+import { EngineModel, type ModelState } from './engine-model';
+import { refusal } from './failure';
+import type { ContainerRow, ImageRow, NetworkRow, VolumeRow } from './rows';
+
+export type { ModelState } from './engine-model';
+
+/** Rows of one kind, in order and by key. */
+export type Rows<Row> = Pick<EngineModel['networks'], 'onDidChange'> & {
+	readonly rows: readonly Row[];
+	readonly keys: readonly string[];
+	get(key: string): Row | undefined;
+};
+
+/** What views and commands see: what one engine holds, or what all do that the window uses. */
+export type Model = Omit<
+	Pick<EngineModel, keyof EngineModel>,
+	'networks' | 'volumes' | 'engine' | 'engineName' | 'forget' | 'dispose'
+> & {
+	readonly networks: Rows<NetworkRow>;
+	readonly volumes: Rows<VolumeRow>;
+	/** What pickers say of a row's engine; "" while the window uses one only. */
+	engineName(key: string): string;
+};
+
+/** Of engines.ts, which engines the window uses. */
+interface Used {
+	/** Ids; never empty. */
+	readonly usedIds: readonly string[];
+	readonly areSeveral: boolean;
+	get(id: string): { readonly name: string } | undefined;
+	clientOf(id: string): Client;
+}
 
 /**
- * idle: no connection, rows may be old · loading: first list on its way · ready: rows are true · failed: see `failure`
- * · restricted: the workspace is not trusted, nothing starts · unsupported: no engine for this operating system.
+ * What all engines that the window uses hold, engine after engine: each has a model of its own, and every row's key says
+ * whose it is. With one engine this is that engine's model.
  */
-export type ModelState = 'idle' | 'loading' | 'ready' | 'failed' | 'restricted' | 'unsupported';
-
-/** Events after which a container's row may look different. */
-const ROW_EVENTS = new Set([
-	'create',
-	'start',
-	'restart',
-	'die',
-	'stop',
-	'kill',
-	'oom',
-	'pause',
-	'unpause',
-	'rename',
-	'update',
-	'health_status',
-]);
-/** Events that show that what failed before does not count any more. */
-const NEWS = new Set(['start', 'restart', 'pause', 'unpause', 'rename', 'update', 'destroy']);
-/** Milliseconds that an unneeded connection stays, so that a restart or a quick look elsewhere does not end it. */
-const LINGER = 10_000;
-/** Milliseconds between two tries to listen. */
-const SHORTEST_PAUSE = 50;
-const LONGEST_PAUSE = 10_000;
-/** A working engine that broke off gets more tries; one that never came up fails at once, with its reason. */
-const MOST_FAILURES = 3;
-const NO_SECOND_TRY = MOST_FAILURES;
-/** A quick action shows its result, not a spinner that flashes. */
-const SPINNER_DELAY = 150;
-
-/**
- * What the engine holds, kept true by one list and the event stream. Nothing polls: the stream is open while a view is
- * visible, a container runs or an action is under way, and closed otherwise so that the idle engine can leave.
- *
- * Invariant: nothing but this class writes the rows, and only from the engine's answers.
- */
-export class Model implements Disposable {
+export class Models implements Model, Disposable {
 	private readonly changedContainers = new EventEmitter<string>();
+	private readonly changedImages = new EventEmitter<void>();
+	private readonly changedNetworks = new EventEmitter<void>();
+	private readonly changedVolumes = new EventEmitter<void>();
 	private readonly touched = new EventEmitter<void>();
 	private readonly changedState = new EventEmitter<ModelState>();
 	private readonly received = new EventEmitter<EventMessage>();
-	private readonly listed = new EventEmitter<void>();
 
-	/** Says which container came, went or changed. */
 	readonly onDidChangeContainer = this.changedContainers.event;
-	readonly onDidChangeState = this.changedState.event;
-	/** A row became busy, free, or failed. */
+	readonly onDidChangeImages = this.changedImages.event;
 	readonly onDidTouchRows = this.touched.event;
-	/** Every event of the engine, as it comes, while there is a connection. */
+	/** One of the engines' states has changed. */
+	readonly onDidChangeState = this.changedState.event;
 	readonly onDidReceive = this.received.event;
+	readonly networks: Rows<NetworkRow> = this.rowsOf(this.changedNetworks.event, (model) => model.networks);
+	readonly volumes: Rows<VolumeRow> = this.rowsOf(this.changedVolumes.event, (model) => model.volumes);
 
-	private readonly imageList = new Listing<ImageRow>();
-	readonly onDidChangeImages = this.imageList.onDidChange;
-	/** By id: own ones by name, then the built-in ones. */
-	readonly networks = new Listing<NetworkRow>();
-	/** By name: those that have one, then the anonymous ones. */
-	readonly volumes = new Listing<VolumeRow>();
-
-	private readonly containerRows = new Map<string, ContainerRow>();
-	/** The same, sorted; undefined when a row has changed since. */
-	private sortedContainers: readonly ContainerRow[] | undefined;
+	private readonly containerRows = joined((model) => model.containers);
+	private readonly imageRows = joined((model) => model.images);
+	/** Of every engine that was used: one that comes back goes on with what follows it. */
+	private readonly models = new Map<string, EngineModel>();
+	private readonly subscriptions: Disposable[] = [];
 	private readonly visibleViews = new Set<string>();
-	private readonly busyRows = new Map<string, number>();
-	/** What failed on a row last, by the row's key. */
-	private readonly faults = new Map<string, string>();
-	/** Errors that a row shows, so that nothing else has to. */
-	private readonly errorsOnRows = new WeakSet<Error>();
-	/** Requests under way, each with the one that has to follow it. */
-	private readonly refetching = new Map<string, (() => Promise<void>) | undefined>();
-	private holds = 0;
-	private connection: { readonly abort: AbortController; readonly first: Promise<void> } | undefined;
-	private lingering: NodeJS.Timeout | undefined;
-	private currentState: ModelState = 'idle';
-	private currentFailure: Error | undefined;
+	private used: readonly EngineModel[] = [];
 
 	constructor(
-		private readonly client: Client,
+		private readonly engines: Used,
 		private readonly log: LogOutputChannel,
-		/** Which engine the client leads to. */
-		private readonly engine: { readonly isOwn: boolean; readonly chosen: { readonly id: string } },
-	) {}
+	) {
+		this.used = this.usedModels();
+	}
 
-	/** Why nothing may be reached in this window; undefined when it may. */
+	/** The model of one of the engines. */
+	of(engine: string): EngineModel {
+		const known = this.models.get(engine);
+		if (known !== undefined) {
+			return known;
+		}
+		const model = new EngineModel(this.engines.clientOf(engine), this.log, engine);
+		this.models.set(engine, model);
+		this.subscribe(model);
+		return model;
+	}
+
+	/** The model of the engine that a row is of; the first one's when that is not in use. */
+	at(key: string): EngineModel {
+		return this.ofRow(key);
+	}
+
+	/** The first engine that has the image. */
+	engineOfImage(name: string): string | undefined {
+		return this.used.find((model) => model.image(name) !== undefined)?.engine;
+	}
+
+	engineName(key: string): string {
+		const id = engineOfRow(key);
+		return this.engines.areSeveral ? (this.engines.get(id)?.name ?? id) : '';
+	}
+
+	/** The models of the engines in use, in their order. */
+	get all(): readonly EngineModel[] {
+		return this.used;
+	}
+
 	get refusal(): Error | undefined {
-		return refusal(this.engine.isOwn);
+		return refusal(this.engines.usedIds.every((id) => id === OWN_ID));
 	}
 
+	/** Of several engines: ready when one of them is, and failed when all of them are. */
 	get state(): ModelState {
-		return this.currentState;
+		const states = this.used.map(({ state }) => state);
+		return (['ready', 'loading', 'idle'] as const).find((state) => states.includes(state)) ?? states[0] ?? 'idle';
 	}
 
-	/** What went wrong when the state is "failed". */
 	get failure(): Error | undefined {
-		return this.currentFailure;
+		return this.used.find(({ state }) => state === 'failed')?.failure;
 	}
 
-	/** Newest first. */
 	get containers(): readonly ContainerRow[] {
-		return (this.sortedContainers ??= [...this.containerRows.values()].sort(
-			(a, b) => b.created - a.created || (a.id < b.id ? -1 : 1),
-		));
+		return this.containerRows(this.used);
 	}
 
-	/** By name without the registry, as they are shown; images without a name last. */
 	get images(): readonly ImageRow[] {
-		return this.imageList.rows;
+		return this.imageRows(this.used);
 	}
 
+	/** An id or a name without an engine is the first engine's that has it. */
 	container(idOrName: string): ContainerRow | undefined {
-		return this.containerRows.get(idOrName) ?? this.containers.find((row) => row.name === idOrName);
+		return this.find(idOrName, (model) => model.container(idOrName));
 	}
 
 	image(name: string): ImageRow | undefined {
-		return this.imageList.get(name);
+		return this.find(name, (model) => model.image(name));
 	}
 
-	/** True while an action runs on this row. */
+	/** The key that a name has on the window's first engine. */
+	readonly keyOf = (id: string): string => this.first.keyOf(id);
+
 	isBusy(key: string): boolean {
-		return this.busyRows.has(key);
+		return this.ofRow(key).isBusy(key);
 	}
 
-	/** Why the last action on this row failed; undefined when it did not, or something has happened since. */
 	fault(key: string): string | undefined {
-		return this.faults.get(key);
+		return this.ofRow(key).fault(key);
 	}
 
-	/** True when rows that can be seen show this error. */
 	isOnRow(error: unknown): boolean {
 		return error instanceof AggregateError
 			? error.errors.every((one) => this.isOnRow(one))
-			: error instanceof Error && this.errorsOnRows.has(error);
+			: this.used.some((model) => model.isOnRow(error));
 	}
 
-	/** Resolves when the rows can be shown. Unlike `load` it does not try again what has just failed. Never throws. */
 	async ready(): Promise<void> {
-		if (this.currentState === 'idle' || this.currentState === 'loading') {
-			await this.load();
-		}
+		await Promise.all(this.used.map((model) => model.ready()));
 	}
 
-	/** Resolves when the rows are true, or when it is known that they cannot be had (see `state`). Never throws. */
+	/** Of several engines, one that did not answer is not waited for: its row says how to try again. */
 	async load(): Promise<void> {
-		if (this.engine.isOwn && process.platform !== 'linux') {
-			this.setState('unsupported');
-		} else if (!workspace.isTrusted) {
-			this.setState('restricted');
-		} else {
-			this.connection ??= this.connect();
-			await this.connection.first;
-		}
+		const [only] = this.used;
+		await (this.used.length === 1 ? only?.load() : this.ready());
 	}
 
-	/** Resolves with true when the container starts, with false when it goes or the signal aborts. Never throws. */
 	whenStarted(id: string, signal: AbortSignal): Promise<boolean> {
-		const engine = this.engine.chosen.id;
-		return new Promise((resolve) => {
-			if (signal.aborted) {
-				resolve(false);
-				return;
-			}
-			const subscriptions = [
-				this.received.event((event) => {
-					if (event.Actor.ID === id && (event.Action === 'start' || event.Action === 'destroy')) {
-						finish(event.Action === 'start');
-					}
-				}),
-				// A start may have been missed while there was no connection.
-				this.listed.event(() => {
-					if (this.engine.chosen.id !== engine) {
-						return; // Another engine knows nothing of it.
-					}
-					const row = this.containerRows.get(id);
-					if (row === undefined || isAlive(row.state)) {
-						finish(row !== undefined);
-					}
-				}),
-			];
-			const cancel = (): void => {
-				finish(false);
-			};
-			signal.addEventListener('abort', cancel);
-			function finish(hasStarted: boolean): void {
-				signal.removeEventListener('abort', cancel);
-				for (const subscription of subscriptions) {
-					subscription.dispose();
-				}
-				resolve(hasStarted);
-			}
-		});
+		// A log goes on when the window does not use its engine any more.
+		return (this.models.get(engineOfRow(id)) ?? this.first).whenStarted(id, signal);
 	}
 
-	/** Lists again, over a new connection. */
 	async reload(): Promise<void> {
-		this.disconnect();
-		await this.load();
+		await Promise.all(this.used.map((model) => model.reload()));
 	}
 
-	/** Forgets all rows, which were another engine's, and lists anew for who looks. */
-	switchEngine(): void {
-		this.disconnect();
-		this.faults.clear();
-		this.clear('idle');
-		if (this.visibleViews.size > 0) {
-			void this.load();
-		}
-	}
-
-	/** Tells whether somebody looks at the view; keeps the connection while one is visible. */
 	setVisible(view: string, isVisible: boolean): void {
 		if (isVisible) {
 			this.visibleViews.add(view);
-			void this.load();
 		} else {
 			this.visibleViews.delete(view);
-			this.releaseWhenUnneeded();
+		}
+		for (const model of this.used) {
+			model.setVisible(view, isVisible);
 		}
 	}
 
-	/** Runs `action` on one row like `during`; the row shows the error when it fails, until something else happens. */
-	async act<T>(key: string, action: () => Promise<T>): Promise<T> {
-		this.clearFault(key);
-		try {
-			return await this.during([key], action);
-		} catch (error) {
-			this.setFault(key, error);
-			throw error;
-		}
+	act<T>(key: string, action: () => Promise<T>): Promise<T> {
+		return this.ofRow(key).act(key, action);
 	}
 
-	/** Runs `action` on rows: they show a spinner when it takes its time, and the connection is kept meanwhile. */
-	async during<T>(keys: readonly string[], action: () => Promise<T>): Promise<T> {
-		this.holds++;
-		void this.load();
-		const spinner = { isShown: false };
-		const timer = setTimeout(() => {
-			spinner.isShown = true;
-			this.setBusy(keys, 1);
-		}, SPINNER_DELAY);
-		try {
-			return await action();
-		} finally {
-			clearTimeout(timer);
-			if (spinner.isShown) {
-				this.setBusy(keys, -1);
+	/** Rows of several engines keep the connections of all of them; no rows, that of the first. */
+	during<T>(keys: readonly string[], action: () => Promise<T>): Promise<T> {
+		const models = new Set(keys.length === 0 ? [this.first] : keys.map((key) => this.ofRow(key)));
+		return [...models].reduceRight(
+			(inner, model) => () =>
+				model.during(
+					keys.filter((key) => this.ofRow(key) === model),
+					inner,
+				),
+			action,
+		)();
+	}
+
+	/** Call when the window uses other engines: those that it left are forgotten, the others go on as they are. */
+	switchEngines(): void {
+		const before = this.used;
+		this.used = this.usedModels();
+		for (const model of before.filter((one) => !this.used.includes(one))) {
+			model.forget();
+		}
+		for (const model of this.used.filter((one) => !before.includes(one))) {
+			for (const view of this.visibleViews) {
+				model.setVisible(view, true);
 			}
-			this.holds--;
-			this.releaseWhenUnneeded();
 		}
+		for (const emitter of [this.changedImages, this.changedNetworks, this.changedVolumes, this.touched]) {
+			emitter.fire();
+		}
+		this.changedState.fire(this.state);
 	}
 
 	dispose(): void {
-		this.disconnect();
+		for (const disposable of [...this.subscriptions, ...this.models.values()]) {
+			disposable.dispose();
+		}
 		for (const emitter of [
 			this.changedContainers,
-			this.changedState,
+			this.changedImages,
+			this.changedNetworks,
+			this.changedVolumes,
 			this.touched,
+			this.changedState,
 			this.received,
-			this.listed,
-			this.imageList,
-			this.networks,
-			this.volumes,
 		]) {
 			emitter.dispose();
 		}
 	}
 
-	private connect(): NonNullable<Model['connection']> {
-		const abort = new AbortController();
-		const first = new Promise<void>((resolve) => {
-			void this.follow(abort.signal, resolve).finally(resolve);
-		});
-		return { abort, first };
+	private get first(): EngineModel {
+		return this.of(this.engines.usedIds[0] ?? OWN_ID);
 	}
 
-	private disconnect(): void {
-		clearTimeout(this.lingering);
-		this.lingering = undefined;
-		this.connection?.abort.abort();
-		this.connection = undefined;
-		if (this.currentState === 'ready' || this.currentState === 'loading') {
-			this.setState('idle');
-		}
+	private usedModels(): EngineModel[] {
+		return this.engines.usedIds.map((id) => this.of(id));
 	}
 
-	/** Lists and listens until aborted; begins again when the engine leaves, is replaced or is killed. Never throws. */
-	private async follow(signal: AbortSignal, onListed: () => void): Promise<void> {
-		let failures = NO_SECOND_TRY;
-		for (let pause = 0; ; pause = Math.min(Math.max(pause * 2, SHORTEST_PAUSE), LONGEST_PAUSE)) {
-			await sleep(pause, signal);
-			// Events from before the list are asked for again: what changes in between is not missed, and the margin
-			// covers the difference between this clock and the engine's.
-			const since = ((Date.now() - 1000) / 1000).toFixed(3);
-			try {
-				this.setState('loading');
-				await this.list(signal);
-			} catch (error) {
-				if (signal.aborted) {
-					return;
-				}
-				if (++failures > MOST_FAILURES) {
-					this.fail(error);
-					return;
-				}
-				this.log.warn(`Cannot list, trying again: ${sentence(error)}`);
-				continue;
-			}
-			onListed();
-			failures = 0;
-			const begun = Date.now();
-			await this.listen(since, signal);
-			if (signal.aborted) {
-				return;
-			}
-			// An engine that keeps leaving at once is not asked ten times a second.
-			pause = Date.now() - begun > LONGEST_PAUSE ? 0 : pause;
-		}
+	/** A row is of an engine that is or was used; what names none is the first one's. */
+	private ofRow(key: string): EngineModel {
+		const model = this.models.get(engineOfRow(key));
+		return model !== undefined && this.used.includes(model) ? model : this.first;
 	}
 
-	private async listen(since: string, signal: AbortSignal): Promise<void> {
-		try {
-			for await (const event of this.client.events({ since, signal })) {
-				this.receive(event, signal);
-			}
-		} catch (error) {
-			if (!signal.aborted) {
-				this.log.warn(`The event stream broke: ${sentence(error)}`);
+	private find<Row>(key: string, find: (model: EngineModel) => Row | undefined): Row | undefined {
+		const engine = engineIn(key);
+		const models =
+			engine === undefined ? this.used : this.used.filter((model) => model === this.models.get(engine));
+		for (const model of models) {
+			const row = find(model);
+			if (row !== undefined) {
+				return row;
 			}
 		}
+		return undefined;
 	}
 
-	private async list(signal: AbortSignal): Promise<void> {
-		const [containers, images, networks, volumes] = await Promise.all([
-			this.client.containers.list({ all: true, signal }),
-			this.client.images.list({ signal }),
-			this.client.networks.list({ signal }),
-			this.client.volumes.list({ signal }),
-		]);
-		signal.throwIfAborted();
-		const now = Date.now();
-		const before = new Set(this.containerRows.keys());
-		this.containerRows.clear();
-		for (const summary of containers) {
-			this.containerRows.set(summary.Id, containerRow(summary, now));
-			before.add(summary.Id);
-		}
-		this.sortedContainers = undefined;
-		this.setState('ready');
-		this.imageList.replace(imageRows(images));
-		this.networks.replace(networkRows(networks));
-		this.volumes.replace(volumeRows(volumes));
-		for (const id of before) {
-			this.changedContainers.fire(id);
-		}
-		this.listed.fire();
-		this.releaseWhenUnneeded();
-	}
-
-	private fail(error: unknown): void {
-		this.connection = undefined;
-		this.currentFailure = error instanceof Error ? error : new Error(String(error));
-		this.clear('failed');
-	}
-
-	private clear(state: ModelState): void {
-		const gone = [...this.containerRows.keys()];
-		this.containerRows.clear();
-		this.sortedContainers = undefined;
-		this.setState(state);
-		for (const listing of [this.imageList, this.networks, this.volumes]) {
-			listing.replace();
-		}
-		for (const id of gone) {
-			this.changedContainers.fire(id);
-		}
-	}
-
-	private receive(event: EventMessage, signal: AbortSignal): void {
-		switch (event.Type) {
-			case 'container':
-				this.receiveFromContainer(event, signal);
-				break;
-			case 'image':
-				// A moved tag changes two images, so all are listed; it is one request all the same.
-				this.refetch('images', async () => {
-					this.imageList.replace(imageRows(await this.client.images.list({ signal })));
-				});
-				break;
-			case 'network':
-				this.receiveFromNetwork(event, signal);
-				break;
-			case 'volume':
-				this.refetch('volumes', async () => {
-					this.volumes.replace(volumeRows(await this.client.volumes.list({ signal })));
-				});
-				break;
-		}
-		this.received.fire(event);
-	}
-
-	/** Joining or leaving a network changes the container, not the network. */
-	private receiveFromNetwork(event: EventMessage, signal: AbortSignal): void {
-		const container = event.Actor.Attributes?.['container'];
-		if (container !== undefined && (event.Action === 'connect' || event.Action === 'disconnect')) {
-			if (this.containerRows.has(container)) {
-				this.refetch(container, () => this.refetchContainer(container, undefined, signal));
-			}
-			return;
-		}
-		this.refetch('networks', async () => {
-			this.networks.replace(networkRows(await this.client.networks.list({ signal })));
-		});
-	}
-
-	private receiveFromContainer(event: EventMessage, signal: AbortSignal): void {
-		const id = event.Actor.ID;
-		if (NEWS.has(event.Action)) {
-			this.clearFault(id);
-		}
-		if (event.Action === 'destroy') {
-			this.setContainer(id, undefined);
-		} else if (ROW_EVENTS.has(event.Action.replace(/:.*/, ''))) {
-			const isTurn = event.Action === 'start' || event.Action === 'die';
-			this.refetch(id, () => this.refetchContainer(id, isTurn ? event.time * 1000 : undefined, signal));
-		}
-	}
-
-	/** Runs `fetch` now, or once more when it is running already: events in a burst cost two requests, not ten. */
-	private refetch(key: string, fetch: () => Promise<void>): void {
-		const isRunning = this.refetching.has(key);
-		this.refetching.set(key, isRunning ? fetch : undefined);
-		if (isRunning) {
-			return;
-		}
-		const run = async (current: () => Promise<void>): Promise<void> => {
-			try {
-				await current();
-			} catch (error) {
-				if (!isAbort(error)) {
-					// The stream breaks as well, and a fresh list follows.
-					this.log.warn(`Cannot refresh "${key}": ${sentence(error)}`);
-				}
-			}
-			const again = this.refetching.get(key);
-			this.refetching.set(key, undefined);
-			await (again === undefined ? undefined : run(again));
+	/** Passes on what a model tells while it is in use, and that it is empty when it has just been left. */
+	private subscribe(model: EngineModel): void {
+		const forward = <T>(event: Event<T>, to: EventEmitter<T>): void => {
+			this.subscriptions.push(
+				event((value) => {
+					to.fire(value);
+				}),
+			);
 		};
-		void run(fetch).finally(() => this.refetching.delete(key));
-	}
-
-	private async refetchContainer(id: string, since: number | undefined, signal: AbortSignal): Promise<void> {
-		const summaries = await this.client.containers.list({ all: true, filters: { id: [id] }, signal });
-		const summary = summaries.find((candidate) => candidate.Id === id);
-		const before = this.containerRows.get(id);
-		const row = summary === undefined ? undefined : containerRow(summary, Date.now());
-		const isSame = row?.state === before?.state && row?.exitCode === before?.exitCode;
-		this.setContainer(id, row && { ...row, since: since ?? (isSame ? before?.since : undefined) ?? row.since });
-	}
-
-	private setContainer(id: string, row: ContainerRow | undefined): void {
-		if (row === undefined) {
-			this.containerRows.delete(id);
-		} else {
-			this.containerRows.set(id, row);
-		}
-		this.sortedContainers = undefined;
-		this.changedContainers.fire(id);
-		this.releaseWhenUnneeded();
-	}
-
-	private setBusy(keys: readonly string[], change: 1 | -1): void {
-		for (const key of keys) {
-			const count = (this.busyRows.get(key) ?? 0) + change;
-			if (count > 0) {
-				this.busyRows.set(key, count);
-			} else {
-				this.busyRows.delete(key);
-			}
-		}
-		this.touched.fire();
-	}
-
-	private setFault(key: string, error: unknown): void {
-		if (!(error instanceof Error) || isAbort(error)) {
-			return;
-		}
-		this.faults.set(key, error.message);
-		if (this.isSeen(key)) {
-			this.errorsOnRows.add(error);
-		}
-		this.touched.fire();
-	}
-
-	private clearFault(key: string): void {
-		if (this.faults.delete(key)) {
-			this.touched.fire();
-		}
-	}
-
-	/** True when the row's view is open. */
-	private isSeen(key: string): boolean {
-		const views: readonly (readonly [string, boolean])[] = [
-			['containers', this.containerRows.has(key)],
-			['images', this.imageList.get(key) !== undefined],
-			['networks', this.networks.get(key) !== undefined],
-			['volumes', this.volumes.get(key) !== undefined],
-		];
-		return views.some(([view, hasRow]) => hasRow && this.visibleViews.has(view));
-	}
-
-	private setState(state: ModelState): void {
-		if (state !== this.currentState) {
-			this.currentState = state;
-			this.changedState.fire(state);
-		}
-	}
-
-	private releaseWhenUnneeded(): void {
-		clearTimeout(this.lingering);
-		this.lingering = undefined;
-		if (this.connection !== undefined && !this.isNeeded()) {
-			this.lingering = setTimeout(() => {
-				this.disconnect();
-			}, LINGER);
-		}
-	}
-
-	private isNeeded(): boolean {
-		return (
-			this.visibleViews.size > 0 ||
-			this.holds > 0 ||
-			[...this.containerRows.values()].some((row) => isAlive(row.state))
+		forward(model.onDidChangeContainer, this.changedContainers);
+		forward(model.onDidChangeImages, this.changedImages);
+		forward(model.networks.onDidChange, this.changedNetworks);
+		forward(model.volumes.onDidChange, this.changedVolumes);
+		forward(model.onDidTouchRows, this.touched);
+		forward(model.onDidReceive, this.received);
+		this.subscriptions.push(
+			model.onDidChangeState(() => {
+				this.changedState.fire(this.state);
+			}),
 		);
+	}
+
+	private rowsOf<Row>(onDidChange: Event<void>, listing: (model: EngineModel) => Rows<Row>): Rows<Row> {
+		const rows = joined((model) => listing(model).rows);
+		const keys = joined((model) => listing(model).keys);
+		const all = (): readonly EngineModel[] => this.used;
+		return {
+			onDidChange,
+			get rows() {
+				return rows(all());
+			},
+			get keys() {
+				return keys(all());
+			},
+			get: (key) => this.find(key, (model) => listing(model).get(key)),
+		};
 	}
 }
 
-/** Waits, or returns early when aborted. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-	return new Promise((resolve) => {
-		const timer = setTimeout(done, milliseconds);
-		signal.addEventListener('abort', done);
-		function done(): void {
-			clearTimeout(timer);
-			signal.removeEventListener('abort', done);
-			resolve();
+/** Lists of all models in one: the same array as long as none of them is another one. */
+function joined<Row>(list: (model: EngineModel) => readonly Row[]): (models: readonly EngineModel[]) => readonly Row[] {
+	let from: readonly (readonly Row[])[] = [];
+	let rows: readonly Row[] = [];
+	return (models) => {
+		const lists = models.map(list);
+		if (lists.length !== from.length || lists.some((one, index) => one !== from[index])) {
+			from = lists;
+			rows = lists.length === 1 ? (lists[0] ?? []) : lists.flat();
 		}
-	});
+		return rows;
+	};
 }

@@ -1,3 +1,5 @@
+import { bare } from './engine-keys';
+
 /** Why a reference cannot be right, as far as one can tell while it is being typed. */
 export type ReferenceProblem = 'blank' | 'scheme' | 'space' | 'uppercase' | 'unfinished' | 'digest' | 'malformed';
 
@@ -51,7 +53,7 @@ export function splitRegistry(reference: string): { readonly registry: string; r
 
 /** "demo/web" of "localhost:5000/demo/web:latest"; a short way to say which image. */
 export function shortName(reference: string): string {
-	return splitRegistry(reference)
+	return splitRegistry(bare(reference))
 		.rest.replace(/@.*$/, '')
 		.replace(/:latest$/, '');
 }
@@ -76,7 +78,9 @@ export function suggestName(reference: string, taken: ReadonlySet<string>): stri
 
 /** Twelve hex digits, as docker shows ids. */
 export function shortId(id: string): string {
-	return id.replace(/^sha256:/, '').slice(0, 12);
+	return bare(id)
+		.replace(/^sha256:/, '')
+		.slice(0, 12);
 }
 
 /** A path longer than this fills a notification, whose end with the reason is cut off then. */

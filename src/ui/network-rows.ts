@@ -1,4 +1,5 @@
 import { env, l10n, type MarkdownString } from 'vscode';
+import { engineOfRow } from './engine-keys';
 import { partKey, partOf } from './keys';
 import type { Model } from './model';
 import { shortId } from './names';
@@ -48,7 +49,8 @@ export function memberOf(
 
 /** Containers that are on the network, running or not. */
 export function members(model: Model, network: NetworkRow): readonly ContainerRow[] {
-	return model.containers.filter((container) => network.name in container.networks);
+	const engine = engineOfRow(network.id);
+	return model.containers.filter(({ id, networks }) => network.name in networks && engineOfRow(id) === engine);
 }
 
 /** A network's row. */

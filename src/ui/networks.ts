@@ -1,6 +1,7 @@
 import { env, l10n, window } from 'vscode';
 import type { CreateNetworkBody } from '../api/types';
 import { ask } from './ask';
+import { engineOfRow } from './engine-keys';
 import { forEach } from './lifecycle';
 import { memberOf, members } from './network-rows';
 import { isContainerName } from './names';
@@ -15,7 +16,7 @@ type Needs = Pick<Parts, 'client' | 'model'>;
 export async function createNetwork({ client, model }: Needs, given?: unknown): Promise<string | undefined> {
 	await loadOrThrow(model);
 	const body = isBody(given) ? given : await askNetwork({ model });
-	return body && (await model.during([], () => client.networks.create(body))).Id;
+	return body && model.keyOf((await model.during([], () => client.networks.create(body))).Id);
 }
 
 function isBody(value: unknown): value is CreateNetworkBody {
@@ -132,7 +133,7 @@ export async function connectContainer({ client, model }: Needs, ...called: unkn
 	const containers = await containersFor(model, chosen, {
 		title: l10n.t('Connect a Container to {0}', network.name),
 		none: l10n.t('Every container is on this network already.'),
-		fits: (container) => !(network.name in container.networks) && canJoin(container.networks),
+		fits: ({ id, networks }) => isBeside(id, network) && !(network.name in networks) && canJoin(networks),
 	});
 	await forEach(containers, (container) =>
 		model.act(container, () => client.networks.connect(network.id, container)),
@@ -142,6 +143,11 @@ export async function connectContainer({ client, model }: Needs, ...called: unkn
 /** A network with addresses; the built-in "host" and "none" are modes of a container. */
 function isJoinable(network: NetworkRow): boolean {
 	return network.driver !== 'host' && network.driver !== 'null';
+}
+
+/** True for a container of the network's engine. */
+function isBeside(container: string, network: NetworkRow): boolean {
+	return engineOfRow(container) === engineOfRow(network.id);
 }
 
 /** A container that shares a namespace cannot join networks of its own. */
@@ -169,7 +175,7 @@ export async function disconnectContainer({ client, model }: Needs, ...called: u
 	const containers = await containersFor(model, typeof second === 'string' ? [second] : [], {
 		title: l10n.t('Disconnect a Container from {0}', network.name),
 		none: l10n.t('No container is on this network.'),
-		fits: (container) => network.name in container.networks,
+		fits: ({ id, networks }) => isBeside(id, network) && network.name in networks,
 	});
 	await forEach(containers, (container) =>
 		model.act(container, () => client.networks.disconnect(network.id, container)),

@@ -1,4 +1,5 @@
 import { commands, env, l10n, window } from 'vscode';
+import { bare, lastingKey } from './engine-keys';
 import { shortName } from './names';
 import type { Parts } from './parts';
 import { imagesFor } from './pick';
@@ -23,7 +24,7 @@ export async function checkForNewer({ client, model }: Needs, ...called: unknown
 		tagged.map(({ name }) => name),
 		() => Promise.all(tagged.map(async (row) => ({ row, remote: await client.registries.image(row.name) }))),
 	);
-	const newer = found.filter(({ row, remote }) => remote.Id !== row.id).map(({ row }) => row.name);
+	const newer = found.filter(({ row, remote }) => remote.Id !== bare(row.id)).map(({ row }) => row.name);
 	if (newer.length === 0) {
 		const list = tagged.map(({ name }) => shortName(name)).join(', ');
 		void window.showInformationMessage(l10n.t('{0}: the registry has the same image.', list));
@@ -32,7 +33,7 @@ export async function checkForNewer({ client, model }: Needs, ...called: unknown
 	const pull = l10n.t('Pull');
 	const list = newer.map(shortName).join(', ');
 	if ((await window.showInformationMessage(l10n.t('{0}: the registry has another image.', list), pull)) === pull) {
-		await Promise.all(newer.map((name) => commands.executeCommand('mydocker.image.pull', name)));
+		await Promise.all(newer.map((name) => commands.executeCommand('mydocker.image.pull', lastingKey(name))));
 	}
 }
 

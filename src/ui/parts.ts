@@ -10,7 +10,7 @@ import type { Inspections } from './inspect';
 import type { LayerReports } from './layers';
 import type { LogEditors } from './log-editor';
 import type { Logs } from './logs';
-import type { Model } from './model';
+import type { Model, Models } from './model';
 import type { Pulls } from './pulls';
 import type { Logins } from './logins';
 import type { RegistryRows } from './registry-rows';
@@ -22,10 +22,13 @@ import type { VolumeSizes } from './volume-sizes';
 
 /** What extension.ts made and commands work with. A command's function takes only those it names. */
 export interface Parts {
-	/** Leads to the engine of this window. */
+	/** Leads to the engines of this window; for a command that is about one engine, to that one. */
 	readonly client: Client;
 	readonly engines: Engines;
+	/** What the same engines hold. */
 	readonly model: Model;
+	/** The model of each engine. */
+	readonly models: Models;
 	readonly logins: Logins;
 	readonly pulls: Pulls;
 	readonly scope: Scope;

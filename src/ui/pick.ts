@@ -5,7 +5,7 @@ import { drawImage } from './image-rows';
 import type { Model } from './model';
 import { drawNetwork } from './network-rows';
 import type { Drawing } from './row-tree';
-import type { ContainerRow, NetworkRow, VolumeRow } from './rows';
+import type { ContainerRow, ImageRow, NetworkRow, VolumeRow } from './rows';
 import { drawVolume } from './volume-rows';
 
 interface Choice extends QuickPickItem {
@@ -42,7 +42,7 @@ export async function containersFor(
 export async function imagesFor(
 	model: Model,
 	called: readonly unknown[],
-	options: { readonly title: string },
+	options: Pick<Ask<ImageRow>, 'title' | 'fits'>,
 ): Promise<string[]> {
 	const used = new Set(model.containers.map((container) => container.imageId));
 	return rowsFor(model, called, {
@@ -109,7 +109,7 @@ async function rowsFor<Row>(model: Model, called: readonly unknown[], kind: Kind
 		// A selection may hold rows that the command is not for; a single row is the engine's to judge.
 		return keys.length === 1 ? keys : keys.filter((one) => fitsOrUnknown(find(one), fits));
 	}
-	return pick(kind.rows().filter(fits), kind);
+	return pick(model, kind.rows().filter(fits), kind);
 }
 
 /** The names of rows in a command's arguments. */
@@ -125,7 +125,7 @@ function fitsOrUnknown<T>(row: T | undefined, fits: (row: T) => boolean): boolea
 	return row === undefined || fits(row);
 }
 
-async function pick<Row>(rows: readonly Row[], { title, none, key, draw }: Kind<Row>): Promise<string[]> {
+async function pick<Row>(model: Model, rows: readonly Row[], { title, none, key, draw }: Kind<Row>): Promise<string[]> {
 	if (rows.length === 0) {
 		throw new Notice(none);
 	}
@@ -134,7 +134,7 @@ async function pick<Row>(rows: readonly Row[], { title, none, key, draw }: Kind<
 		return {
 			key: key(row),
 			label: drawing.label,
-			description: drawing.description,
+			description: [model.engineName(key(row)), drawing.description].filter((word) => word !== '').join(' · '),
 			iconPath: new ThemeIcon(drawing.icon),
 		};
 	});

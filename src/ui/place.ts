@@ -1,30 +1,36 @@
 import { Uri } from 'vscode';
 import type { Archive, Client } from '../api/client';
+import { bare, engineOfRow, keyOn, lastingKey, OWN_ID } from './engine-keys';
 
 export const FILES_SCHEME = 'mydocker-files';
 
-/** Whose files: a container's id or a volume's name. */
+/** Whose files: a container's id or a volume's name, as a key that leads to its engine. */
 export interface Owner {
 	readonly kind: 'container' | 'volume';
 	readonly key: string;
 }
 
 /**
- * `mydocker-files://container-<id>/etc/hosts`, `mydocker-files://volume-<name>/`. VS Code makes an authority lower-case,
- * and names of volumes are not: "_" stands before a letter that is upper-case, and before "_".
+ * `mydocker-files://container-<id>/etc/hosts`, `mydocker-files://volume-<name>/`; after what is of another engine than
+ * ours stands "+" and the engine's id in hexadecimal digits. VS Code makes an authority lower-case, and names of volumes
+ * are not: "_" stands before a letter that is upper-case, and before "_".
  */
 export function filesUri({ kind, key }: Owner, path = '/'): Uri {
-	const escaped = key.replace(/[A-Z_]/g, (letter) => `_${letter.toLowerCase()}`);
-	return Uri.from({ scheme: FILES_SCHEME, authority: `${kind}-${escaped}`, path });
+	const escaped = bare(key).replace(/[A-Z_]/g, (letter) => `_${letter.toLowerCase()}`);
+	const engine = engineOfRow(key);
+	const suffix = engine === OWN_ID ? '' : `+${Buffer.from(engine).toString('hex')}`;
+	return Uri.from({ scheme: FILES_SCHEME, authority: `${kind}-${escaped}${suffix}`, path });
 }
 
 /** The inverse; undefined for a URI that is not ours. */
 export function ownerOf({ scheme, authority }: Uri): Owner | undefined {
-	const [, kind, escaped = ''] = /^(container|volume)-([a-z0-9_][\w.-]*)$/.exec(authority) ?? [];
+	const [, kind, escaped = '', engine = ''] =
+		/^(container|volume)-([a-z0-9_][\w.-]*)(?:\+([0-9a-f]+))?$/.exec(authority) ?? [];
 	if (scheme !== FILES_SCHEME || (kind !== 'container' && kind !== 'volume')) {
 		return undefined;
 	}
-	return { kind, key: escaped.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) };
+	const name = escaped.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+	return { kind, key: lastingKey(keyOn(engine === '' ? OWN_ID : Buffer.from(engine, 'hex').toString(), name)) };
 }
 
 /** The calls for its files. */

@@ -2,6 +2,7 @@ import { env, l10n, ProgressLocation, window } from 'vscode';
 import type { DiskUsage } from '../api/types';
 import { formatBytes } from './amounts';
 import { check, type Candidate, type Checklist } from './checklist';
+import { bare } from './engine-keys';
 import { sentence } from './failure';
 import { shortId } from './names';
 import { members } from './network-rows';
@@ -106,7 +107,7 @@ function prunableNetworks({ model }: Needs): Prunable[] {
 		.filter((network) => !network.isBuiltIn && members(model, network).length === 0)
 		.map(({ id, name }) => ({
 			kind: 'network',
-			key: id,
+			key: bare(id),
 			names: [name],
 			bytes: undefined,
 			users: [],
@@ -119,7 +120,7 @@ async function prune(needs: Needs, { view, checklist, find, isPicked, isGrouped 
 	await loadOrThrow(model);
 	const location = { viewId: view };
 	const before = await window.withProgress({ location }, () => client.diskUsage());
-	const prunables = find(before);
+	const prunables = find(before).map((prunable) => ({ ...prunable, key: model.keyOf(prunable.key) }));
 	const candidates = prunables.map((prunable): Candidate => ({
 		key: prunable.key,
 		label: labelOf(prunable),
@@ -178,7 +179,7 @@ async function remove({ client, model }: Needs, { kind, key, names }: Prunable):
 		case 'volume':
 			return model.act(key, () => client.volumes.remove(key));
 		case 'image':
-			for (const name of names.length === 0 ? [key] : names) {
+			for (const name of names.length === 0 ? [key] : names.map(model.keyOf)) {
 				await model.act(name, () => client.images.remove(name));
 			}
 	}
@@ -196,7 +197,7 @@ async function freedBytes({ client }: Needs, removed: readonly Prunable[], befor
 
 function labelOf({ kind, key, names }: Prunable): string {
 	if (kind === 'volume') {
-		return names[0] === key && /^[0-9a-f]{64}$/.test(key) ? shortId(key) : key;
+		return /^[0-9a-f]{64}$/.test(bare(key)) ? shortId(key) : bare(key);
 	}
 	return names.length === 0 ? shortId(key) : names.join(', ');
 }

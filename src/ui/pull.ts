@@ -1,4 +1,5 @@
 import { l10n, ProgressLocation, window } from 'vscode';
+import { bare, lastingKey } from './engine-keys';
 import { Failure, Notice } from './failure';
 import { pullOf } from './keys';
 import type { Parts } from './parts';
@@ -12,7 +13,7 @@ export async function pullImage(parts: Needs, given?: unknown): Promise<string |
 	const { client, model, globalMemento, log } = parts;
 	const reference =
 		typeof given === 'string'
-			? given
+			? bare(given)
 			: await askImage({ model, registries: client.registries, recent: recentPulls(globalMemento) });
 	if (reference === undefined) {
 		return undefined;
@@ -20,23 +21,24 @@ export async function pullImage(parts: Needs, given?: unknown): Promise<string |
 	try {
 		await model.during([], () => pullWithProgress(parts, reference));
 	} catch (error) {
-		throw new Failure(error, 'mydocker.image.pull', reference);
+		throw new Failure(error, 'mydocker.image.pull', lastingKey(model.keyOf(reference)));
 	}
 	log.info(`Pulled ${reference}`);
 	await rememberPull(globalMemento, reference);
-	return reference;
+	return model.keyOf(reference);
 }
 
 /** The row of the pull tells how far it is; who does not see the view has a notification. */
-async function pullWithProgress({ pulls, views }: Needs, reference: string): Promise<void> {
+async function pullWithProgress({ model, pulls, views }: Needs, reference: string): Promise<void> {
+	const key = model.keyOf(reference);
 	await (views.areImagesVisible
-		? window.withProgress({ location: { viewId: 'mydocker.images' } }, () => pulls.pull(reference))
-		: pullInNotification(pulls, reference));
-	views.tellImage(l10n.t('Pulled {0}.', reference), reference);
+		? window.withProgress({ location: { viewId: 'mydocker.images' } }, () => pulls.pull(key))
+		: pullInNotification(pulls, key));
+	views.tellImage(l10n.t('Pulled {0}.', reference), key);
 }
 
 async function pullInNotification(pulls: Parts['pulls'], reference: string): Promise<void> {
-	const title = l10n.t('Pulling {0}', reference);
+	const title = l10n.t('Pulling {0}', bare(reference));
 	await window.withProgress(
 		{ location: ProgressLocation.Notification, title, cancellable: true },
 		async (progress, token) => {
@@ -61,7 +63,7 @@ async function pullInNotification(pulls: Parts['pulls'], reference: string): Pro
 }
 
 /** Cancel Pull: ends the pull of the row, else of the one that the user picks. */
-export async function cancelPull({ pulls }: Pick<Parts, 'pulls'>, key?: unknown): Promise<void> {
+export async function cancelPull({ model, pulls }: Pick<Parts, 'model' | 'pulls'>, key?: unknown): Promise<void> {
 	const { references } = pulls;
 	if (references.length === 0) {
 		throw new Notice(l10n.t('Nothing is being pulled.'));
@@ -71,7 +73,16 @@ export async function cancelPull({ pulls }: Pick<Parts, 'pulls'>, key?: unknown)
 		called ??
 		(references.length === 1
 			? references[0]
-			: await window.showQuickPick(references, { title: l10n.t('Cancel Pull') }));
+			: (
+					await window.showQuickPick(
+						references.map((pulled) => ({
+							pulled,
+							label: bare(pulled),
+							description: model.engineName(pulled),
+						})),
+						{ title: l10n.t('Cancel Pull') },
+					)
+				)?.pulled);
 	if (reference !== undefined) {
 		pulls.cancel(reference);
 	}

@@ -1,6 +1,7 @@
 import { env, EventEmitter, l10n, type Disposable } from 'vscode';
 import type { Client } from '../api/client';
 import { formatBytes } from './amounts';
+import { bare } from './engine-keys';
 import { Notice } from './failure';
 import { pullKey, pullOf } from './keys';
 import { splitRegistry } from './names';
@@ -24,6 +25,7 @@ export class Pulls implements Disposable {
 
 	constructor(private readonly client: Client) {}
 
+	/** Keys of names (engine-keys.ts). */
 	get references(): readonly string[] {
 		return [...this.running.keys()];
 	}
@@ -40,7 +42,7 @@ export class Pulls implements Disposable {
 	/** Pulls, until all of it is there. Throws AbortError when somebody cancelled, ApiError when it failed. */
 	async pull(reference: string): Promise<void> {
 		if (this.running.has(reference)) {
-			throw new Notice(l10n.t('{0} is being pulled already.', reference));
+			throw new Notice(l10n.t('{0} is being pulled already.', bare(reference)));
 		}
 		const pull: Pull = { abort: new AbortController(), meter: new PullMeter(), lastReport: 0 };
 		this.running.set(reference, pull);
@@ -72,14 +74,14 @@ export class Pulls implements Disposable {
 		if (reference === undefined || reading === undefined) {
 			return undefined;
 		}
-		const { registry, rest } = splitRegistry(reference);
+		const { registry, rest } = splitRegistry(bare(reference));
 		const words = readingWords(reading);
 		return {
 			label: rest,
 			description: [words, ...(registry === '' ? [] : [registry])].join(' · '),
 			icon: 'loading~spin',
 			context: 'pull',
-			spoken: l10n.t('Pulling {0}, {1}', reference, words),
+			spoken: l10n.t('Pulling {0}, {1}', bare(reference), words),
 		};
 	}
 

@@ -1,4 +1,6 @@
 import { l10n } from 'vscode';
+import { bare } from './engine-keys';
+import { partsAt } from './one-engine';
 import type { Parts } from './parts';
 import { containersFor } from './pick';
 import { createContainer, formContext } from './run';
@@ -6,44 +8,48 @@ import { editPlan } from './run-form';
 import { planOf, type RunPlan } from '../api/run-plan';
 import { isAlive } from './rows';
 
-type Needs = Pick<Parts, 'client' | 'model'>;
+type Needs = Pick<Parts, 'client' | 'model' | 'models'>;
 
 /**
  * Edit and Recreate…: a container with other settings. The old one goes only when the new one has started; before, it
  * is put back as it was.
  */
-export async function recreateContainer({ client, model }: Needs, ...called: unknown[]): Promise<string | undefined> {
-	const [id] = await containersFor(model, called, {
+export async function recreateContainer(parts: Needs, ...called: unknown[]): Promise<string | undefined> {
+	const [id] = await containersFor(parts.model, called, {
 		title: l10n.t('Edit and Recreate Container'),
 		none: l10n.t('There are no containers yet.'),
 	});
 	if (id === undefined) {
 		return undefined;
 	}
+	const here = partsAt(parts, id);
+	const { client, model } = here;
 	const inspect = await client.containers.inspect(id);
 	const { Config: image } = await client.images.inspect(inspect.Image);
 	const before = planOf(inspect, { env: image.Env ?? [], cmd: image.Cmd ?? [] });
-	const context = await formContext({ client, model }, inspect.Image, {
+	const context = await formContext(here, inspect.Image, {
 		title: l10n.t('Recreate {0}', before.name),
 		action: l10n.t('Stop, remove and run anew'),
 		except: id,
 	});
 	const plan = await editPlan(before, context);
-	return plan === undefined || plan === 'back'
-		? undefined
-		: model.act(id, () => replaceContainer({ client, model }, id, plan));
+	return plan === undefined || plan === 'back' ? undefined : model.act(id, () => replaceContainer(here, id, plan));
 }
 
 /** Puts a container that the plan says in the place of another; gives its id. */
-export async function replaceContainer({ client, model }: Needs, id: string, plan: RunPlan): Promise<string> {
+export async function replaceContainer(
+	{ client, model }: Pick<Needs, 'client' | 'model'>,
+	id: string,
+	plan: RunPlan,
+): Promise<string> {
 	const { Name, State: state } = await client.containers.inspect(id);
 	const name = Name.replace(/^\//, '');
 	const wasAlive = state.Running || isAlive(model.container(id)?.state ?? '');
 	await client.containers.stop(id);
 	// An engine that removes it when it ends has done so.
-	const isGone = (await client.containers.list({ all: true, filters: { id: [id] } })).length === 0;
+	const isGone = (await client.containers.list({ all: true, filters: { id: [bare(id)] } })).length === 0;
 	if (!isGone) {
-		await client.containers.rename(id, `${name}-before-${id.slice(0, 6)}`);
+		await client.containers.rename(id, `${name}-before-${bare(id).slice(0, 6)}`);
 	}
 	let replacement: string | undefined;
 	try {

@@ -24,7 +24,7 @@ export interface ContainerRow {
 	readonly networks: Readonly<Record<string, string>>;
 	/** Which way they work: "bridge (ip, iptables)"; "" when the engine does not say. */
 	readonly networkDriver: string;
-	/** Names of volumes. */
+	/** Names of volumes, as their rows have them. */
 	readonly volumes: readonly string[];
 	/** Folders of the host. */
 	readonly binds: readonly string[];
@@ -87,15 +87,19 @@ export function isAlive(state: string): boolean {
 	return state === 'running' || state === 'paused' || state === 'restarting' || state === 'stopping';
 }
 
+/** Makes keys of ids and names (engine-keys.ts). */
+type KeyOf = (id: string) => string;
+const asItIs: KeyOf = (id) => id;
+
 /** `now` in Unix milliseconds is when the engine answered. */
-export function containerRow(summary: ContainerSummary, now: number): ContainerRow {
+export function containerRow(summary: ContainerSummary, now: number, keyOf = asItIs): ContainerRow {
 	const { exitCode, age } = parseStatus(summary.Status);
 	const isNew = summary.State === 'created';
 	return {
-		id: summary.Id,
+		id: keyOf(summary.Id),
 		name: summary.Names[0]?.replace(/^\//, '') ?? summary.Id.slice(0, 12),
 		image: summary.Image,
-		imageId: summary.ImageID,
+		imageId: keyOf(summary.ImageID),
 		command: summary.Command,
 		state: summary.State,
 		exitCode: isNew ? undefined : exitCode,
@@ -110,7 +114,7 @@ export function containerRow(summary: ContainerSummary, now: number): ContainerR
 			]),
 		),
 		networkDriver: summary.NetworkSettings?.Driver ?? '',
-		volumes: mounts(summary, 'volume', 'Name'),
+		volumes: mounts(summary, 'volume', 'Name').map(keyOf),
 		binds: mounts(summary, 'bind', 'Source'),
 		created: summary.Created * 1000,
 	};
@@ -138,11 +142,11 @@ function mounts(summary: ContainerSummary, type: string, member: 'Name' | 'Sourc
 }
 
 /** Own networks by name, then the built-in ones. */
-export function networkRows(networks: readonly NetworkJson[]): ReadonlyMap<string, NetworkRow> {
+export function networkRows(networks: readonly NetworkJson[], keyOf = asItIs): ReadonlyMap<string, NetworkRow> {
 	const rows = networks.map((network): NetworkRow => {
 		const configs = network.IPAM.Config ?? [];
 		return {
-			id: network.Id,
+			id: keyOf(network.Id),
 			name: network.Name,
 			driver: network.Driver,
 			scope: network.Scope,
@@ -159,9 +163,9 @@ export function networkRows(networks: readonly NetworkJson[]): ReadonlyMap<strin
 }
 
 /** Volumes with a name by name, then the anonymous ones, newest first. */
-export function volumeRows(volumes: readonly VolumeJson[]): ReadonlyMap<string, VolumeRow> {
+export function volumeRows(volumes: readonly VolumeJson[], keyOf = asItIs): ReadonlyMap<string, VolumeRow> {
 	const rows = volumes.map((volume): VolumeRow => ({
-		name: volume.Name,
+		name: keyOf(volume.Name),
 		driver: volume.Driver,
 		mountpoint: volume.Mountpoint,
 		isAnonymous: /^[0-9a-f]{64}$/.test(volume.Name),
@@ -179,17 +183,17 @@ export function volumeRows(volumes: readonly VolumeJson[]): ReadonlyMap<string, 
 }
 
 /** By name without the registry, as they are shown; images without a name last. */
-export function imageRows(summaries: readonly ImageSummary[]): ReadonlyMap<string, ImageRow> {
+export function imageRows(summaries: readonly ImageSummary[], keyOf = asItIs): ReadonlyMap<string, ImageRow> {
 	const rows = summaries.flatMap((summary): ImageRow[] => {
-		const common = { id: summary.Id, size: summary.Size, created: summary.Created * 1000 };
+		const common = { id: keyOf(summary.Id), size: summary.Size, created: summary.Created * 1000 };
 		const tags = (summary.RepoTags ?? []).filter((tag) => !tag.includes('<none>'));
 		const digest = (summary.RepoDigests ?? []).find((name) => !name.includes('<none>'));
 		return tags.length > 0
-			? tags.map((tag) => ({ ...common, name: tag, tag, digest }))
-			: [{ ...common, name: summary.Id, tag: undefined, digest }];
+			? tags.map((tag) => ({ ...common, name: keyOf(tag), tag, digest }))
+			: [{ ...common, name: keyOf(summary.Id), tag: undefined, digest }];
 	});
 	const order = (row: ImageRow): string =>
-		`${row.tag === undefined ? '~' : ''}${splitRegistry(row.name).rest} ${row.name}`;
+		`${row.tag === undefined ? '~' : ''}${splitRegistry(row.tag ?? row.id).rest} ${row.name}`;
 	rows.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 	return new Map(rows.map((row) => [row.name, row]));
 }

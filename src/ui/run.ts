@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { l10n, QuickPickItemKind, ThemeIcon, window, workspace, type QuickPickItem } from 'vscode';
 import type { Client } from '../api/client';
 import { createPlanned } from '../api/planned-container';
+import { bare } from './engine-keys';
 import { drawImage } from './image-rows';
 import { shortName, suggestName } from './names';
 import type { Parts } from './parts';
@@ -24,16 +25,19 @@ export async function runContainer(parts: Parts, given?: unknown, choices?: unkn
 	// Without an image the arguments are VS Code's, not a caller's.
 	const isChosen = typeof given === 'string' && typeof choices === 'object' && choices !== null;
 	const plan = isChosen
-		? readPlan({ ...choices, image: given })
-		: await askPlan(parts, typeof given === 'string' ? { ...EMPTY_PLAN, image: given } : await pickStart(parts));
+		? readPlan({ ...choices, image: bare(given) })
+		: await askPlan(
+				parts,
+				typeof given === 'string' ? { ...EMPTY_PLAN, image: bare(given) } : await pickStart(parts),
+			);
 	return plan && runPlan(parts, plan);
 }
 
 /** Creates and starts what the plan says. */
 async function runPlan(parts: Parts, plan: RunPlan): Promise<string> {
 	const { client, model, logs, memento } = parts;
-	return model.during([plan.image], async () => {
-		const id = await createContainer(client, plan);
+	return model.during([model.keyOf(plan.image)], async () => {
+		const id = model.keyOf(await createContainer(client, plan));
 		await client.containers.start(id);
 		await rememberPlan(memento, plan);
 		if (settings.showLogsOnRun) {
@@ -111,7 +115,7 @@ async function pickStart(parts: Parts): Promise<RunPlan | undefined> {
 	const images = model.images.map((row): Start => {
 		const drawing = drawImage(row, { model, isUsed: used.has(row.id) });
 		return {
-			plan: { ...EMPTY_PLAN, image: row.name },
+			plan: { ...EMPTY_PLAN, image: bare(row.name) },
 			label: drawing.label,
 			description: drawing.description,
 			iconPath: new ThemeIcon(drawing.icon),
@@ -130,7 +134,7 @@ async function pickStart(parts: Parts): Promise<RunPlan | undefined> {
 	);
 	if (picked === pullFirst) {
 		const image = await pullImage(parts);
-		return image === undefined ? undefined : { ...EMPTY_PLAN, image };
+		return image === undefined ? undefined : { ...EMPTY_PLAN, image: bare(image) };
 	}
 	return picked?.plan;
 }

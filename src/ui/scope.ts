@@ -1,4 +1,5 @@
 import { EventEmitter, workspace, type Disposable, type Memento } from 'vscode';
+import { beside, lastingKey } from './engine-keys';
 import type { Model } from './model';
 import { isAlive, type ContainerRow } from './rows';
 
@@ -63,11 +64,13 @@ export class Scope implements Disposable {
 		return this.cached.rows;
 	}
 
-	/** The name of the group that a container is in; undefined for one outside all groups. */
+	/** The group that a container is in, as a name on the container's engine; undefined for one outside all groups. */
 	groupOf(row: ContainerRow): string | undefined {
 		const { groupBy } = this.current;
 		const label = groupBy === 'project' ? PROJECT_LABEL : groupBy.replace(/^label:/, '');
-		return row.labels[label] || undefined;
+		const name = row.labels[label];
+		// What a label says is no engine.
+		return name ? beside(name.startsWith('@') ? lastingKey(row.id) : row.id, name) : undefined;
 	}
 
 	update(choices: Partial<ScopeChoices>): void {

@@ -1,12 +1,15 @@
 import { window, type Disposable, type TreeView } from 'vscode';
 import type { DiskUsageRows } from './disk-usage';
+import { byEngine } from './engine-roots';
+import type { Engines } from './engines';
 import type { EventRows } from './events';
-import type { Model } from './model';
+import type { Models } from './model';
 import type { RegistryRows } from './registry-rows';
 import { RowTree, type RowSource } from './row-tree';
 
 interface Parts {
-	readonly model: Model;
+	readonly engines: Engines;
+	readonly model: Models;
 	readonly diskUsage: DiskUsageRows;
 	readonly events: EventRows;
 	readonly registryRows: RegistryRows;
@@ -16,8 +19,8 @@ interface Parts {
 export class SecondaryViews implements Disposable {
 	private readonly subscriptions: readonly Disposable[];
 
-	constructor({ model, diskUsage, events, registryRows }: Parts) {
-		const usage = open('diskUsage', diskUsage.source);
+	constructor({ engines, model, diskUsage, events, registryRows }: Parts) {
+		const usage = open('diskUsage', byEngine(diskUsage.source, engines, model, diskUsage.totalOn));
 		const log = open('events', events.source);
 		const registries = open('registries', registryRows.source);
 		const all = [usage, log, registries];

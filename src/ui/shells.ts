@@ -1,5 +1,6 @@
 import type { Memento } from 'vscode';
 import { ApiError, type Client } from '../api/client';
+import { pinned } from './routing-client';
 
 /** From the best to the least. */
 const SHELLS = ['bash', 'zsh', 'fish', 'ash', 'sh'];
@@ -40,7 +41,8 @@ export class ShellChoices {
 }
 
 /** Names or paths of the shells that a running container has, the best first; empty when it has none. */
-export async function shellsOf({ execs }: Client, container: string): Promise<string[]> {
+export async function shellsOf(client: Client, container: string): Promise<string[]> {
+	const { execs } = pinned(client, container);
 	const search = `for shell in ${SHELLS.join(' ')}; do command -v $shell; done; exit 0`;
 	try {
 		const id = await execs.create(container, { Cmd: ['sh', '-c', search], AttachStdout: true });

@@ -1,6 +1,7 @@
 import { l10n, Uri, ViewColumn, window, type Disposable, type LogOutputChannel, type WebviewPanel } from 'vscode';
 import type { Client } from '../api/client';
 import { stateWords } from './container-rows';
+import { bare } from './engine-keys';
 import { isAbort, sentence } from './failure';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
@@ -31,7 +32,7 @@ export class StatsPanels implements Disposable {
 	constructor(private readonly needs: Needs) {
 		this.serializer = window.registerWebviewPanelSerializer(VIEW_TYPE, {
 			deserializeWebviewPanel: async (panel, state: Partial<PanelState> | undefined) => {
-				if (typeof state?.container !== 'string' || !/^[0-9a-f]{12,64}$/.test(state.container)) {
+				if (typeof state?.container !== 'string' || !/^[0-9a-f]{12,64}$/.test(bare(state.container))) {
 					panel.dispose();
 					return;
 				}

@@ -42,16 +42,19 @@ export class StatusBar implements Disposable {
 		this.engineItem?.dispose();
 	}
 
-	/** A second item, only while another engine than ours is used: which one, and a click to change it. */
+	/** A second item, only while other engines than ours are used: which, and a click to change them. */
 	private drawEngine(): void {
-		const { chosen, isOwn } = this.engines;
-		if (isOwn || !settings.isInStatusBar) {
+		const { used, chosen, isOwn, areSeveral } = this.engines;
+		if ((isOwn && !areSeveral) || !settings.isInStatusBar) {
 			this.engineItem?.hide();
 			return;
 		}
 		const item = (this.engineItem ??= createItem('mydocker.engine', 'mydocker.engine.switch', 0.5));
-		item.text = `$(server) ${chosen.name}`;
-		item.tooltip = l10n.t('MyDocker uses the engine {0}. Click to use another one.', chosen.host);
+		item.text = `$(server) ${areSeveral ? l10n.t('{0} engines', used.length) : chosen.name}`;
+		item.tooltip = areSeveral
+			? l10n.t('MyDocker shows the engines {0}. Click to choose others.', used.map(({ name }) => name).join(', '))
+			: l10n.t('MyDocker uses the engine {0}. Click to use another one.', chosen.host);
+		item.command = areSeveral ? 'mydocker.engine.choose' : 'mydocker.engine.switch';
 		item.accessibilityInformation = { label: item.tooltip };
 		item.show();
 	}

@@ -1,5 +1,7 @@
 import { l10n, QuickPickItemKind, ThemeIcon, window, type Memento, type QuickPickItem } from 'vscode';
 import { ask, BACK, type Question } from './ask';
+import { bare } from './engine-keys';
+import { partsAt } from './one-engine';
 import type { Parts } from './parts';
 import { pullImage } from './pull';
 import { NO_CHOICE, shellsOf, type ShellChoice } from './shells';
@@ -35,18 +37,23 @@ export async function openTerminalAs({ client, model, terminals }: Parts, ...cal
 
 /** Debug Shell…: a shell of another image beside a container, for one that has none. */
 export async function openDebugShell(parts: Parts, ...called: unknown[]): Promise<void> {
-	const { model, terminals, globalMemento } = parts;
+	const { terminals, globalMemento } = parts;
 	const title = l10n.t('Debug Shell');
-	const [id] = await runningContainers(model, called, title);
+	const [id] = await runningContainers(parts.model, called, title);
 	// A second argument that is no list of rows is a caller's image.
 	const given = typeof called[1] === 'string' ? called[1] : undefined;
-	const picked = id === undefined ? undefined : (given ?? (await pickDebugImage(parts, title)));
-	if (id === undefined || picked === undefined) {
+	if (id === undefined) {
 		return;
 	}
-	const image = model.image(picked) === undefined ? await pullImage(parts, picked || undefined) : picked;
+	// The image has to be on the container's engine.
+	const there = partsAt(parts, id);
+	const picked = given ?? (await pickDebugImage(there, title));
+	if (picked === undefined) {
+		return;
+	}
+	const image = there.model.image(picked) === undefined ? await pullImage(there, picked || undefined) : picked;
 	if (image !== undefined) {
-		await globalMemento.update(DEBUG_IMAGE, image);
+		await globalMemento.update(DEBUG_IMAGE, bare(image));
 		terminals.openDebugShell(id, image);
 	}
 }
@@ -145,7 +152,7 @@ async function pickDebugImage(
 function debugImages(model: Parts['model'], memento: Memento): ImageItem[] {
 	const last = memento.get<string>(DEBUG_IMAGE);
 	const rank = (name: string): number => (name === last ? 0 : WITH_SHELL.test(name) ? 1 : 2);
-	const here = model.images.map(({ name }) => name).sort((a, b) => rank(a) - rank(b));
+	const here = model.images.map(({ name }) => bare(name)).sort((a, b) => rank(a) - rank(b));
 	const isHere = here.some((name) => name === last || WITH_SHELL.test(name));
 	const item = (image: string, icon: string, label: string): ImageItem => ({
 		image,

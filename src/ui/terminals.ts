@@ -5,7 +5,9 @@ import type { Attachment, Client, TerminalSize } from '../api/client';
 import { DebugShells } from './debug-shell';
 import { Notice, sentence } from './failure';
 import type { Model } from './model';
+import { shortId } from './names';
 import { containersFor } from './pick';
+import { pinned } from './routing-client';
 import { NO_CHOICE, ShellChoices, shellsOf, type ShellChoice } from './shells';
 import type { Line } from './terminal-line';
 
@@ -134,11 +136,11 @@ export class Terminals implements Disposable {
 	}
 
 	private nameOf(id: string): string {
-		return this.model.container(id)?.name ?? id.slice(0, 12);
+		return this.model.container(id)?.name ?? shortId(id);
 	}
 
 	private async shellLine(container: string, choice: ShellChoice, size: TerminalSize | undefined): Promise<Line> {
-		const { execs } = this.client;
+		const { execs } = pinned(this.client, container);
 		const shell = choice.shell || (await this.shellOf(container));
 		const id = await execs.create(container, {
 			...{ Cmd: [shell], Tty: true, AttachStdin: true, AttachStdout: true, AttachStderr: true },
@@ -162,7 +164,7 @@ export class Terminals implements Disposable {
 	}
 
 	private async attachLine(id: string, size: TerminalSize | undefined): Promise<Line> {
-		const { containers } = this.client;
+		const { containers } = pinned(this.client, id);
 		const { Config } = await containers.inspect(id);
 		const attachment = await containers.attach(id, { stdin: Config.OpenStdin === true, logs: true });
 		const resize = async (next: TerminalSize): Promise<void> => {

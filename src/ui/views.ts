@@ -12,11 +12,12 @@ import {
 import { containerSource } from './container-rows';
 import type { Doctor } from './doctor';
 import { engineSource } from './engine-rows';
+import { byEngine, type Count } from './engine-roots';
 import type { Engines } from './engines';
 import { Failure, type Failures } from './failure';
 import { imageSource } from './image-rows';
 import { engineKey } from './keys';
-import type { Model } from './model';
+import type { Models } from './model';
 import { networkSource } from './network-rows';
 import type { Pulls } from './pulls';
 import { RowTree, type RowSource } from './row-tree';
@@ -47,7 +48,7 @@ export class Views implements Disposable {
 	private readonly context = new Map<string, unknown>();
 	private clock: NodeJS.Timeout | undefined;
 
-	private readonly model: Model;
+	private readonly model: Models;
 	private readonly engines: Engines;
 	private readonly scope: Scope;
 	private readonly volumeSizes: VolumeSizes;
@@ -55,7 +56,7 @@ export class Views implements Disposable {
 	private readonly failures: Failures;
 
 	constructor(parts: {
-		readonly model: Model;
+		readonly model: Models;
 		readonly engines: Engines;
 		readonly scope: Scope;
 		readonly volumeSizes: VolumeSizes;
@@ -71,13 +72,14 @@ export class Views implements Disposable {
 		this.volumeSizes = volumeSizes;
 		this.rowUsage = rowUsage;
 		this.failures = failures;
+		const grouped = (source: RowSource, count: Count): RowSource => byEngine(source, engines, model, count);
 		// The counts change with the rows, or the header would say "1 running" above a row that says "created".
-		this.containers = open('containers', containerSource(model, scope, rowUsage), () => {
+		this.containers = open('containers', grouped(containerSource(model, scope, rowUsage), runningCount), () => {
 			this.showCounts();
 		});
-		this.images = open('images', imageSource(model, pulls));
-		this.networks = open('networks', networkSource(model));
-		this.volumes = open('volumes', volumeSource(model, volumeSizes));
+		this.images = open('images', grouped(imageSource(model, pulls), imageCount));
+		this.networks = open('networks', grouped(networkSource(model), networkCount));
+		this.volumes = open('volumes', grouped(volumeSource(model, volumeSizes), volumeCount));
 		const engine = open('engine', engineSource(engines, doctor, model));
 		this.all = [this.containers, this.images, this.networks, this.volumes, engine];
 		this.subscriptions = [
@@ -138,6 +140,9 @@ export class Views implements Disposable {
 			}),
 			model.onDidChangeState(() => {
 				this.showState();
+				if (engines.areSeveral) {
+					this.redraw(...this.all);
+				}
 			}),
 			workspace.onDidGrantWorkspaceTrust(() => {
 				void model.reload();
@@ -228,15 +233,24 @@ export class Views implements Disposable {
 			: undefined;
 	}
 
-	/** Which engine the rows are of is said where it is not our own. */
+	/** The engine that all rows are of, where it is not our own; "" when rows say it themselves. */
+	private get engineName(): string {
+		const { chosen, isOwn, areSeveral } = this.engines;
+		return isOwn || areSeveral ? '' : chosen.name;
+	}
+
+	/** Which engine the rows are of. */
 	private showEngine(): void {
-		const { chosen, isOwn } = this.engines;
+		const { isOwn, areSeveral } = this.engines;
 		for (const { view, name } of this.all) {
 			if (name !== 'containers') {
-				view.description = isOwn ? '' : chosen.name;
+				view.description = this.engineName;
 			}
 		}
 		this.setContext('isAttached', !isOwn);
+		this.setContext('areEnginesSeveral', areSeveral);
+		// Rows come or go at the top, which their models do not tell.
+		this.redraw(...this.all);
 		this.showCounts();
 	}
 
@@ -261,7 +275,7 @@ export class Views implements Disposable {
 			this.containers.view.badge = running === 0 ? undefined : { value: running, tooltip };
 		}
 		const counts = [
-			...(this.engines.isOwn ? [] : [this.engines.chosen.name]),
+			...(this.engineName === '' ? [] : [this.engineName]),
 			...(containers.length === 0 ? [] : [l10n.t('{0} of {1} running', running, containers.length)]),
 		].join(' · ');
 		if ((this.containers.view.description ?? '') !== counts) {
@@ -337,4 +351,17 @@ function runningWords(running: number, unhealthy: number): string {
 			? l10n.t('1 container is running')
 			: l10n.t('{0} containers are running', running.toLocaleString(env.language));
 	return unhealthy === 0 ? words : l10n.t('{0}, {1} unhealthy', words, unhealthy.toLocaleString(env.language));
+}
+
+/** What the row of an engine says of its rows: the figure that a person looks for first. */
+const runningCount: Count = ({ containers }) =>
+	l10n.t('{0} of {1} running', containers.filter(({ state }) => state === 'running').length, containers.length);
+const imageCount: Count = ({ images }) => countWords(images.length, l10n.t('1 image'), (n) => l10n.t('{0} images', n));
+const networkCount: Count = ({ networks }) =>
+	countWords(networks.rows.length, l10n.t('1 network'), (n) => l10n.t('{0} networks', n));
+const volumeCount: Count = ({ volumes }) =>
+	countWords(volumes.rows.length, l10n.t('1 volume'), (n) => l10n.t('{0} volumes', n));
+
+function countWords(count: number, one: string, many: (count: string) => string): string {
+	return count === 1 ? one : many(count.toLocaleString(env.language));
 }

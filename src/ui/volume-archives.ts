@@ -1,11 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { l10n, Uri, window } from 'vscode';
 import { ask } from './ask';
+import { bare, beside } from './engine-keys';
 import { isContainerName } from './names';
 import type { Parts } from './parts';
 import { volumesFor } from './pick';
 import { askArchive, askTarget, writeWhole } from './saved-files';
 import { withProgress } from './transfer';
+import { isOurs } from './volume-rows';
 
 type Needs = Pick<Parts, 'client' | 'model'>;
 /** Back Up Volume…: its content as a tar, compressed when the file's name says so. A test may hand in the file. */
@@ -14,12 +16,12 @@ export async function backUpVolume({ client, model }: Needs, ...called: unknown[
 	const target =
 		name === undefined
 			? undefined
-			: (fileIn(called) ?? (await askTarget(l10n.t('Back Up Volume'), `${name}.tar.gz`)));
+			: (fileIn(called) ?? (await askTarget(l10n.t('Back Up Volume'), `${bare(name)}.tar.gz`)));
 	if (name === undefined || target === undefined) {
 		return;
 	}
 	const file = target.fsPath;
-	await withProgress(l10n.t('Backing up volume {0}', name), async (signal, count) => {
+	await withProgress(l10n.t('Backing up volume {0}', bare(name)), async (signal, count) => {
 		const isCompressed = /\.t?gz$/i.test(file);
 		const tar = await model.during([name], () => client.volumes.backup(name, { signal, isCompressed }));
 		await writeWhole(file, count(tar), { signal, mode: 0o600 });
@@ -32,7 +34,7 @@ export async function restoreVolume({ client, model }: Needs, ...called: unknown
 	const source =
 		name === undefined
 			? undefined
-			: (fileIn(called) ?? (await askArchive(l10n.t('Restore volume {0}', name), l10n.t('Restore'))));
+			: (fileIn(called) ?? (await askArchive(l10n.t('Restore volume {0}', bare(name)), l10n.t('Restore'))));
 	if (name === undefined || source === undefined) {
 		return;
 	}
@@ -40,7 +42,7 @@ export async function restoreVolume({ client, model }: Needs, ...called: unknown
 	if (hasContent && !(await confirmReplacement(name))) {
 		return;
 	}
-	await withProgress(l10n.t('Restoring volume {0}', name), async (signal, count) => {
+	await withProgress(l10n.t('Restoring volume {0}', bare(name)), async (signal, count) => {
 		const tar = count(createReadStream(source.fsPath) as AsyncIterable<Buffer>);
 		await model.act(name, () => client.volumes.restore(name, tar, { signal, force: hasContent }));
 	});
@@ -54,10 +56,10 @@ export async function cloneVolume({ client, model }: Needs, ...called: unknown[]
 	if (name === undefined || typeof target !== 'string') {
 		return undefined;
 	}
-	await withProgress(l10n.t('Cloning volume {0}', name), async (signal) => {
+	await withProgress(l10n.t('Cloning volume {0}', bare(name)), async (signal) => {
 		await model.act(name, () => client.volumes.clone(name, target, { signal }));
 	});
-	return target;
+	return beside(name, target);
 }
 
 async function volumeFor(
@@ -65,7 +67,7 @@ async function volumeFor(
 	[first]: readonly unknown[],
 	title: string,
 ): Promise<string | undefined> {
-	const [name] = await volumesFor(model, [first], { title, none: l10n.t('There are no volumes yet.') });
+	const [name] = await volumesFor(model, [first], { title, none: l10n.t('There are no volumes yet.'), fits: isOurs });
 	return name;
 }
 
@@ -76,7 +78,7 @@ function fileIn([, second]: readonly unknown[]): Uri | undefined {
 async function confirmReplacement(name: string): Promise<boolean> {
 	const replace = l10n.t('Replace');
 	const answer = await window.showWarningMessage(
-		l10n.t('Replace the content of volume "{0}"?', name),
+		l10n.t('Replace the content of volume "{0}"?', bare(name)),
 		{ modal: true, detail: l10n.t('What it has now goes for good once the archive is unpacked.') },
 		replace,
 	);
@@ -84,9 +86,9 @@ async function confirmReplacement(name: string): Promise<boolean> {
 }
 
 async function askClone({ model }: Pick<Needs, 'model'>, name: string): Promise<string | undefined> {
-	const value = `${name.slice(0, 200)}-copy`;
+	const value = `${bare(name).slice(0, 200)}-copy`;
 	const answer = await ask({
-		title: l10n.t('Clone volume {0}', name),
+		title: l10n.t('Clone volume {0}', bare(name)),
 		prompt: l10n.t('Name of the new volume'),
 		value,
 		selection: [0, value.length],
@@ -98,7 +100,9 @@ async function askClone({ model }: Pick<Needs, 'model'>, name: string): Promise<
 							'A name has at least two letters, digits, "_", "." or "-", and begins with a letter or a digit',
 						);
 			}
-			return model.volumes.get(typed) === undefined ? undefined : l10n.t('Another volume has this name');
+			return model.volumes.get(beside(name, typed)) === undefined
+				? undefined
+				: l10n.t('Another volume has this name');
 		},
 	});
 	return typeof answer === 'string' ? answer : undefined;

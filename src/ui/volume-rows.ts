@@ -1,5 +1,6 @@
 import { env, l10n, type MarkdownString } from 'vscode';
 import { formatBytes } from './amounts';
+import { bare, engineOfRow, OWN_ID } from './engine-keys';
 import type { Model } from './model';
 import { shortId } from './names';
 import { GONE, type Drawing, type RowSource } from './row-tree';
@@ -28,9 +29,14 @@ export function volumeUsers(model: Model, name: string): readonly ContainerRow[]
 	return model.containers.filter((container) => container.volumes.includes(name));
 }
 
+/** True for a volume of our engine: another one does not let its files be read. */
+export function isOurs({ name }: VolumeRow): boolean {
+	return engineOfRow(name) === OWN_ID;
+}
+
 /** What a person calls the volume. */
 export function volumeLabel({ name, isAnonymous }: Pick<VolumeRow, 'name' | 'isAnonymous'>): string {
-	return isAnonymous ? shortId(name) : name;
+	return isAnonymous ? shortId(name) : bare(name);
 }
 
 /** A volume's row; `size` in bytes, undefined as long as it is not known. */
@@ -88,6 +94,6 @@ function volumeTooltip(volume: VolumeRow, model: Model, size: number | undefined
 		[l10n.t('Labels'), pairs(volume.labels)],
 		[l10n.t('Folder'), volume.mountpoint],
 		[l10n.t('Created'), volume.created > 0 ? new Date(volume.created).toLocaleString(env.language) : ''],
-		[l10n.t('Name'), volume.isAnonymous ? volume.name : ''],
+		[l10n.t('Name'), volume.isAnonymous ? bare(volume.name) : ''],
 	]);
 }

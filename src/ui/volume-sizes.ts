@@ -2,7 +2,9 @@ import { EventEmitter, type Disposable, type LogOutputChannel } from 'vscode';
 import type { Client } from '../api/client';
 import { isAbort, sentence } from './failure';
 import { Measure } from './measure';
-import type { Model } from './model';
+import type { EngineModel } from './engine-model';
+import type { Models } from './model';
+import { pinned } from './routing-client';
 
 /**
  * Sizes of the volumes. An engine has to walk through all files for them, so they are asked for only while somebody
@@ -17,14 +19,14 @@ export class VolumeSizes implements Disposable {
 
 	constructor(
 		private readonly client: Client,
-		model: Model,
+		private readonly models: Models,
 		private readonly log: LogOutputChannel,
 	) {
 		this.subscriptions = [
-			model.volumes.onDidChange(() => {
+			models.volumes.onDidChange(() => {
 				this.measuring.expire();
 			}),
-			model.onDidReceive(({ Type, Action }) => {
+			models.onDidReceive(({ Type, Action }) => {
 				if (Type === 'container' && Action === 'die') {
 					this.measuring.expire();
 				}
@@ -60,21 +62,28 @@ export class VolumeSizes implements Disposable {
 	}
 
 	private async ask(signal: AbortSignal): Promise<boolean> {
-		try {
-			const { Volumes } = await this.client.diskUsage({ signal });
-			this.sizes = new Map(
-				(Volumes ?? []).flatMap(({ Name, UsageData }) =>
-					UsageData && UsageData.Size >= 0 ? [[Name, UsageData.Size] as const] : [],
-				),
-			);
+		const measured = await Promise.all(this.models.all.map((model) => this.askOne(model, signal)));
+		const known = measured.filter((sizes) => sizes !== undefined);
+		if (known.length > 0) {
+			this.sizes = new Map(known.flat());
 			this.changed.fire();
-			return true;
+		}
+		return known.length === measured.length;
+	}
+
+	/** By the keys of rows; undefined when the engine does not tell. */
+	private async askOne(model: EngineModel, signal: AbortSignal): Promise<(readonly [string, number])[] | undefined> {
+		try {
+			const { Volumes } = await pinned(this.client, model.keyOf('')).diskUsage({ signal });
+			return (Volumes ?? []).flatMap(({ Name, UsageData }) =>
+				UsageData && UsageData.Size >= 0 ? [[model.keyOf(Name), UsageData.Size] as const] : [],
+			);
 		} catch (error) {
 			// A size is a convenience: without it the rows are as true as before.
 			if (!isAbort(error)) {
 				this.log.debug(`Cannot measure the volumes: ${sentence(error)}`);
 			}
-			return false;
+			return undefined;
 		}
 	}
 }

@@ -1,6 +1,7 @@
 import { env, l10n, window } from 'vscode';
 import { formatBytes } from './amounts';
 import { ask } from './ask';
+import { bare } from './engine-keys';
 import { forEach } from './lifecycle';
 import { isContainerName } from './names';
 import type { Parts } from './parts';
@@ -20,11 +21,11 @@ export async function createVolume(
 		return undefined;
 	}
 	const body = answer === '' ? {} : { Name: answer };
-	return (await model.during([], () => client.volumes.create(body))).Name;
+	return model.keyOf((await model.during([], () => client.volumes.create(body))).Name);
 }
 
 async function askName({ model }: Pick<Needs, 'model'>): Promise<string | undefined> {
-	const taken = new Set(model.volumes.keys);
+	const taken = new Set(model.volumes.keys.map(bare));
 	const answer = await ask({
 		title: l10n.t('Create Volume'),
 		prompt: l10n.t('Name of the volume, or nothing for a made-up one'),
@@ -81,5 +82,5 @@ export async function removeVolumes({ client, model, volumeSizes }: Needs, ...ca
 
 function labelOf({ model }: Pick<Needs, 'model'>, name: string): string {
 	const row = model.volumes.get(name);
-	return row === undefined ? name : volumeLabel(row);
+	return row === undefined ? bare(name) : volumeLabel(row);
 }
