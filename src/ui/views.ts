@@ -355,7 +355,9 @@ function runningWords(running: number, unhealthy: number): string {
 
 /** What the row of an engine says of its rows: the figure that a person looks for first. */
 const runningCount: Count = ({ containers }) =>
-	l10n.t('{0} of {1} running', containers.filter(({ state }) => state === 'running').length, containers.length);
+	containers.length === 0
+		? l10n.t('{0} containers', '0')
+		: l10n.t('{0} of {1} running', containers.filter(({ state }) => state === 'running').length, containers.length);
 const imageCount: Count = ({ images }) => countWords(images.length, l10n.t('1 image'), (n) => l10n.t('{0} images', n));
 const networkCount: Count = ({ networks }) =>
 	countWords(networks.rows.length, l10n.t('1 network'), (n) => l10n.t('{0} networks', n));

@@ -112,19 +112,62 @@ describe('a person uses engines that run already', function () {
 		await workbench.clickInlineAction('containers', 'on-podman', 'mydocker.container.stop');
 		await workbench.waitForRow('containers', /on-podman.*exited/);
 		await photo('podman');
-		podman.run('rm', 'on-podman');
-		await workbench.waitForNoRow('containers', 'on-podman');
+	});
+
+	it('both at once: each is a row with its own below it, and what is done goes to the engine of the row', async () => {
+		await workbench.clickInlineAction('engine', 'workshop', 'mydocker.engine.show');
+		const root = await workbench.waitForRow('containers', /Podman.*connected · 0 of 1 running/);
+		assert.equal(root.spoken, 'Engine Podman, connected, 0 of 1 running');
+		await workbench.waitForRow('containers', /workshop.*connected · 0 of 1 running/);
+		await workbench.waitForRow('images', /workshop.*connected · 1 image/);
+		for (const [name, engine] of [
+			['on-podman', podman],
+			['on-docker', docker],
+		]) {
+			await workbench.clickInlineAction('containers', name, 'mydocker.container.start');
+			await workbench.waitForRow('containers', new RegExp(`${name}.*running`));
+			assert.equal(engine.run('ps', '--format', '{{.Names}}'), name);
+		}
+		await workbench.waitForRow('containers', /workshop.*1 of 1 running/);
+		await session.page.locator('.activitybar .badge-content', { hasText: '2' }).waitFor();
+		await photo('both');
+	});
+
+	it('what is made asks for the engine, a picker says whose each row is', async () => {
+		await workbench.runCommand('mydocker.volume.create');
+		await workbench.waitForQuickInput(/On Which Engine/);
+		await workbench.pick('workshop');
+		await workbench.typeInQuickInput('made-here');
+		await workbench.openView('volumes');
+		await workbench.waitForRow('volumes', /workshop.*1 volume/);
+		assert.equal(docker.run('volume', 'ls', '-q'), 'made-here');
+		await workbench.runCommand('mydocker.container.inspect');
+		await workbench.waitForQuickInput(/on-docker.*workshop · running/);
+		await photo('whose');
+		await workbench.pick('on-podman');
+		const id = podman.run('ps', '-aq', '--no-trunc', '--filter', 'name=on-podman');
+		await workbench.waitForEditor(new RegExp(`"Id": "${id}"`));
 	});
 
 	it('the choice is kept for the workspace', async () => {
 		await workbench.reload();
 		await workbench.openMyDocker();
-		await workbench.waitForRow('engine', /Podman.*in use/);
-		await workbench.waitForRow('images', 'demo/web');
+		await workbench.waitForRow('containers', /Podman.*1 of 1 running/);
+		await workbench.waitForRow('containers', /workshop.*1 of 1 running/);
+	});
+
+	it('one of them goes: its row says so, the other goes on; with one there is no row of an engine', async () => {
+		await podman.stop();
+		await workbench.waitForRow('containers', /Podman.*does not answer/);
+		await workbench.waitForNoRow('containers', 'on-podman');
+		await workbench.clickInlineAction('containers', 'on-docker', 'mydocker.container.stop');
+		await workbench.waitForRow('containers', /on-docker.*exited/);
+		await photo('one-gone');
+		await workbench.clickInlineAction('engine', 'workshop', 'mydocker.engine.hide');
+		await workbench.waitForWelcome('containers', /The engine of this window does not answer/);
 	});
 
 	it('an engine that has gone is told, with the way out of it', async () => {
-		await podman.stop();
 		await workbench.runCommand('mydocker.refresh');
 		await workbench.waitForWelcome('containers', /The engine of this window does not answer/);
 		await workbench.waitForNotification(/podman.sock is not there any more/);
