@@ -39,7 +39,7 @@ export function byEngine(source: RowSource, engines: Engines, models: Models, co
 		draw: (key) => {
 			const engine = rootOf(key);
 			if (engine !== undefined) {
-				return drawRoot(engine, models.of(engine.id), { count, hasRows: under(engine.id).length > 0 });
+				return drawRoot(engine, models.of(engine.id), count);
 			}
 			const drawing = source.draw(key);
 			return engineOfRow(key) === OWN_ID ? drawing : { ...drawing, context: `${drawing.context};attached` };
@@ -63,11 +63,7 @@ export function byEngine(source: RowSource, engines: Engines, models: Models, co
 	};
 }
 
-function drawRoot(
-	{ id, name }: Engine,
-	model: EngineModel,
-	{ count, hasRows }: { readonly count: Count; readonly hasRows: boolean },
-): Drawing {
+function drawRoot({ id, name }: Engine, model: EngineModel, count: Count): Drawing {
 	const words = stateWords(model, count);
 	return {
 		label: name,
@@ -75,7 +71,8 @@ function drawRoot(
 		...iconOf(model),
 		context: `engine;root;${id === OWN_ID ? 'own' : 'attached'};${model.state}`,
 		spoken: l10n.t('Engine {0}, {1}', name, words.join(', ')),
-		...(hasRows ? { children: 'expanded' as const } : {}),
+		// Always: VS Code closes a row that gets its first rows later.
+		children: 'expanded',
 	};
 }
 
