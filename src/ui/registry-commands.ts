@@ -3,6 +3,7 @@ import { ask } from './ask';
 import { Notice } from './failure';
 import { referenceProblem } from './names';
 import type { Parts } from './parts';
+import { partsOfOne } from './one-engine';
 import { pullImage } from './pull';
 import { ownerOfNote, registryPlace } from './registry-rows';
 
@@ -61,7 +62,8 @@ export function refreshRegistries({ registryRows }: Needs, key?: unknown): void 
 
 /** Pull: the row's tag. */
 export async function pullFromRegistry(parts: Parts, key?: unknown): Promise<void> {
-	await pullImage(parts, reference(key));
+	const here = await partsOfOne(parts, []);
+	await (here && pullImage(here, reference(key)));
 }
 
 /** Copy Name: of a repository or a tag. */

@@ -1,6 +1,7 @@
 import { env, EventEmitter, l10n, type Disposable, type Memento } from 'vscode';
 import { Credentials } from '../api/credentials';
 import type { RegistryCalls, RegistryPage } from '../api/registry-client';
+import { bare } from './engine-keys';
 import { formatBytes } from './amounts';
 import { isAbort, sentence } from './failure';
 import type { Model } from './model';
@@ -118,7 +119,7 @@ export class RegistryRows implements Disposable {
 	/** Docker Hub, those of the images here, of the logins, of the settings, and what a person has added. */
 	private hosts(): string[] {
 		const hosts = [
-			...this.model.images.map(({ name }) => hostOfName(name)),
+			...this.model.images.map(({ name }) => hostOfName(bare(name))),
 			...new Credentials().registries(),
 			...(settings.insecureRegistries ?? []).filter((entry) => !entry.includes('/')),
 			...this.added.map(hostOfName),
@@ -180,7 +181,7 @@ export class RegistryRows implements Disposable {
 			}
 			case 'tag': {
 				const label = place.name.replace(/^.*:/, '');
-				const isHere = this.model.images.some(({ name }) => name === shown(place.name));
+				const isHere = this.model.images.some(({ name }) => bare(name) === shown(place.name));
 				const drawing = row(label, 'tag', 'registry;tag', l10n.t('Tag {0}', label), true);
 				return isHere ? { ...drawing, description: l10n.t('on this machine') } : drawing;
 			}
