@@ -12,6 +12,7 @@ import {
 import { containerSource } from './container-rows';
 import type { Doctor } from './doctor';
 import { engineSource } from './engine-rows';
+import { lastingKey } from './engine-keys';
 import { byEngine, type Count } from './engine-roots';
 import type { Engines } from './engines';
 import { Failure, type Failures } from './failure';
@@ -189,13 +190,13 @@ export class Views implements Disposable {
 		}
 	}
 
-	/** Tells of a new image: the row shows it to who looks at the view, a message to who does not. */
+	/** Tells of a new image, by its key: the row shows it to who looks at the view, a message to who does not. */
 	tellImage(message: string, reference: string): void {
 		if (!this.areImagesVisible) {
 			const run = l10n.t('Run…');
 			void window.showInformationMessage(message, run).then((answer) => {
 				if (answer === run) {
-					void commands.executeCommand('mydocker.image.run', reference);
+					void commands.executeCommand('mydocker.image.run', lastingKey(reference));
 				}
 			});
 		}
