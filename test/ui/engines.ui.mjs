@@ -141,12 +141,12 @@ describe('a person uses engines that run already', function () {
 		await workbench.openView('volumes');
 		await workbench.waitForRow('volumes', /workshop.*1 volume/);
 		assert.equal(docker.run('volume', 'ls', '-q'), 'made-here');
-		await workbench.runCommand('mydocker.container.inspect');
+		await workbench.runCommand('mydocker.container.openLogs');
 		await workbench.waitForQuickInput(/on-docker.*workshop · running/);
 		await photo('whose');
 		await workbench.pick('on-podman');
-		const id = podman.run('ps', '-aq', '--no-trunc', '--filter', 'name=on-podman');
-		await workbench.waitForEditor(new RegExp(`"Id": "${id}"`));
+		await workbench.waitForEditor(/web: tick/);
+		await session.page.locator('.tab', { hasText: 'on-podman.log' }).waitFor();
 	});
 
 	it('the choice is kept for the workspace', async () => {
