@@ -66,11 +66,11 @@ describe('verbs beyond the main job', function () {
 			const { label, input } = await until('it is open', () => vscode.window.tabGroups.activeTabGroup.activeTab);
 			assert.equal(label, `${name} ↔ ${name}-other`);
 			assert.ok(input instanceof vscode.TabInputTextDiff);
-			assert.deepEqual([input.original.query, input.modified.query], [id, other]);
+			assert.deepEqual([input.original.query, input.modified.query], [`@mydocker/${id}`, `@mydocker/${other}`]);
 			await until('both are read', () =>
 				[id, other].every((key) =>
 					vscode.workspace.textDocuments.some(
-						(document) => document.uri.query === key && document.getText().includes(`"Id": "${key}"`),
+						(document) => document.uri.query === `@mydocker/${key}` && document.getText().includes(`"Id": "${key}"`),
 					),
 				),
 			);
