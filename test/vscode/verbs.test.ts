@@ -70,7 +70,8 @@ describe('verbs beyond the main job', function () {
 			await until('both are read', () =>
 				[id, other].every((key) =>
 					vscode.workspace.textDocuments.some(
-						(document) => document.uri.query === `@mydocker/${key}` && document.getText().includes(`"Id": "${key}"`),
+						(document) =>
+							document.uri.query === `@mydocker/${key}` && document.getText().includes(`"Id": "${key}"`),
 					),
 				),
 			);
