@@ -5,9 +5,10 @@ import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { echo } from '../engine/namespace';
-import { launch, pull, refused, remove, shell } from '../engine/run';
+import { exec } from '../engine/exec';
+import { launch, logsOf, pull, refused, remove, shell } from '../engine/run';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
-import { endProcess, freePort, processesOf, until, Workspace } from '../engine/workspace';
+import { endProcess, freePort, processesOf, until, within, Workspace } from '../engine/workspace';
 import { rootlessEngine, rootlessProblem, type RootlessEngine } from './user';
 
 const SERVE = 'mkdir -p /www; echo "hello from $0" >/www/index.html; exec busybox httpd -f -p 80 -h /www';
@@ -74,6 +75,23 @@ describe('an ordinary user', function () {
 		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
 		await remove(subject, id);
 		await subject.client.networks.remove('app');
+	});
+
+	it('minimal runtime: a container and an exec have a terminal', async () => {
+		const script = 'test -t 0 && test -t 1 && echo yes >/dev/tty; read -r code; exit $code';
+		const host = { Runtime: 'minimal', NetworkMode: 'none' };
+		const id = await launch(subject, {
+			...{ Tty: true, OpenStdin: true, Cmd: ['sh', '-c', script], HostConfig: host },
+		});
+		await until('it shows its terminal', async () => /yes\r\n/.test((await logsOf(subject, id)).stdout));
+		const result = await exec(subject, id, { Tty: true, Cmd: ['sh', '-c', 'test -t 1 || exit 3; exit 4'] });
+		assert.equal(result.exitCode, 4);
+		const exit = await subject.client.containers.wait(id);
+		const attachment = await subject.client.containers.attach(id, { stdin: true });
+		await attachment.write(Buffer.from('5\n'));
+		assert.equal(await within('the end', 20_000, exit.exit), 5);
+		attachment.close();
+		await remove(subject, id);
 	});
 
 	it('network with IPv6: two containers talk by it, and the port is reached by ::1', async () => {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { MINIMAL_CHECK } from './minimal-script';
+import { userNamespace } from '../user-namespace';
 import { DEFAULT_PATH, type ProcessSpec, type Spec, type SpecMount } from './spec';
 
 /** Where tools are in a container: in its own /dev, or beside it when that is the user's. */
@@ -55,7 +56,7 @@ export function writeExecPlan(
 	{ stage, cgroups }: { readonly stage: string; readonly cgroups: readonly string[] },
 ): void {
 	fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-	const files = { process: processArguments(program, stage), cgroups, tty: [program.terminal ? 'yes' : ''] };
+	const files = { process: processArguments(program, stage), cgroups, tty: [terminalOf(program)] };
 	for (const [name, lines] of Object.entries(files)) {
 		fs.writeFileSync(path.join(folder, name), encode(lines), { mode: 0o600 });
 	}
@@ -100,11 +101,27 @@ function unshareArguments({ linux, process: program }: Spec): string[] {
 	const unshare = [
 		...['--mount', '--propagation', linux.rootfsPropagation === 'rslave' ? 'slave' : 'private'],
 		...own.flatMap((type) => names[type] ?? []),
-		...['--pid', '--fork', '--kill-child', '--', 'setsid', ...(program.terminal ? ['--ctty'] : [])],
+		...['--pid', '--fork', '--kill-child', '--', ...session(terminalOf(program))],
 	];
 	// nsenter first: of unshare's own options none joins a namespace.
 	const entered = shared.map(({ type, path: file = '' }) => `${joins[type] ?? ''}=${file}`);
 	return entered.length === 0 ? unshare : ['--', 'nsenter', ...entered, '--', 'unshare', ...unshare];
+}
+
+/**
+ * What a program does about its terminal, which is that of the session that script(1) made: only root may take it from there
+ * (TIOCSCTTY, ioctl_tty(2)), so another user's program stays in that session.
+ */
+function terminalOf({ terminal }: Pick<ProcessSpec, 'terminal'>): 'takes' | 'shares' | '' {
+	if (!terminal) {
+		return '';
+	}
+	return userNamespace().isInitial ? 'takes' : 'shares';
+}
+
+function session(terminal: ReturnType<typeof terminalOf>): string[] {
+	const words = { takes: ['setsid', '--ctty'], shares: [], '': ['setsid'] };
+	return words[terminal];
 }
 
 function rlimit({ type, soft, hard }: { readonly type: string; readonly soft: number; readonly hard: number }): string {

@@ -172,7 +172,10 @@ enter)
 	shift
 	set -- nsenter -t "$target" "$@" --
 	while next; do set -- "$@" "$v"; done <"$plan/process"
-	if [ -n "$tty" ]; then set -- setsid --ctty "$@"; else set -- setsid "$@"; fi
+	case $tty in
+	takes) set -- setsid --ctty "$@" ;;
+	'') set -- setsid "$@" ;;
+	esac
 	if [ -n "$tty" ]; then exec 2>&1 8>&-; else exec 2>&8 8>&-; fi
 	exec "$@"
 	;;
