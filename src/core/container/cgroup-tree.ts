@@ -51,6 +51,13 @@ export class CgroupTree {
 		return true;
 	}
 
+	/** Whether all processes of the group stand still, which comes some time after `setFrozen`; cgroup.events(7), version 2. */
+	isFrozen(group: string): boolean {
+		return this.isUnified
+			? /^frozen 1$/m.test(readText(path.join(this.at, group, 'cgroup.events')) ?? '')
+			: readText(path.join(this.at, 'freezer', group, 'freezer.state'))?.trim() === 'FROZEN';
+	}
+
 	/** Kills what is in the groups. */
 	killAll(group: string, signal: number): void {
 		for (const folder of this.foldersOf(group)) {

@@ -25,6 +25,8 @@ export const MINIMAL_PROBLEM =
 
 /** Milliseconds that killed processes have to go. */
 const GONE_WITHIN = 5_000;
+/** The same for processes that are to stand still. */
+const FROZEN_WITHIN = 2_000;
 
 /** What is kept of a container while it runs: `<run>/minimal/<id>/state.json`. */
 interface State {
@@ -118,7 +120,13 @@ export class MinimalRuntime implements ContainerRuntime {
 				`Cannot pause container ${id}: this machine has no control group to freeze`,
 			);
 		}
-		return Promise.resolve();
+		for (let waited = 0; isPaused && !this.tree.isFrozen(group); waited += 5) {
+			if (waited > FROZEN_WITHIN) {
+				this.tree.setFrozen(group, false);
+				throw new EngineError('runtime', `Cannot pause container ${id}: its processes do not stand still`);
+			}
+			await delay(5);
+		}
 	}
 
 	async update(id: string, resources: CgroupResources): Promise<void> {

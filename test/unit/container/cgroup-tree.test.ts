@@ -48,6 +48,19 @@ describe('control groups', () => {
 		assert.equal(text('cpuset/mydocker/a/cpuset.cpus'), '0');
 	});
 
+	it('frozen is what says so, not what was asked to be', () => {
+		const group = path.join(at, 'mydocker/a');
+		fs.mkdirSync(group, { recursive: true });
+		fs.writeFileSync(path.join(at, 'cgroup.controllers'), '');
+		fs.writeFileSync(path.join(group, 'cgroup.freeze'), '0');
+		fs.writeFileSync(path.join(group, 'cgroup.events'), 'populated 1\nfrozen 0\n');
+		const tree = new CgroupTree(at);
+		assert.equal(tree.setFrozen('/mydocker/a', true), true);
+		assert.equal(tree.isFrozen('/mydocker/a'), false);
+		fs.writeFileSync(path.join(group, 'cgroup.events'), 'populated 1\nfrozen 1\n');
+		assert.equal(tree.isFrozen('/mydocker/a'), true);
+	});
+
 	it('a limit that the kernel refuses: is told with its file', () => {
 		assert.throws(() => {
 			new CgroupTree(at).apply('/none', { pids: { limit: 1 } });
