@@ -1284,11 +1284,11 @@ export class Containers {
 		await this.startFailed(entry, error).catch(() => undefined);
 	}
 
-	/** A start that the engine did not see to its end; a restart policy tries again. */
+	/** A start that the engine did not see to its end; a restart policy tries again, and it counts as one. */
 	private async startLost(entry: Entry, error: StartError): Promise<void> {
 		await this.startRefused(entry, error);
 		if (this.entries.has(entry.record.id) && isToRestart(entry.record, entry.record.exit_code)) {
-			this.note(entry, { status: 'restarting', restart_count: entry.record.restart_count + 1 });
+			this.note(entry, { status: 'restarting' });
 			if (this.isResumed) {
 				this.scheduleRestart(entry);
 			}
