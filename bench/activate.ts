@@ -88,6 +88,7 @@ function standIn() {
 			if (!made.has(name)) made.set(name, standIn());
 			return made.get(name);
 		},
+		set: (_target, name, value) => Boolean(made.set(name, value)),
 		apply: () => standIn(),
 		construct: (target, args, newTarget) => {
 			const object = Reflect.construct(target, args, newTarget);
