@@ -270,7 +270,8 @@ export class Views implements Disposable {
 		const { containers, images } = this.model;
 		const running = containers.filter((row) => row.state === 'running').length;
 		const unhealthy = containers.filter((row) => row.health === 'unhealthy' && row.state === 'running').length;
-		const tooltip = runningWords(running, unhealthy);
+		// To write numbers takes 20 ms the first time, which is none before anything runs.
+		const tooltip = running === 0 ? '' : runningWords(running, unhealthy);
 		const { badge } = this.containers.view;
 		if ((badge?.value ?? 0) !== running || (running > 0 && badge?.tooltip !== tooltip)) {
 			this.containers.view.badge = running === 0 ? undefined : { value: running, tooltip };
