@@ -322,6 +322,19 @@ describe('engine faults', function () {
 		});
 	});
 
+	it('200 containers started at once: all run, for the next engine, too', async function () {
+		this.timeout(180_000);
+		const { client } = subject;
+		const running = async (): Promise<number> => (await client.containers.list()).length;
+		const all = await Promise.all(Array.from({ length: 200 }, () => create(subject, { Cmd: ['sleep', '1000'] })));
+		await Promise.all(all.map((id) => client.containers.start(id)));
+		assert.equal(await running(), 200);
+		await kill();
+		assert.equal(await running(), 200);
+		await Promise.all(all.map((id) => client.containers.remove(id, { force: true })));
+		assert.deepEqual(await client.containers.list({ all: true }), []);
+	});
+
 	function runtimeOf(id: string): number | undefined {
 		for (const name of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
 			const words = readOr(`/proc/${name}/cmdline`, '').split('\0');
