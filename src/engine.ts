@@ -17,7 +17,7 @@ import { build } from './api/build';
 import { keepCode } from './api/code-cache';
 import { Ownership, ownerIsReady } from './api/election';
 import { EngineLog } from './api/engine-log';
-import type { CarryOut, CommandBundle, CommandLine, HandedCommand } from './api/command-line';
+import type { CommandBundle, CommandLine } from './api/command-line';
 import { continueInside, insideDescriptors, type InsideDescriptors } from './api/enter-holder';
 import { API_VERSION } from './api/route';
 import { ApiServer } from './api/server';
@@ -304,16 +304,16 @@ async function openCore(
 
 /** The command line of the same build, loaded when the first command is handed over. */
 function commandLine(root: string, socketPath: string, images: Images): CommandLine {
-	let carrier: Promise<(command: HandedCommand) => CarryOut | undefined> | undefined;
-	const load = async (): Promise<(command: HandedCommand) => CarryOut | undefined> => {
+	const load = async () => {
 		const bundle = createRequire(__filename)(path.join(__dirname, 'commands.js')) as CommandBundle;
 		const { serveCommands } = await bundle.loadServed();
 		const address = { socketPath, apiVersion: API_VERSION, program: 'mydocker' } as const;
 		return serveCommands({ root, address, hasImage: (name) => images.find(name) !== undefined });
 	};
+	let served: ReturnType<typeof load> | undefined;
 	return async (command) => {
-		carrier ??= load();
-		return (await carrier)(command);
+		served ??= load();
+		return (await served)(command);
 	};
 }
 

@@ -21,7 +21,7 @@ export interface HandedCommand {
 /** Carries a command out on the connection of who handed it over; resolves when it has ended. `signal`: that one is gone. */
 export type CarryOut = (connection: Duplex, signal: AbortSignal) => Promise<void>;
 
-/** Gives what carries a command out, or undefined when whoever has it must run it. */
+/** As `serveCommands`, before the command line's code is there. */
 export type CommandLine = (command: HandedCommand) => Promise<CarryOut | undefined>;
 
 /** The engine that carries commands out. */
@@ -35,6 +35,7 @@ export interface CommandHost {
 /** What dist/commands.js has for the engine. */
 export interface CommandBundle {
 	readonly loadServed: () => Promise<{
+		/** Gives what carries a command out, or undefined when whoever has it must run it. */
 		readonly serveCommands: (host: CommandHost) => (command: HandedCommand) => CarryOut | undefined;
 	}>;
 }

@@ -110,7 +110,9 @@ async function run(
 		// The caller has gone, which `signal` tells.
 	});
 	const interrupts = new Interrupts(caller.signals, (code, message) => {
-		output.error(message ?? '');
+		if (message !== undefined) {
+			output.error(message);
+		}
 		end(code);
 	});
 	const credentials = new Credentials(command.env);

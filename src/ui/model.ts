@@ -84,9 +84,10 @@ export class Models implements Model, Disposable {
 		return model;
 	}
 
-	/** The model of the engine that a row is of; the first one's when that is not in use. */
+	/** The model of the engine that a row is of; the first one's when that is not in use, or the key names none. */
 	at(key: string): EngineModel {
-		return this.ofRow(key);
+		const model = this.models.get(engineOfRow(key));
+		return model !== undefined && this.used.includes(model) ? model : this.first;
 	}
 
 	/** The first engine that has the image. */
@@ -139,11 +140,11 @@ export class Models implements Model, Disposable {
 	readonly keyOf = (id: string): string => this.first.keyOf(id);
 
 	isBusy(key: string): boolean {
-		return this.ofRow(key).isBusy(key);
+		return this.at(key).isBusy(key);
 	}
 
 	fault(key: string): string | undefined {
-		return this.ofRow(key).fault(key);
+		return this.at(key).fault(key);
 	}
 
 	isOnRow(error: unknown): boolean {
@@ -183,16 +184,16 @@ export class Models implements Model, Disposable {
 	}
 
 	act<T>(key: string, action: () => Promise<T>): Promise<T> {
-		return this.ofRow(key).act(key, action);
+		return this.at(key).act(key, action);
 	}
 
 	/** Rows of several engines keep the connections of all of them; no rows, that of the first. */
 	during<T>(keys: readonly string[], action: () => Promise<T>): Promise<T> {
-		const models = new Set(keys.length === 0 ? [this.first] : keys.map((key) => this.ofRow(key)));
+		const models = new Set(keys.length === 0 ? [this.first] : keys.map((key) => this.at(key)));
 		return [...models].reduceRight(
 			(inner, model) => () =>
 				model.during(
-					keys.filter((key) => this.ofRow(key) === model),
+					keys.filter((key) => this.at(key) === model),
 					inner,
 				),
 			action,
@@ -240,12 +241,6 @@ export class Models implements Model, Disposable {
 
 	private usedModels(): EngineModel[] {
 		return this.engines.usedIds.map((id) => this.of(id));
-	}
-
-	/** A row is of an engine that is or was used; what names none is the first one's. */
-	private ofRow(key: string): EngineModel {
-		const model = this.models.get(engineOfRow(key));
-		return model !== undefined && this.used.includes(model) ? model : this.first;
 	}
 
 	private find<Row>(key: string, find: (model: EngineModel) => Row | undefined): Row | undefined {

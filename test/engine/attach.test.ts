@@ -14,7 +14,7 @@ import { podmanEngine } from './attached';
 import { busyboxLayer, imageOf } from './fixture';
 import { startRegistry, type Registry } from './registry';
 import { dockerEngine, type EngineProcess } from './subject';
-import { dist, freePort, until, within, Workspace } from './workspace';
+import { dist, freePort, until, within, withPath, Workspace } from './workspace';
 
 const engines = { docker: (workspace: Workspace) => dockerEngine(workspace), podman: podmanEngine };
 
@@ -391,17 +391,6 @@ async function take<T>(source: AsyncIterable<T>): Promise<T[]> {
 		taken.push(one);
 	}
 	return taken;
-}
-
-/** Runs `action` with another PATH: programs are found there. */
-async function withPath<T>(value: string, action: () => Promise<T>): Promise<T> {
-	const before = process.env['PATH'];
-	process.env['PATH'] = value;
-	try {
-		return await action();
-	} finally {
-		process.env['PATH'] = before;
-	}
 }
 
 function hex(id: string): string {

@@ -14,7 +14,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
-import { hasProgram, until, within, Workspace } from './workspace';
+import { hasProgram, until, within, withPath, Workspace } from './workspace';
 
 /** The main job on runtimes other than the usual one, which runs the whole contract. */
 describe('runtimes', () => {
@@ -134,15 +134,4 @@ function programsWithoutPerl(workspace: Workspace): string {
 		fs.symlinkSync(path.join('/usr/bin', name), path.join(folder, name));
 	}
 	return folder;
-}
-
-/** Runs `action`, which starts an engine, with another PATH. */
-async function withPath<T>(value: string, action: () => Promise<T>): Promise<T> {
-	const before = process.env['PATH'];
-	process.env['PATH'] = value;
-	try {
-		return await action();
-	} finally {
-		process.env['PATH'] = before;
-	}
 }

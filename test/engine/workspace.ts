@@ -277,3 +277,14 @@ function findRepository(): string {
 	}
 	throw new Error('The repository was not found above this test');
 }
+
+/** Runs `action` with another PATH: programs are found there. */
+export async function withPath<T>(value: string, action: () => Promise<T>): Promise<T> {
+	const before = process.env['PATH'];
+	process.env['PATH'] = value;
+	try {
+		return await action();
+	} finally {
+		process.env['PATH'] = before;
+	}
+}

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { systemCode } from '../errors';
+import { hasUnified } from './cgroup';
 
 /** What the control groups of a container count. Bytes, nanoseconds, numbers of things; absent is not counted here. */
 export interface CgroupStats {
@@ -55,7 +56,7 @@ export function readCgroupStats(id: string, pid: number, mountPoint = CGROUP_MOU
 		return undefined;
 	}
 	const unified = folders.get('');
-	if (unified !== undefined && fs.existsSync(path.join(mountPoint, 'cgroup.controllers'))) {
+	if (unified !== undefined && hasUnified(mountPoint)) {
 		return parseVersion2((_, file) => readFile(path.join(mountPoint, unified, file)));
 	}
 	return parseVersion1((controller, file) => {

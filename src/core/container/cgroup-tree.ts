@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, messageOf, systemCode } from '../errors';
+import { hasUnified } from './cgroup';
 import { signalProcess, identify } from './process';
 import type { CgroupResources } from './runtime';
 import { readText } from './shim';
@@ -86,7 +87,7 @@ export class CgroupTree {
 	}
 
 	private get isUnified(): boolean {
-		return fs.existsSync(path.join(this.at, 'cgroup.controllers'));
+		return hasUnified(this.at);
 	}
 
 	/** A new group inherits nothing of a cpuset, and of version 2 only the controllers that its parent hands down. */

@@ -21,7 +21,7 @@ export function limitsProblem(isUnified = hasUnified(), hasSystemd = fs.existsSy
 }
 
 /** The unified hierarchy (version 2) is what this machine works with. */
-function hasUnified(mountPoint = UNIFIED_MOUNT): boolean {
+export function hasUnified(mountPoint = UNIFIED_MOUNT): boolean {
 	return fs.existsSync(path.join(mountPoint, 'cgroup.controllers'));
 }
 

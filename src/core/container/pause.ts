@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import type { Container } from '../types';
-import { cgroupPath, limitsProblem } from './cgroup';
+import { cgroupPath, hasUnified, limitsProblem } from './cgroup';
 import { readText } from './shim';
 import { machine } from './spec';
 
@@ -44,7 +44,7 @@ export function checkAttachable({ status }: Container, name: string): void {
  * its --cgroup-parent.
  */
 export function isFrozen(id: string, parent: string | undefined, mountPoint = '/sys/fs/cgroup'): boolean {
-	if (fs.existsSync(path.join(mountPoint, 'cgroup.controllers'))) {
+	if (hasUnified(mountPoint)) {
 		return readText(path.join(mountPoint, cgroupPath(id, parent), 'cgroup.freeze'))?.trim() === '1';
 	}
 	const state = readText(path.join(mountPoint, 'freezer', cgroupPath(id, parent), 'freezer.state'))?.trim();

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import type { ContainerConfig, IsolationConfig, Mount } from '../types';
 import { userNamespace, type UserNamespace } from '../user-namespace';
 import { containerCapabilities } from './capabilities';
-import { cgroupPath, delegatedGroup } from './cgroup';
+import { cgroupPath, delegatedGroup, hasUnified } from './cgroup';
 import { initProgram, parseSecurityOptions, specDevices, type SpecDevices } from './isolation';
 import { runtimeResources } from './limits';
 import { defaultSeccomp } from './seccomp';
@@ -373,7 +373,7 @@ export function machine(): Machine {
 	const namespace = userNamespace();
 	const hasCgroups = namespace.isInitial || delegatedGroup() !== undefined;
 	const common = { hasCgroups, userNamespace: namespace };
-	if (fs.existsSync('/sys/fs/cgroup/cgroup.controllers')) {
+	if (hasUnified()) {
 		// The root group has no such file, so look at our own and at systemd's.
 		const own = /^0::(.*)$/m.exec(fs.readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '';
 		const groups = [own, '/system.slice'].map((group) => `/sys/fs/cgroup${group}/memory.swap.max`);

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ENGINE_GROUP, groupAbove, UNIFIED_MOUNT } from '../container/cgroup';
+import { ENGINE_GROUP, groupAbove, hasUnified, UNIFIED_MOUNT } from '../container/cgroup';
 import { handDown } from '../container/cgroup-tree';
 import { readText } from '../container/shim';
 import { EngineError, messageOf } from '../errors';
@@ -42,11 +42,7 @@ export async function joinScope(root: string): Promise<string> {
 /** Whether a scope of the user's systemd ends no sooner than what runs here now. */
 export function mayJoin(here: { membership: string; uid: number; isLingering: boolean }): boolean {
 	const isBelowManager = here.membership.includes(`/user@${here.uid}.service/`);
-	return fs.existsSync(`/run/user/${here.uid}/bus`) && isUnified() && (here.isLingering || isBelowManager);
-}
-
-function isUnified(): boolean {
-	return fs.existsSync(path.join(UNIFIED_MOUNT, 'cgroup.controllers'));
+	return fs.existsSync(`/run/user/${here.uid}/bus`) && hasUnified() && (here.isLingering || isBelowManager);
 }
 
 /** "mydocker-0123456789ab.scope" */

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import { EngineError } from '../errors';
 import type { NetworkFacts } from '../network/firewall';
-import { limitsProblem } from '../container/cgroup';
+import { hasUnified, limitsProblem } from '../container/cgroup';
 import { CONSOLE_PROBLEM, hasConsoles } from '../container/console';
 import { MINIMAL_PROBLEM } from '../container/minimal-runtime';
 import type { RuntimeInfo } from '../container/runtime';
@@ -81,7 +81,7 @@ export async function engineFacts({ runtime, network, rootless, storage }: FactS
 		architecture: GO_ARCHITECTURES[process.arch] ?? process.arch,
 		cpus: os.availableParallelism(),
 		memory: os.totalmem(),
-		cgroupVersion: fs.existsSync('/sys/fs/cgroup/cgroup.controllers') ? '2' : '1',
+		cgroupVersion: hasUnified() ? '2' : '1',
 		cgroupDriver: machine().hasCgroups ? 'cgroupfs' : 'none',
 		storageDriver: driver.name,
 		storageStatus: status,
