@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
 import { RegistryRows } from '../../src/ui/registry-rows';
@@ -79,4 +83,56 @@ describe('registries', function () {
 		assert.ok(!rows.source.keys().includes(`registry ${silent}`));
 		assert.equal(await rows.forget('docker.io'), false);
 	});
+
+	it("the proxy of VS Code's settings: leads to a registry that has no other way", async () => {
+		const name = 'registry.invalid/demo/busybox:latest';
+		const proxy = await startProxy(host);
+		const settings = vscode.workspace.getConfiguration();
+		const set = async (key: string, value: unknown): Promise<void> => {
+			await settings.update(key, value, vscode.ConfigurationTarget.Global);
+		};
+		try {
+			await set('http.proxy', proxy.url);
+			await set('mydocker.registries.insecure', ['registry.invalid']);
+			await run('mydocker.image.pull', name);
+			await until('it is here', () => api.model.image(name));
+			assert.ok(proxy.seen.has('registry.invalid'), [...proxy.seen].join());
+			await run('mydocker.image.remove', name);
+		} finally {
+			await set('mydocker.registries.insecure', undefined);
+			await set('http.proxy', undefined);
+			await proxy.close();
+		}
+	});
 });
+
+/** An HTTP proxy for which every host is the registry; it makes no tunnels. `seen` are the hosts that it was asked for. */
+async function startProxy(registry: string): Promise<{ url: string; seen: Set<string>; close(): Promise<void> }> {
+	const seen = new Set<string>();
+	const server = http.createServer((request, response) => {
+		const { pathname, search, host } = new URL(request.url ?? '');
+		seen.add(host);
+		const { method, headers } = request;
+		const forwarded = http.request(`http://${registry}${pathname}${search}`, { method, headers }, (answer) => {
+			response.writeHead(answer.statusCode ?? 502, answer.headers);
+			pipeline(answer, response, () => undefined);
+		});
+		forwarded.once('error', (error) => response.destroy(error));
+		forwarded.end();
+	});
+	server.on('connect', (_, socket) => {
+		socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+	});
+	server.listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const { port } = server.address() as AddressInfo;
+	return {
+		url: `http://127.0.0.1:${port}`,
+		seen,
+		close: async () => {
+			server.close();
+			server.closeAllConnections();
+			await once(server, 'close');
+		},
+	};
+}
