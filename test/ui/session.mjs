@@ -13,9 +13,10 @@ const interrupted = interruption();
 
 /**
  * Opens VS Code with the extension in it. Options: `settings`, `locale`, `viewport`, `vsix` (MYDOCKER_TEST_VSIX by
- * default), `asksForTrust` (Restricted Mode until somebody trusts the folder), `env` (more variables of the server). Gives { workbench, page, browser, server,
- * store, folder, temporary, mydocker(), close() }: mydocker() runs the command line on the window's store, as in its
- * terminal, and gives its output, trimmed; close() leaves nothing behind, containers included.
+ * default), `asksForTrust` (Restricted Mode until somebody trusts the folder), `env` (more variables of the server). Gives
+ * { workbench, page, browser, server, store, folder, temporary, complaints, mydocker(), close() }: complaints are the
+ * warnings of the window's console, mydocker() runs the command line on the window's store, as in its terminal, and gives
+ * its output, trimmed; close() leaves nothing behind, containers included.
  */
 export async function openVSCode({
 	settings,
@@ -45,6 +46,13 @@ export async function openVSCode({
 		// Whatever waits for the page fails at once then, and its `finally` closes the rest.
 		interrupted.addEventListener('abort', () => void browser.close());
 		const page = await browser.newPage({ viewport });
+		page.setDefaultTimeout(60_000);
+		const complaints = [];
+		page.on('console', (message) => {
+			if (message.type() === 'error' || message.type() === 'warning') {
+				complaints.push(message.text());
+			}
+		});
 		await openWorkbench(page, server);
 		const store = server.globalStorage('mydocker.mydocker');
 		const mydocker = (...args) =>
@@ -61,6 +69,7 @@ export async function openVSCode({
 			folder,
 			temporary,
 			mydocker,
+			complaints,
 			close,
 		};
 	} catch (error) {
@@ -83,6 +92,23 @@ export function photographFailures(session) {
 				const busy = ['-eo', 'pid,stat,pcpu,wchan:24,args', '--sort=-pcpu', '--cols=160'];
 				console.log(execFileSync('ps', busy, { encoding: 'utf8' }).split('\n').slice(0, 9).join('\n'));
 			}
+			tellWindow(session());
 		}
 	});
+}
+
+/** What VS Code and the extension have logged: a test may have failed since an extension host did not start. */
+function tellWindow({ complaints, temporary }) {
+	const logs = path.join(temporary, 'vscode/data/logs');
+	const files = fs
+		.readdirSync(logs, { recursive: true })
+		.filter((file) => /(remoteexthost|MyDocker)\.log$/.test(file));
+	const lines = files.flatMap((file) => fs.readFileSync(path.join(logs, file), 'utf8').split('\n'));
+	const withoutStacks = [...complaints, ...lines].filter((line) => line !== '' && !line.startsWith('    at '));
+	console.log(
+		withoutStacks
+			.map((line) => `      | ${line.slice(0, 200)}`)
+			.slice(-40)
+			.join('\n'),
+	);
 }

@@ -278,7 +278,12 @@ export class Workbench {
 		await input.fill(`>${entry}`);
 		const rows = this.page.locator('.quick-input-widget:visible .monaco-list-row', { hasText: entry });
 		await rows.first().waitFor({ timeout: patience });
+		const placeholder = await input.getAttribute('placeholder');
 		await input.press('Enter');
+		// What the command asks comes in the same box, much later when it is the first one and starts the extension.
+		await this.page
+			.locator(`.quick-input-widget:visible .quick-input-box input[placeholder=${JSON.stringify(placeholder)}]`)
+			.waitFor({ state: 'detached', timeout: patience });
 	}
 
 	/** Takes what is checked in the list at the top of the window. */
