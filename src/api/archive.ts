@@ -33,7 +33,10 @@ export interface Archive {
 			readonly isOwnedByUser?: boolean;
 		},
 	): Promise<void>;
-	/** Entries of a folder, by name; our engine only, as the calls below. */
+	/**
+	 * Entries of a folder, by name. This and the calls below are of our engine only; with another one they need a container
+	 * that runs and has the programs for it (exec-files.ts).
+	 */
 	list(path: string, options?: Cancel): Promise<PathStat[]>;
 	/** Removes a file, or a folder with all in it. */
 	remove(path: string, options?: Cancel): Promise<void>;

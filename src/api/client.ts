@@ -4,6 +4,7 @@ import { imageLayerCalls } from './image-layer-calls';
 import type { ImageLayerCalls } from './image-layer-calls';
 import { archiveCalls, type Archive } from './archive';
 import { execCalls, type ExecCalls, type TerminalSize } from './exec-calls';
+import { execFiles, orElse } from './exec-files';
 import { jsonMessages } from './stream';
 import type { OutputChunk } from './stream';
 import { dockersEvent } from './podman';
@@ -453,7 +454,10 @@ function containerCalls(transport: Transport): Omit<Client['containers'], keyof 
 			return Warnings ?? [];
 		},
 		stats: (id, options) => stats(transport, container(id, '/stats'), options),
-		archive: (id) => archiveCalls(transport, container(id), `/mydocker${container(id)}`),
+		archive: (id) => {
+			const own = archiveCalls(transport, container(id), `/mydocker${container(id)}`);
+			return { ...own, ...orElse(own, execFiles(execCalls(transport), id)) };
+		},
 		attach: (id, options) => attach(transport, container(id), options),
 	};
 }

@@ -4,6 +4,7 @@ import type { OtherUsageKind } from '../api/types';
 import { formatBytes } from './amounts';
 import { engineOfRow } from './engine-keys';
 import type { EngineModel } from './engine-model';
+import type { Count } from './engine-roots';
 import { isAbort, sentence } from './failure';
 import { partKey, partOf } from './keys';
 import { Measure } from './measure';
@@ -106,8 +107,10 @@ export class DiskUsageRows implements Disposable {
 	}
 
 	/** The same of one engine. */
-	readonly totalOn = ({ engine }: { readonly engine: string }): string =>
-		this.totalOf(this.parts.filter(({ key }) => engineOfRow(key) === engine));
+	readonly totalOn: Count = ({ engine }) => [
+		this.totalOf(this.parts.filter(({ key }) => engineOfRow(key) === engine)),
+		'',
+	];
 
 	private totalOf(parts: readonly UsagePart[]): string {
 		const sum = (member: 'size' | 'reclaimable'): string =>

@@ -2,16 +2,17 @@ import { open } from 'node:fs/promises';
 import * as path from 'node:path';
 import { commands, FileChangeType, l10n, Uri, window, workspace } from 'vscode';
 import { isFolder, isLink } from '../api/archive';
-import type { Archive, PathStat } from '../api/client';
+import { ApiError, type Archive, type PathStat } from '../api/client';
 import { encodeEnd, encodeHead, openFirst } from '../api/file-tar';
 import { ask } from './ask';
-import { bare } from './engine-keys';
+import { bare, engineOfRow, OWN_ID } from './engine-keys';
 import { Notice } from './failure';
 import { isFile, newHead } from './files';
 import { shortId } from './names';
 import type { Parts } from './parts';
 import { containersFor, volumesFor } from './pick';
 import { archiveOf, filesUri, folderOf, nameOf, ownerOf, type Owner } from './place';
+import type { ContainerRow } from './rows';
 import { askTarget, localFolder, writeWhole } from './saved-files';
 import { withProgress } from './transfer';
 import { isOurs, volumeLabel } from './volume-rows';
@@ -22,7 +23,9 @@ type Handler = (needs: Needs, ...called: unknown[]) => Promise<void>;
 /** Browse Files: the files become a folder of the workspace, shown in the explorer. */
 export function browseFiles(kind: Owner['kind']): Handler {
 	return async (needs, ...called) => {
-		const owner = await ownerFor(needs, kind, { called, title: l10n.t('Browse Files') });
+		// Another engine lists the files of containers that run.
+		const fits = ({ id, state }: ContainerRow): boolean => engineOfRow(id) === OWN_ID || state === 'running';
+		const owner = await ownerFor(needs, kind, { called, title: l10n.t('Browse Files'), fits });
 		if (owner === undefined) {
 			return;
 		}
@@ -84,16 +87,17 @@ export function downloadFiles(kind?: Owner['kind']): Handler {
 interface Question {
 	readonly called: readonly unknown[];
 	readonly title: string;
+	readonly fits?: (row: ContainerRow) => boolean;
 }
 
 async function ownerFor(
 	{ model }: Needs,
 	kind: Owner['kind'],
-	{ called: [first], title }: Question,
+	{ called: [first], title, fits = () => true }: Question,
 ): Promise<Owner | undefined> {
 	const [key] =
 		kind === 'container'
-			? await containersFor(model, [first], { title, none: l10n.t('There are no containers yet.') })
+			? await containersFor(model, [first], { title, none: l10n.t('There are no containers yet.'), fits })
 			: await volumesFor(model, [first], { title, none: l10n.t('There are no volumes yet.'), fits: isOurs });
 	return key === undefined ? undefined : { kind, key };
 }
@@ -170,8 +174,9 @@ function uploadDialog(): Parameters<typeof window.showOpenDialog>[0] {
 }
 
 async function mayReplace(archive: Archive, folder: string, sources: readonly Uri[]): Promise<boolean> {
-	const there = new Set((await archive.list(folder)).map(({ name }) => name));
-	const taken = sources.map(({ fsPath }) => path.basename(fsPath)).filter((name) => there.has(name));
+	const names = sources.map(({ fsPath }) => path.basename(fsPath));
+	const there = await Promise.all(names.map((name) => isThere(archive, path.posix.join(folder, name))));
+	const taken = names.filter((_, index) => there[index]);
 	if (taken.length === 0) {
 		return true;
 	}
@@ -182,6 +187,18 @@ async function mayReplace(archive: Archive, folder: string, sources: readonly Ur
 		replace,
 	);
 	return answer === replace;
+}
+
+async function isThere(archive: Archive, place: string): Promise<boolean> {
+	try {
+		await archive.stat(place);
+		return true;
+	} catch (error) {
+		if (error instanceof ApiError && error.status === 404) {
+			return false;
+		}
+		throw error;
+	}
 }
 
 async function upload(

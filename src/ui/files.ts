@@ -335,6 +335,13 @@ export function fileSystemError(uri: Uri, error: unknown): unknown {
 		);
 	}
 	switch (error.code) {
+		case 'unable':
+			return FileSystemError.Unavailable(
+				l10n.t(
+					'{0}: on this engine only a container that runs and has the programs sh, stat, rm and mv lists, renames and deletes files',
+					uri.path,
+				),
+			);
 		case 'not-found':
 			return FileSystemError.FileNotFound(message);
 		case 'invalid':

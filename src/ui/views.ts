@@ -355,16 +355,30 @@ function runningWords(running: number, unhealthy: number): string {
 	return unhealthy === 0 ? words : l10n.t('{0}, {1} unhealthy', words, unhealthy.toLocaleString(env.language));
 }
 
-/** What the row of an engine says of its rows: the figure that a person looks for first. */
+/** What the row of an engine says of its rows: the figure that a person looks for first; and that it has none. */
 const runningCount: Count = ({ containers }) =>
 	containers.length === 0
-		? l10n.t('{0} containers', '0')
-		: l10n.t('{0} of {1} running', containers.filter(({ state }) => state === 'running').length, containers.length);
-const imageCount: Count = ({ images }) => countWords(images.length, l10n.t('1 image'), (n) => l10n.t('{0} images', n));
-const networkCount: Count = ({ networks }) =>
-	countWords(networks.rows.length, l10n.t('1 network'), (n) => l10n.t('{0} networks', n));
-const volumeCount: Count = ({ volumes }) =>
-	countWords(volumes.rows.length, l10n.t('1 volume'), (n) => l10n.t('{0} volumes', n));
+		? [l10n.t('{0} containers', '0'), l10n.t('There are no containers yet.')]
+		: [
+				l10n.t(
+					'{0} of {1} running',
+					containers.filter(({ state }) => state === 'running').length,
+					containers.length,
+				),
+				l10n.t('No container matches the filter.'),
+			];
+const imageCount: Count = ({ images }) => [
+	countWords(images.length, l10n.t('1 image'), (n) => l10n.t('{0} images', n)),
+	l10n.t('There are no images yet.'),
+];
+const networkCount: Count = ({ networks }) => [
+	countWords(networks.rows.length, l10n.t('1 network'), (n) => l10n.t('{0} networks', n)),
+	l10n.t('There are no networks.'),
+];
+const volumeCount: Count = ({ volumes }) => [
+	countWords(volumes.rows.length, l10n.t('1 volume'), (n) => l10n.t('{0} volumes', n)),
+	l10n.t('There are no volumes yet.'),
+];
 
 function countWords(count: number, one: string, many: (count: string) => string): string {
 	return count === 1 ? one : many(count.toLocaleString(env.language));

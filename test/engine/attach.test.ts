@@ -5,6 +5,7 @@ import * as net from 'node:net';
 import * as path from 'node:path';
 import * as tls from 'node:tls';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { isFolder, isLink } from '../../src/api/archive';
 import { attachEngine, EngineUnreachable } from '../../src/api/attach';
 import { ApiError, createClient, type Client } from '../../src/api/client';
 import { parseHost, type TlsMaterial } from '../../src/api/endpoint';
@@ -153,13 +154,35 @@ for (const [name, start] of Object.entries(engines)) {
 			assert.ok(Array.isArray((await client.diskUsage()).Images));
 		});
 
+		it('files of a container: while it runs they are listed, renamed and removed, by its own programs', async () => {
+			const script = 'mkdir -p "/f/a b" /f/-x; echo hi >"/f/two\nlines"; ln -s /etc /f/link; exec sleep 60';
+			const id = await create(client, image, ['sh', '-c', script], 'explored');
+			const archive = client.containers.archive(id);
+			await assert.rejects(archive.list('/'), ApiError);
+			await client.containers.start(id);
+			const names = async () => (await archive.list('/f')).map(({ name }) => name);
+			await until('the files are there', async () => (await names().catch((): string[] => [])).includes('link'));
+			const found = (await archive.list('/f')).map((stat) => [stat.name, isFolder(stat), isLink(stat)]);
+			assert.deepEqual(found, [
+				['-x', true, false],
+				['a b', true, false],
+				['link', false, true],
+				['two\nlines', false, false],
+			]);
+			await archive.rename('/f/-x', '/f/moved');
+			await archive.remove('/f/a b');
+			assert.deepEqual(await names(), ['link', 'moved', 'two\nlines']);
+			assert.deepEqual(await archive.list('/f/moved'), []);
+			await assert.rejects(archive.remove('/.'), /^ApiError: Cannot remove/);
+			await client.containers.remove(id, { force: true });
+		});
+
 		it("refuses what only our engine can in a sentence, a prune's dry run before all", async () => {
-			const id = await create(client, image, ['true'], 'kept');
+			await create(client, image, ['true'], 'kept');
 			for (const ask of [
 				() => client.containers.prune({ isDryRun: true }),
 				() => client.images.prune({ isDryRun: true }),
 				() => client.images.layers(image),
-				() => client.containers.archive(id).list('/'),
 				() => client.doctor(),
 			]) {
 				await assert.rejects(ask, (error: unknown) => {

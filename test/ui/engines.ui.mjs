@@ -133,6 +133,19 @@ describe('a person uses engines that run already', function () {
 		await photo('both');
 	});
 
+	it('an engine without anything says so below its row; the first one that comes there is seen at once', async () => {
+		await workbench.clickInlineAction('engine', 'MyDocker', 'mydocker.engine.show');
+		await workbench.waitForRow('containers', 'There are no containers yet.');
+		docker.run('rm', '-f', 'on-docker');
+		await workbench.waitForRow('containers', /workshop.*0 containers/);
+		await workbench.waitForNoRow('containers', 'on-docker');
+		docker.run('run', '-d', '--name', 'on-docker', image);
+		await workbench.waitForRow('containers', /on-docker.*running/);
+		await photo('empty');
+		await workbench.clickInlineAction('engine', 'MyDocker', 'mydocker.engine.hide');
+		await workbench.waitForNoRow('containers', 'There are no containers yet.');
+	});
+
 	it('what is made asks for the engine, a picker says whose each row is', async () => {
 		await workbench.runCommand('mydocker.volume.create');
 		await workbench.waitForQuickInput(/On Which Engine/);
