@@ -65,6 +65,7 @@ if (fs.existsSync('dist/cli.js')) {
 		'dist/command.pl',
 		fs.readFileSync('src/cli/command.pl', 'utf8').replace('@BUILD@', String(buildTime)),
 	);
+	fs.copyFileSync('src/cli/start-engine.pl', 'dist/start-engine.pl');
 	fs.writeFileSync('dist/mydocker', fs.readFileSync('src/cli/mydocker.sh'), { mode: 0o755 });
 }
 

@@ -47,6 +47,25 @@ export class Credentials {
 		return undefined;
 	}
 
+	/**
+	 * True when `find` is for the person's own process to do: a helper may ask for something, a file may be named from the
+	 * current folder, and what is wrong with one is told there.
+	 */
+	needsCaller(name: string): boolean {
+		const named = [this.env['DOCKER_CONFIG'], this.env['REGISTRY_AUTH_FILE'], this.env['XDG_CONFIG_HOME']];
+		if (named.some((file) => file && !path.isAbsolute(file))) {
+			return true;
+		}
+		try {
+			return [...this.configurations()].some((configuration) => helperOf(configuration, name) !== undefined);
+		} catch (error) {
+			if (error instanceof Error) {
+				return true;
+			}
+			throw error;
+		}
+	}
+
 	/** Hosts of the registries that the files name, damaged files left out. */
 	registries(): readonly string[] {
 		try {

@@ -1,5 +1,6 @@
-# Hands a command to the engine that runs already, which carries it out (api/command-line.ts); to start Node is most of what
-# a short command takes. Whatever stands in the way leaves the command to Node.
+# Hands a command to the engine, which carries it out (api/command-line.ts); to start Node is most of what a short command
+# takes. Without an engine it starts one, so that Node is started once, not twice. Whatever stands in the way leaves the
+# command to Node.
 #   perl command.pl NODE CLI.JS [WORD...]
 use strict;
 
@@ -32,6 +33,15 @@ sub connected {
 	return $engine;
 }
 
+sub start_engine {
+	my ($root, $folder) = @_;
+	my ($dist) = $program =~ m{^(.*/)cli\.js$}s or return 0;
+	# Without a folder in front Perl would look for it among its modules.
+	$dist = "./$dist" if $dist !~ m{^/};
+	return 0 if !do "${dist}start-engine.pl";
+	return starts_engine({ node => $node, dist => $dist, root => $root, folder => $folder, words => \@words });
+}
+
 # The numbers of errors are those of errno(3): 4 EINTR, 11 EAGAIN, 32 EPIPE; the module of their names takes a while to load.
 sub send_all {
 	my ($engine, $data) = @_;
@@ -49,7 +59,8 @@ leave_to_node() if grep { !defined fileno $_ } \*STDIN, \*STDOUT, \*STDERR;
 my $root = named_root();
 my $folder = readlink '/proc/self/cwd';
 leave_to_node() if !defined $root || !defined $folder;
-my $engine = connected("$root/run/api.sock") // leave_to_node();
+my $socket = "$root/run/api.sock";
+my $engine = connected($socket) // (start_engine($root, $folder) && connected($socket)) || leave_to_node();
 
 # TIOCGWINSZ, ioctl_tty(2).
 my $size = pack 'S4', 0, 0, 0, 0;

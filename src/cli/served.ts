@@ -15,9 +15,10 @@ import { CommandError } from './errors';
 import { Interrupts } from './interrupts';
 import { Output } from './output';
 import { parseCommandLine, type CommandLine as ParsedLine, type Invocation } from './program';
+import { fullReference } from './pull';
 import type { Session } from './session';
 
-/** First names of the rows that read no file, ask nobody anything and need no terminal. */
+/** First names of the rows that read no file of the caller's, ask nobody anything and need no terminal. */
 const SERVED = new Set([
 	...['container create', 'container run', 'container exec', 'container list', 'container logs', 'container inspect'],
 	...[
@@ -36,7 +37,16 @@ const SERVED = new Set([
 		'container top',
 		'container port',
 	],
-	...['container diff', 'image list', 'image inspect', 'image history', 'image tag', 'image remove', 'inspect'],
+	...[
+		'container diff',
+		'image list',
+		'image pull',
+		'image inspect',
+		'image history',
+		'image tag',
+		'image remove',
+		'inspect',
+	],
 	...['network create', 'network list', 'network inspect', 'network remove', 'network connect', 'network disconnect'],
 	...['volume create', 'volume list', 'volume inspect', 'volume remove', 'system df', 'system info', 'system events'],
 ]);
@@ -75,19 +85,23 @@ function servedInvocation({ words, env, cwd }: HandedCommand, { root, hasImage }
 		throw error;
 	}
 	// What is looked for in the home folder is looked for in that of this process.
-	return 'help' in line.request || env['HOME'] !== os.homedir() || !isServed(line.request, hasImage)
+	return 'help' in line.request || env['HOME'] !== os.homedir() || !isServed(line.request, { hasImage, env })
 		? undefined
 		: line.request;
 }
 
-function isServed({ row, operands, flags }: Invocation, hasImage: CommandHost['hasImage']): boolean {
+function isServed(
+	{ row, operands, flags }: Invocation,
+	{ hasImage, env }: Pick<CommandHost, 'hasImage'> & Pick<HandedCommand, 'env'>,
+): boolean {
 	const [name = ''] = row.names;
 	if (!SERVED.has(name) || UNSERVED_FLAGS.some((flag) => isGiven(flags[flag]))) {
 		return false;
 	}
-	// To pull may take a helper that asks the person for credentials.
+	const image = operands[0] ?? '';
 	const makes = name === 'container run' || name === 'container create';
-	return !makes || (flags['pull'] !== 'always' && hasImage(operands[0] ?? ''));
+	const pulls = name === 'image pull' || (makes && (flags['pull'] === 'always' || !hasImage(image)));
+	return !pulls || !new Credentials(env).needsCaller(fullReference(image));
 }
 
 function isGiven(flag: unknown): boolean {

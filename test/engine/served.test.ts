@@ -20,6 +20,7 @@ describe('commands that the engine carries out', () => {
 		await load(engine.client, imageOf([busyboxLayer()]), 'box:1');
 		cwd = workspace.folder('here');
 		env = { ...process.env, MYDOCKER_ROOT: engine.root, MYDOCKER_NODE: process.execPath, COLOUR: 'blue' };
+		env['DOCKER_CONFIG'] = workspace.folder('no credentials');
 	});
 
 	afterEach(() => removeContainers(engine.client));
@@ -46,7 +47,7 @@ describe('commands that the engine carries out', () => {
 	const ticking = ['sh', '-c', 'while :; do echo tick; sleep 0.1; done'];
 	const offline = ['run', '--rm', '--network', 'none'];
 
-	it('one that needs its caller for streams only is carried out there; one for a terminal, a file or a pull is not', async () => {
+	it('one that needs its caller for streams only is carried out there; one for a terminal, a file or a helper is not', async () => {
 		const from = logLength();
 		assert.equal(mydocker(['ps', '-q']).code, 0);
 		assert.equal(mydocker([...offline, 'box:1', 'true']).code, 0);
@@ -54,9 +55,15 @@ describe('commands that the engine carries out', () => {
 		assert.equal(mydocker([...offline, '--env-file', 'variables', 'box:1', 'env']).code, 0);
 		assert.equal(mydocker([...offline, '-t', 'box:1', 'true']).code, 0);
 		assert.equal(mydocker(['create', '--pull', 'never', 'absent:1']).code, 1);
+		const absent = `127.0.0.1:1/absent:1`;
+		assert.match(mydocker(['pull', absent]).stderr, /registry "127.0.0.1:1" does not answer/);
+		const helped = { ...env, DOCKER_CONFIG: workspace.folder('helped') };
+		fs.writeFileSync(path.join(helped.DOCKER_CONFIG, 'config.json'), '{"credsStore":"of-nobody"}');
+		assert.match(mydocker(['pull', absent], { env: helped }).stderr, /docker-credential-of-nobody/);
+		assert.equal(mydocker(['pull', absent], { env: { ...env, DOCKER_CONFIG: 'helped' } }).code, 1);
 		assert.equal(mydocker(['nonsense']).code, 1);
-		await until('all are in the log', () => handed(from).length === 6 || undefined);
-		assert.deepEqual(handed(from), ['101', '101', '501', '501', '501', '501']);
+		await until('all are in the log', () => handed(from).length === 9 || undefined);
+		assert.deepEqual(handed(from), ['101', '101', '501', '501', '101', '101', '501', '501', '501']);
 	});
 
 	it('environment and folder are those of the caller', () => {
@@ -128,7 +135,7 @@ describe('commands that the engine carries out', () => {
 		assert.equal((await engine.client.containers.inspect('orphan')).State.Running, true);
 	});
 
-	it('another build, no perl, or no engine: Node carries it out', async () => {
+	it('another build, or no perl: Node carries it out', async () => {
 		const program = fs.readFileSync(path.join(dist, 'command.pl'), 'utf8');
 		const other = path.join(cwd, 'other.pl');
 		fs.writeFileSync(other, program.replace(/^my \$build = .*$/m, "my $build = '1';"));
@@ -143,8 +150,57 @@ describe('commands that the engine carries out', () => {
 		}
 		assert.equal(mydocker(['ps', '-q'], { env: { ...env, PATH: tools } }).code, 0);
 		assert.equal(handed(from).length, 1);
-		await engine.client.containers.list();
-		process.kill(enginePid(engine.root) ?? 0, 'SIGKILL');
+	});
+
+	const killEngine = async (): Promise<void> => {
+		const pid = enginePid(engine.root);
+		if (pid !== undefined) {
+			process.kill(pid, 'SIGKILL');
+			await until('it is gone', () => enginePid(engine.root) === undefined || undefined);
+		}
+	};
+
+	it('without an engine two at once start one, which has nothing of its caller that it must not have', async () => {
+		await killEngine();
+		const from = logLength();
+		const both = [1, 2].map(() =>
+			spawn(path.join(dist, 'mydocker'), ['ps', '-q'], { env, cwd, stdio: ['ignore', 'ignore', 'inherit'] }),
+		);
+		const codes = await Promise.all(both.map((child) => within('the end', 20_000, once(child, 'exit'))));
+		assert.deepEqual(
+			codes,
+			both.map(() => [0, null]),
+		);
+		await until('both are in the log', () => handed(from).length === 2 || undefined);
+		assert.deepEqual(handed(from), ['101', '101']);
+		const log = fs.readFileSync(logFile(), 'utf8').slice(from);
+		assert.equal([...log.matchAll(/ is ready, pid /g)].length, 1);
+		const process_ = `/proc/${enginePid(engine.root) ?? 0}`;
+		const variables = fs.readFileSync(`${process_}/environ`, 'utf8').split('\0');
+		assert.deepEqual(
+			variables.filter((text) => /^(COLOUR|MYDOCKER_ROOT|PWD)=/.test(text)),
+			[],
+		);
+		assert.ok(variables.includes('ELECTRON_RUN_AS_NODE=1'));
+		assert.equal(fs.readlinkSync(`${process_}/cwd`), '/');
+		assert.deepEqual(
+			[0, 1, 2].map((descriptor) => fs.readlinkSync(`${process_}/fd/${descriptor}`)),
+			['/dev/null', '/dev/null', logFile()],
+		);
+	});
+
+	it('a question that needs no engine starts none; what keeps one from starting is told', async () => {
+		await killEngine();
+		assert.equal(mydocker(['ps', '--help']).code, 0);
+		assert.equal(mydocker(['--version']).code, 0);
+		assert.equal(mydocker(['nonsense']).code, 1);
+		assert.equal(enginePid(engine.root), undefined);
+		const damaged = workspace.folder('damaged');
+		fs.writeFileSync(path.join(damaged, 'lock'), 'x');
+		assert.match(
+			mydocker(['ps'], { env: { ...env, MYDOCKER_ROOT: damaged } }).stderr,
+			/^Cannot start the engine of ".*": Cannot lock store ".*": .* is damaged; remove it while no engine runs/,
+		);
 		assert.deepEqual(mydocker(['ps', '-q']), { code: 0, stdout: '', stderr: '' });
 	});
 

@@ -51,6 +51,7 @@ describe('the packaged extension', () => {
 				'dist/layer-worker.js',
 				'dist/mydocker',
 				'dist/socket-agent.js',
+				'dist/start-engine.pl',
 				'dist/stats-panel.css',
 				'dist/stats-panel.js',
 				'dist/worker.js',
