@@ -246,6 +246,34 @@ function choice(workspace: Workspace): void {
 		await until('the folders are gone', () => fs.readdirSync(path.join(engine.root, 'layers')).length === 0);
 	});
 
+	it('one root of layers that are files and layers that are images: right with either driver', async () => {
+		const root = workspace.folder('mixed');
+		const [lower, upper] = whiteoutLayers();
+		const layers = [busyboxLayer(), lower, upper];
+		const count = (ending: RegExp): number =>
+			fs.readdirSync(path.join(root, 'layers')).filter((name) => ending.test(name)).length;
+		// Each engine has one layer more to unpack, in its own way.
+		for (const [turn, storageDriver] of (['overlay', 'erofs', 'overlay'] as const).entries()) {
+			const { client } = embeddedEngine(workspace, { root, storageDriver });
+			await load(client, imageOf(layers.slice(0, turn + 1)), `mixed:${turn}`);
+			await endProcess(enginePid(root) ?? 0, 'SIGKILL');
+		}
+		assert.deepEqual([count(/^[0-9a-f]{64}$/), count(/^[0-9a-f]{64}\.erofs$/)], [2, 1]);
+		for (const storageDriver of ['overlay', 'erofs'] as const) {
+			const { client } = embeddedEngine(workspace, { root, storageDriver });
+			const { Id } = await client.containers.create({
+				...{ Image: 'mixed:2', Cmd: ['sh', '-c', 'find data | sort; cat data/changed'] },
+				HostConfig: { NetworkMode: 'none' },
+			});
+			const { exit } = await client.containers.wait(Id, { condition: 'next-exit' });
+			await client.containers.start(Id);
+			assert.equal(await within('the container', 30_000, exit), 0);
+			assert.equal((await collect(client.containers.logs(Id))).stdout, `${whiteoutTree}new`);
+			assert.deepEqual(await client.containers.changes(Id), []);
+			await endProcess(enginePid(root) ?? 0);
+		}
+	});
+
 	it('an image of a layer that cannot be mounted is unpacked again, as files', async () => {
 		const engine = embeddedEngine(workspace, { storageDriver: 'erofs' });
 		const { client } = engine;
