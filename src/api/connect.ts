@@ -111,7 +111,7 @@ async function askToLeave(socketPath: string, signal: AbortSignal | undefined): 
 }
 
 function isAbsent(error: unknown): boolean {
-	return ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
+	return ['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '');
 }
 
 /**
@@ -156,15 +156,25 @@ function runtimeOf({ runtime }: EngineOptions): readonly string[] {
 	return name === undefined || name === '' || name === 'auto' ? [] : ['--runtime', name];
 }
 
+/** Why a store cannot be opened, by the system's code. */
+const CLOSED_STORE: Readonly<Record<string, string>> = {
+	EROFS: 'its disk is read-only',
+	EACCES: 'your user may not write there',
+	EPERM: 'your user may not write there',
+	ENOENT: 'no folder can be made there',
+	ENOTDIR: 'a part of its path is a file',
+	ENOSPC: 'its disk is full',
+};
+
 function openStoreLog(root: string): number {
 	try {
 		openStoreFolder(root);
 		return openLog(path.join(root, 'engine.log'));
 	} catch (error) {
-		if (errorCode(error) === 'EROFS') {
-			const reason =
-				'its disk is read-only; make it writable, or name another folder with --root or MYDOCKER_ROOT';
-			throw new EngineNotStarted(`Cannot open the store "${root}": ${reason}`, { cause: error });
+		const reason = CLOSED_STORE[errorCode(error) ?? ''];
+		if (reason !== undefined) {
+			const next = 'make it writable, or name another folder with --root or MYDOCKER_ROOT';
+			throw new EngineNotStarted(`Cannot open the store "${root}": ${reason}; ${next}`, { cause: error });
 		}
 		throw error;
 	}

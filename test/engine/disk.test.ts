@@ -161,6 +161,19 @@ describe('engine disk', function () {
 		await remove(subject, id);
 	});
 
+	it('a place in which no folder can be made: is named, and why', async () => {
+		const places = {
+			'/proc/nowhere': 'no folder can be made there',
+			'/etc/passwd/store': 'a part of its path is a file',
+		};
+		for (const [root, reason] of Object.entries(places)) {
+			await assert.rejects(connectEngine({ root, engine: '/none' }), {
+				name: 'EngineNotStarted',
+				message: `Cannot open the store "${root}": ${reason}; make it writable, or name another folder with --root or MYDOCKER_ROOT`,
+			});
+		}
+	});
+
 	it('a disk that may only be read: is named', async () => {
 		await endEngine();
 		// The shim of the last container may still be on its way out.
