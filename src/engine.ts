@@ -331,7 +331,7 @@ function networkPlace(root: string, rootless: ReturnType<typeof rootlessFacts>):
 	const { pid } = rootless.holder.process;
 	const run = path.join(root, 'run');
 	return holderPlace({
-		pid,
+		...{ pid, run },
 		agent: path.join(__dirname, 'socket-agent.js'),
 		outbound: new Outbound({ facts: rootless.outbound, pid, fifo: holdFile(run), run }),
 	});

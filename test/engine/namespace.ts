@@ -106,9 +106,20 @@ export function echo(node = fs.realpathSync(process.execPath)): { readonly Cmd: 
 		this.send(data, peer.port, peer.address);
 	}).bind(53)`;
 	const bytes = `require('net').createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(80)`;
+	return nodeScript(`${datagrams}; ${bytes}`, node);
+}
+
+/** A container's configuration that tells each client of port 80 which address it has there. */
+export function tellAddress(node: string): ReturnType<typeof nodeScript> {
+	const tell = `(socket) => socket.on('error', () => undefined).end(socket.remoteAddress)`;
+	return nodeScript(`require('net').createServer(${tell}).listen(80, '0.0.0.0')`, node);
+}
+
+/** A Node of this machine in a container. */
+function nodeScript(script: string, node: string): { readonly Cmd: string[]; readonly binds: string[] } {
 	const libraries = ['/usr', '/lib', '/lib64'].filter((folder) => fs.existsSync(folder));
 	return {
-		Cmd: ['/node', '-e', `${datagrams}; ${bytes}`],
+		Cmd: ['/node', '-e', script],
 		binds: [`${node}:/node:ro`, ...libraries.map((folder) => `${folder}:${folder}:ro`)],
 	};
 }

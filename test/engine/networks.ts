@@ -160,6 +160,19 @@ export function networkCases(given: () => { readonly images: Images; readonly re
 			await refused(subject.client.networks.disconnect('two', id), 403, /is not connected to network two$/);
 		});
 
+		it('disconnect while the container ends: is no error', async () => {
+			const { containers, networks } = subject.client;
+			await networks.create({ Name: 'one' });
+			await networks.create({ Name: 'two' });
+			const id = await launch(subject, { Cmd: ['sleep', '60'], HostConfig: { NetworkMode: 'one' } });
+			for (const name of ['one', 'two', 'one']) {
+				await networks.connect(name === 'one' ? 'two' : 'one', id);
+				await Promise.all([containers.kill(id), networks.disconnect(name, id)]);
+				await until('it has ended', async () => !(await containers.inspect(id)).State.Running);
+				await containers.start(id);
+			}
+		});
+
 		it('static address and several networks: as asked', async () => {
 			await subject.client.networks.create({ Name: 'one', IPAM: { Config: [{ Subnet: '10.99.7.0/24' }] } });
 			await subject.client.networks.create({ Name: 'two', Internal: true });

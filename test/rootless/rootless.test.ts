@@ -4,7 +4,7 @@ import * as dgram from 'node:dgram';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import { echo } from '../engine/namespace';
+import { echo, tellAddress } from '../engine/namespace';
 import { exec } from '../engine/exec';
 import { launch, logsOf, pull, refused, remove, shell } from '../engine/run';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
@@ -40,6 +40,9 @@ describe('an ordinary user', function () {
 		await until('the holder of the namespaces has gone', () => processesOf(root).length === 0);
 		assert.deepEqual(leaksOf(root, subject.ids), []);
 	});
+
+	const processesNamed = (name: string) =>
+		processesOf(workspace.root).filter(({ command }) => command.includes(name));
 
 	const web = (network: string, port: number): Promise<string> =>
 		launch(
@@ -146,9 +149,67 @@ describe('an ordinary user', function () {
 		const id = await web('bridge', port);
 		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
 		assert.match(await converse(port, 'GET /index.html HTTP/1.0\r\n\r\n'), /hello from web/);
-		const agent = processesOf(workspace.root).find(({ command }) => command.includes('socket-agent.js'));
-		await endProcess(agent?.pid ?? 0, 'SIGKILL');
-		assert.match(await fetchPage('127.0.0.1', port), /hello from web/);
+		for (const name of ['relay.pl', 'socket-agent.js']) {
+			const [relay] = processesNamed(name);
+			await endProcess(relay?.pid ?? 0, 'SIGKILL');
+			assert.match(await fetchPage('127.0.0.1', port), /hello from web/, name);
+		}
+		await remove(subject, id);
+	});
+
+	it('published port: the container is its own client, on whichever network it is; its relay ends with it', async () => {
+		const port = await freePort();
+		const { Cmd, binds } = tellAddress(engine.node);
+		const bindings = { '80/tcp': [{ HostIp: '', HostPort: String(port) }] };
+		const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: bindings };
+		const id = await launch(subject, { Cmd, ExposedPorts: { '80/tcp': {} }, HostConfig: host });
+		const addressOn = async (network: string): Promise<string> => {
+			const { Networks: joined } = (await subject.client.containers.inspect(id)).NetworkSettings;
+			return { IPAddress: '', ...joined[network] }.IPAddress;
+		};
+		const told = (address: string): Promise<string> =>
+			until(`the container answers ${address}`, async () => (await conversation(port, '', address)) || undefined);
+		const first = await addressOn('bridge');
+		assert.equal(await told('127.0.0.1'), first);
+		assert.equal(await told('::1'), first);
+		await subject.client.networks.create({ Name: 'other' });
+		await subject.client.networks.connect('other', id);
+		await subject.client.networks.disconnect('bridge', id);
+		assert.equal(await told('127.0.0.1'), await addressOn('other'));
+		assert.equal(processesNamed('relay.pl').length, 1);
+		await subject.client.containers.kill(id);
+		await until('it has ended', async () => !(await subject.client.containers.inspect(id)).State.Running);
+		assert.deepEqual(processesNamed('relay.pl'), []);
+		await subject.client.containers.start(id);
+		assert.equal(await told('127.0.0.1'), await addressOn('other'));
+		await remove(subject, id);
+		await subject.client.networks.remove('other');
+		assert.deepEqual(processesNamed('relay.pl'), []);
+	});
+
+	it('published port: a thousand clients at once get their own bytes, also those who stay when others break off', async () => {
+		const port = await freePort();
+		const { Cmd, binds } = echo(engine.node);
+		const bindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port) }] };
+		const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: bindings };
+		const id = await launch(subject, { Cmd, ExposedPorts: { '80/tcp': {} }, HostConfig: host });
+		await until('the container listens', async () => (await conversation(port, 'ready')) === 'ready');
+		const clients = Array.from({ length: 1000 }, (_, index) => new Correspondent(port, index));
+		try {
+			await Promise.all(clients.map((client) => client.ask('first')));
+			const [leaving, staying] = [clients.slice(0, 500), clients.slice(500)];
+			for (const client of leaving) {
+				client.breakOff();
+			}
+			await Promise.all(staying.map((client) => client.ask('second')));
+			const [relay] = processesNamed('relay.pl');
+			const count = (): number => fs.readdirSync(`/proc/${relay?.pid}/fd`).length;
+			await until('the relay has closed what is over', () => count() < 2 * staying.length + 20);
+		} finally {
+			for (const client of clients) {
+				client.breakOff();
+			}
+		}
 		await remove(subject, id);
 	});
 
@@ -234,9 +295,50 @@ describe('an ordinary user', function () {
 	});
 });
 
+/** A client of a port that sends back what comes. */
+class Correspondent {
+	private readonly socket: net.Socket;
+	private received = '';
+
+	constructor(
+		port: number,
+		private readonly number: number,
+	) {
+		this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+		this.socket.on('data', (data) => (this.received += data.toString()));
+	}
+
+	/** Resolves when the answer is there and nothing else; rejects when the connection ends before. */
+	async ask(word: string): Promise<void> {
+		const question = `${word} of ${this.number}.`;
+		this.received = '';
+		await new Promise<void>((resolve, reject) => {
+			this.socket.once('error', reject).once('close', () => {
+				reject(new Error(`connection ${this.number} has been closed`));
+			});
+			this.socket.on('data', () => {
+				if (this.received.length >= question.length) {
+					resolve();
+				}
+			});
+			this.socket.write(question);
+		});
+		assert.equal(this.received, question);
+	}
+
+	breakOff(): void {
+		this.socket.on('error', () => undefined).resetAndDestroy();
+	}
+}
+
+/** As `converse`; "" when nobody listens or the connection is broken off. */
+async function conversation(port: number, text: string, host?: string): Promise<string> {
+	return converse(port, text, host).catch(() => '');
+}
+
 /** Sends `text` and the end of input, and gives the answer. */
-async function converse(port: number, text: string): Promise<string> {
-	const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+async function converse(port: number, text: string, host = '127.0.0.1'): Promise<string> {
+	const socket = net.connect({ port, host, allowHalfOpen: true });
 	socket.end(text);
 	let answer = '';
 	for await (const piece of socket) {

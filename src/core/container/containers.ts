@@ -841,6 +841,7 @@ export class Containers {
 	private hasStarted(entry: Entry, run: Run, pid: number): void {
 		const isNew = entry.record.status === 'starting';
 		this.options.runtime.hasStarted(entry.record.id);
+		this.options.networks.entered(entry.record.id, pid);
 		if (isNew) {
 			this.note(entry, {
 				status: 'running',

@@ -1,5 +1,6 @@
 import { messageOf } from '../errors';
 import { isIP } from 'node:net';
+import { identify } from '../container/process';
 import type { Family } from './address';
 import { isLoopback } from './address';
 import { addressLines, batch, gatewaysOf, hostMtu, listBridges, makeBridge, removeDevices, vethLines } from './bridge';
@@ -86,14 +87,18 @@ export class NetworkDevices {
 		}
 	}
 
-	/** A running container's default routes. */
+	/** A running container's default routes; nothing when it has just ended. */
 	async routeOut(containerId: string, pid: number): Promise<void> {
 		const gateways = gatewaysOf(this.records.connectionsOf(containerId));
-		await batch(
-			this.options.place,
-			gateways.map((gateway) => `route replace default via ${gateway}`),
-			{ pid },
-		);
+		const lines = gateways.map((gateway) => `route replace default via ${gateway}`);
+		try {
+			await batch(this.options.place, lines, { pid });
+		} catch (error) {
+			// A container that has ended meanwhile needs no route.
+			if (identify(pid) !== undefined) {
+				throw error;
+			}
+		}
 	}
 
 	async removeLinks(names: readonly string[]): Promise<void> {

@@ -88,7 +88,8 @@ export class Networks {
 		this.records = new NetworkRecords(options.store);
 		this.names = new NameService(this.records, options);
 		this.devices = new NetworkDevices(this.records, this.names, options);
-		this.ports = new PublishedPorts(this.records, { sockets: options.place.sockets, warn: options.warn });
+		const { sockets, insideRelay } = options.place;
+		this.ports = new PublishedPorts(this.records, { sockets, insideRelay, warn: options.warn });
 	}
 
 	/**
@@ -218,6 +219,11 @@ export class Networks {
 		});
 	}
 
+	/** A container with its own network namespace runs, or runs on, and this process is in it. */
+	entered(containerId: string, pid: number): void {
+		this.ports.enter(containerId, pid);
+	}
+
 	/**
 	 * Gives back all that a container had; after its end. Never throws: what cannot be cleaned up is a warning. The
 	 * result tells the world of it, which docker does after the container's own event.
@@ -260,7 +266,7 @@ export class Networks {
 				}
 			} catch (error) {
 				if (!hadWayOut) {
-					this.ports.close(container.id);
+					await this.ports.close(container.id);
 				}
 				await this.unplug(container.id, network.id);
 				throw error;
@@ -307,8 +313,7 @@ export class Networks {
 	async close(): Promise<void> {
 		await this.exclusive(() => {
 			this.devices.close();
-			this.ports.closeAll();
-			return Promise.resolve();
+			return this.ports.closeAll();
 		});
 	}
 
@@ -362,7 +367,7 @@ export class Networks {
 
 	private async detachNow(containerId: string): Promise<void> {
 		const connections = this.connectionsOf(containerId);
-		this.ports.close(containerId);
+		await this.ports.leave(containerId);
 		for (const [network] of connections) {
 			await this.unplug(containerId, network.id);
 		}
@@ -391,7 +396,7 @@ export class Networks {
 	): Promise<void> {
 		const [network, endpoint] = this.records.wayOut(container.id) ?? [];
 		if (network === undefined || endpoint === undefined) {
-			this.ports.close(container.id);
+			await this.ports.close(container.id);
 			return;
 		}
 		this.records.changeEndpoint(network.id, { ...endpoint, ports });
@@ -399,8 +404,8 @@ export class Networks {
 		await this.devices.applyRules();
 		await this.devices.forgetConversations(ports);
 		await this.devices.routeOut(container.id, container.pid);
-		// Relays at work elsewhere (socket-agent.ts) know the old address.
-		this.ports.close(container.id);
+		// Relays at work elsewhere (inside-program.ts, socket-agent.ts) know the old address.
+		await this.ports.close(container.id);
 		await this.reopenPorts(container.id, ports);
 	}
 

@@ -11,6 +11,11 @@ export interface NetworkPlace {
 	/** The process in /proc whose view of the network is meant: "self", or the holder's pid. */
 	readonly process: string;
 	readonly sockets: PlaceSockets;
+	/**
+	 * Program and first arguments of the relay that goes into a container's network namespace (inside-program.ts);
+	 * undefined where rules lead there or it cannot run.
+	 */
+	readonly insideRelay: () => readonly [string, ...string[]] | undefined;
 	/** The first bridge is about to be made. */
 	readonly open: () => Promise<void>;
 	/** The last bridge is gone. */
@@ -21,6 +26,7 @@ export const HOST: NetworkPlace = {
 	command: [],
 	process: 'self',
 	sockets: ownSockets,
+	insideRelay: () => undefined,
 	open: () => Promise.resolve(),
 	close: () => undefined,
 };

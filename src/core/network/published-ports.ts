@@ -1,19 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../errors';
+import { InsideRelay } from './inside-relay';
 import type { NetworkRecords } from './network-records';
+import type { NetworkPlace } from './place';
 import type { PublishedPort } from './ports';
 import type { PortBinding } from './publish';
 import type { Relay, Target } from './relay';
 import type { PlaceSockets } from './sockets';
 import { closeRelays, formatHostPort, openRelay, openRelays, PortError } from './relay';
 
+export interface PublishedPortsOptions {
+	readonly sockets: PlaceSockets;
+	/** What relays TCP ports where the containers are; see NetworkPlace. */
+	readonly insideRelay: NetworkPlace['insideRelay'];
+	readonly warn: (message: string) => void;
+}
+
+interface Opened {
+	readonly relays: readonly Relay[];
+	/** Has the TCP ports of `relays`. */
+	readonly inside?: InsideRelay | undefined;
+}
+
 /** The host ports that this engine holds open for running containers. */
 export class PublishedPorts {
 	/** By container id. */
-	private readonly relays = new Map<string, readonly Relay[]>();
+	private readonly opened = new Map<string, Opened>();
+	/** By container id, of those that run: a process in their network namespace. */
+	private readonly processes = new Map<string, number>();
 
 	constructor(
 		private readonly records: NetworkRecords,
-		private readonly options: { readonly sockets: PlaceSockets; readonly warn: (message: string) => void },
+		private readonly options: PublishedPortsOptions,
 	) {}
 
 	/**
@@ -34,8 +52,9 @@ export class PublishedPorts {
 			binding.host_ip === '' ? { ...binding, host_ip: fallback } : binding,
 		);
 		try {
-			const relays = await openRelays(wanted, this.target(container.id));
-			this.relays.set(container.id, relays);
+			const inside = this.insideRelay();
+			const relays = await openRelays(wanted, this.target(container.id, inside));
+			this.keep(container.id, { relays, inside });
 			this.records.changeEndpoint(network.id, { ...endpoint, ports: relays.map((relay) => relay.port) });
 		} catch (error) {
 			if (!(error instanceof PortError)) {
@@ -53,32 +72,89 @@ export class PublishedPorts {
 	async reopen(containerId: string, ports: readonly PublishedPort[]): Promise<readonly unknown[]> {
 		const relays: Relay[] = [];
 		const failures: unknown[] = [];
+		const inside = this.insideRelay();
 		for (const port of ports) {
 			try {
-				relays.push(await openRelay(port, this.target(containerId)));
+				relays.push(await openAgain(port, this.target(containerId, inside)));
 			} catch (error) {
 				failures.push(error);
 			}
 		}
 		if (relays.length > 0) {
-			this.relays.set(containerId, relays);
+			this.keep(containerId, { relays, inside });
 		}
 		return failures;
 	}
 
-	close(containerId: string): void {
-		closeRelays(this.relays.get(containerId) ?? []);
-		this.relays.delete(containerId);
+	/** A container runs, and this process is in its network namespace: what waits for it there begins. */
+	enter(containerId: string, pid: number): void {
+		this.processes.set(containerId, pid);
+		this.beginInside(containerId);
 	}
 
-	closeAll(): void {
-		for (const containerId of [...this.relays.keys()]) {
-			this.close(containerId);
+	/** The container has ended; its ports are free when this resolves. */
+	async leave(containerId: string): Promise<void> {
+		this.processes.delete(containerId);
+		await this.close(containerId);
+	}
+
+	/** Of a container that may run on. The ports are free when this resolves. */
+	async close(containerId: string): Promise<void> {
+		const { relays, inside } = this.opened.get(containerId) ?? { relays: [] };
+		this.opened.delete(containerId);
+		closeRelays(relays);
+		await inside?.close();
+	}
+
+	async closeAll(): Promise<void> {
+		await Promise.all([...this.opened.keys()].map((containerId) => this.close(containerId)));
+	}
+
+	private keep(containerId: string, opened: Opened): void {
+		this.opened.set(containerId, opened);
+		this.beginInside(containerId);
+	}
+
+	private beginInside(containerId: string): void {
+		const pid = this.processes.get(containerId);
+		const address = this.records.wayOut(containerId)?.[1].address;
+		if (pid !== undefined && address !== undefined) {
+			this.opened.get(containerId)?.inside?.begin(pid, address);
 		}
 	}
 
-	private target(containerId: string): Target {
-		return { address: () => this.records.wayOut(containerId)?.[1].address, ...this.options };
+	private insideRelay(): InsideRelay | undefined {
+		const command = this.options.insideRelay();
+		return command && new InsideRelay({ command, warn: this.options.warn });
+	}
+
+	private target(containerId: string, inside: InsideRelay | undefined): Target {
+		const { sockets, warn } = this.options;
+		return {
+			address: () => this.records.wayOut(containerId)?.[1].address,
+			relay: async (server, to, lost) =>
+				inside === undefined || inside.isOver
+					? sockets.relay(server, to, lost)
+					: Promise.resolve(inside.relay(server, to, lost)),
+			datagram: () => sockets.datagram(),
+			warn,
+		};
+	}
+}
+
+/** A killed engine's relays end with it, but a moment later: on a busy machine they may still have the port. */
+const AGAIN = { tries: 20, milliseconds: 50 };
+
+async function openAgain(port: PublishedPort, target: Target): Promise<Relay> {
+	for (let tries = 1; ; tries++) {
+		try {
+			return await openRelay(port, target);
+		} catch (error) {
+			if (!(error instanceof PortError) || error.code !== 'EADDRINUSE' || tries === AGAIN.tries) {
+				throw error;
+			}
+			await delay(AGAIN.milliseconds);
+		}
 	}
 }
 

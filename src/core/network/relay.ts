@@ -9,7 +9,8 @@ import type { PlaceSockets } from './sockets';
 /** Where connections go at this moment: a container's address, or undefined while it has none. */
 export interface Target {
 	readonly address: () => string | undefined;
-	readonly sockets: PlaceSockets;
+	readonly relay: PlaceSockets['relay'];
+	readonly datagram: PlaceSockets['datagram'];
 	readonly warn: (message: string) => void;
 }
 
@@ -152,7 +153,7 @@ async function openTcp(port: PublishedPort, target: Target): Promise<Relay> {
 			);
 		}
 	};
-	let close = await target.sockets.relay(server, { address: target.address, port: port.container_port }, again);
+	let close = await target.relay(server, { address: target.address, port: port.container_port }, again);
 	return {
 		port: bound,
 		close: () => {
@@ -188,7 +189,7 @@ async function openUdp(port: PublishedPort, target: Target): Promise<Relay> {
 		}
 	};
 	const open = async (key: string, peer: dgram.RemoteInfo, timer: NodeJS.Timeout): Promise<dgram.Socket> => {
-		const socket = await target.sockets.datagram();
+		const socket = await target.datagram();
 		// Port unreachable, or the container is gone: the next datagram begins anew.
 		socket.on('error', () => {
 			end(key);
