@@ -78,7 +78,7 @@ export class InsideRelay {
 			letGo(held);
 		}
 		this.held.clear();
-		this.process?.kill();
+		this.process?.kill('SIGKILL');
 		await this.ended;
 	}
 
