@@ -43,7 +43,7 @@ import { HOST, type NetworkPlace } from './core/network/place';
 import { bridgeWay } from './core/network/way';
 import { remoteFileSystem } from './core/storage/file-system';
 import { openStorage } from './core/storage/storage';
-import { replaceFile, Store, writeAtomically } from './core/store';
+import { replaceFile, Store } from './core/store';
 import { closeInherited } from './core/system/descriptors';
 import { examine, type Finding, type RootlessFacts } from './core/system/doctor';
 import { findHolder, holdFile, holding, type Holder } from './core/system/holder';
@@ -279,8 +279,14 @@ async function openCore(
 	const lastBoot = readText(bootFile);
 	containers.resume(lastBoot !== undefined && lastBoot !== currentBootId());
 	if (lastBoot !== currentBootId()) {
-		writeAtomically(bootFile, currentBootId());
+		// What the power leaves of it is another boot's.
+		replaceFile(bootFile, currentBootId());
 	}
+	setTimeout(() => {
+		store.sync().catch((error: unknown) => {
+			warn(`Cannot write records to the disk: ${messageOf(error)}`);
+		});
+	}, TRY_AFTER).unref();
 	const registries = new Registries(root);
 	let facts: Promise<EngineFacts> | undefined;
 	return {

@@ -15,6 +15,9 @@ const KEY = /^[a-z0-9][a-z0-9._-]{0,200}$/;
  * Invariant: only the one engine process of a store writes here (see engine.ts); reads need no lock.
  */
 export class Store {
+	/** Files whose content was not waited for. */
+	private readonly unsynced = new Set<string>();
+
 	constructor(
 		private readonly dir: string,
 		private readonly warn: (message: string) => void,
@@ -22,12 +25,29 @@ export class Store {
 
 	/** Writes `value` under `key`; throws EngineError "invalid" for a key that cannot be a file name. */
 	save(key: string, value: object, durability: Durability = 'at once'): void {
-		writeAtomically(this.file(key), JSON.stringify(value, undefined, '\t') + '\n', { durability });
+		writeAtomically(this.file(key), contentOf(value), { durability });
 	}
 
-	/** Makes what was saved with the durability "soon" survive a power cut from now on. */
-	async syncNames(): Promise<void> {
-		await syncFolderBeside(this.dir);
+	/**
+	 * As save, for a record that can be made again: of a new one the disk is not waited for at all before `sync`, and a power cut
+	 * until then may leave it empty, or half, which the next start sets aside.
+	 */
+	saveBeside(key: string, value: object): void {
+		const file = this.file(key);
+		if (fs.existsSync(file)) {
+			this.save(key, value, 'soon');
+			return;
+		}
+		replaceFile(file, contentOf(value));
+		this.unsynced.add(file);
+	}
+
+	/** Makes what was saved "soon" or beside survive a power cut from now on. */
+	async sync(): Promise<void> {
+		const files = [...this.unsynced];
+		this.unsynced.clear();
+		await Promise.all(files.map((file) => syncFileBeside(file)));
+		await syncBeside(this.dir);
 	}
 
 	/** The record, when `check` accepts it; undefined when there is none or it was corrupt. */
@@ -82,6 +102,10 @@ export class Store {
 		}
 		return path.join(this.dir, `${key}.json`);
 	}
+}
+
+function contentOf(value: object): string {
+	return JSON.stringify(value, undefined, '\t') + '\n';
 }
 
 /** Whether a machine that loses power has the change when the call returns, or a little later (the old one until then). */
@@ -150,6 +174,17 @@ function temporaryFor(file: string): string {
 	return `${file}.${randomBytes(4).toString('hex')}.tmp`;
 }
 
+/** Of a file that may have been removed meanwhile. */
+async function syncFileBeside(file: string): Promise<void> {
+	try {
+		await syncBeside(file);
+	} catch (error) {
+		if (systemCode(error) !== 'ENOENT') {
+			throw error;
+		}
+	}
+}
+
 function syncFile(file: string): void {
 	const descriptor = fs.openSync(file, 'r');
 	try {
@@ -169,9 +204,9 @@ export function syncFolder(dir: string): void {
 	}
 }
 
-/** As syncFolder, while other work goes on. */
-export async function syncFolderBeside(dir: string): Promise<void> {
-	const handle = await fs.promises.open(dir, 'r');
+/** Makes a file's content, or renames and removals in a folder, survive a power cut, while other work goes on. */
+export async function syncBeside(fileOrFolder: string): Promise<void> {
+	const handle = await fs.promises.open(fileOrFolder, 'r');
 	try {
 		await handle.sync();
 	} finally {

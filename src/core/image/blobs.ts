@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
-import { replaceFile, syncFolder, syncFolderBeside, writeTogether } from '../store';
+import { replaceFile, syncFolder, syncBeside, writeTogether } from '../store';
 import { digestOf } from './manifest';
 import type { Descriptor } from './manifest';
 import { isDigest } from './reference';
@@ -114,7 +114,7 @@ export class Blobs {
 
 	/** Makes the names of all blobs survive a power cut. */
 	async syncNames(): Promise<void> {
-		await syncFolderBeside(this.folder);
+		await syncBeside(this.folder);
 	}
 
 	remove(digest: string): void {

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
-import type { Durability, Store } from '../store';
+import type { Store } from '../store';
 import type { Image, Platform } from '../types';
 import { Assembly } from './assembly';
 import type { NewImage, SavedImage, StoredLayer } from './assembly';
@@ -503,7 +503,7 @@ export class Images {
 		} finally {
 			this.leases.delete(lease);
 			if (isDone) {
-				this.layers.inBackground(this.syncNames());
+				this.layers.inBackground(this.syncPulled());
 				this.layers.syncInBackground();
 			} else {
 				this.collect();
@@ -511,9 +511,10 @@ export class Images {
 		}
 	}
 
-	private async syncNames(): Promise<void> {
+	/** What the answer to a pull has not waited for. */
+	private async syncPulled(): Promise<void> {
 		await this.blobs.syncNames();
-		await this.options.store.syncNames();
+		await this.options.store.sync();
 	}
 
 	/** Fetches the layers that are missing, all at once; when one fails, the others are stopped. */
@@ -573,7 +574,7 @@ export class Images {
 		progress({ status: 'Pull complete', id });
 	}
 
-	/** Writes the record; the disk is not waited for longer than its content takes (see syncNames). */
+	/** Writes the record; the disk is not waited for (see syncPulled). */
 	private save(reference: Reference, image: ResolvedImage): { record: Image; isNew: boolean } {
 		const { configuration, descriptor, manifest } = image;
 		this.manifests.set(descriptor.digest, { descriptor, manifest, bytes: image.bytes });
@@ -598,8 +599,13 @@ export class Images {
 				: this.records.get(recordKey(record))?.id !== record.id;
 		const saved =
 			reference.tag === undefined
-				? this.setReferences(record, this.tagsOf(record.id), [...this.digestsOf(record.id), repoDigest], 'soon')
-				: this.point({ name, tag: reference.tag }, record, [repoDigest], 'soon');
+				? this.setReferences(
+						record,
+						this.tagsOf(record.id),
+						[...this.digestsOf(record.id), repoDigest],
+						'beside',
+					)
+				: this.point({ name, tag: reference.tag }, record, [repoDigest], 'beside');
 		this.writeIndex();
 		return { record: saved, isNew };
 	}
@@ -609,7 +615,7 @@ export class Images {
 		name: TagName,
 		image: Image,
 		repoDigests: readonly string[],
-		durability: Durability = 'at once',
+		durability: 'at once' | 'beside' = 'at once',
 	): Image {
 		const key = recordKey({ ...image, ...name });
 		const old = this.records.get(key);
@@ -633,7 +639,7 @@ export class Images {
 		image: Image,
 		tags: readonly TagName[],
 		digests: readonly string[],
-		durability: Durability = 'at once',
+		durability: 'at once' | 'beside' = 'at once',
 	): Image {
 		const repo_digests = [...new Set(digests)].sort(compare);
 		const [first] = repo_digests;
@@ -649,7 +655,11 @@ export class Images {
 		);
 		for (const [key, record] of wanted) {
 			if (JSON.stringify(this.records.get(key)) !== JSON.stringify(record)) {
-				this.options.store.save(key, record, durability);
+				if (durability === 'beside') {
+					this.options.store.saveBeside(key, record);
+				} else {
+					this.options.store.save(key, record);
+				}
 				this.records.set(key, record);
 			}
 		}

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
-import type { Durability, Store } from '../store';
+import type { Store } from '../store';
 import type { Endpoint, Network } from './network';
 import { isNetwork } from './network';
 
@@ -79,13 +79,19 @@ export class NetworkRecords {
 		return this.connectionsOf(containerId).find(([network]) => !network.internal);
 	}
 
-	save(network: Network, durability: Durability = 'at once'): void {
-		this.store.save(`network-${network.id}`, network, durability);
+	save(network: Network): void {
+		this.store.save(recordKey(network), network);
+		this.networks.set(network.id, network);
+	}
+
+	/** As save, for a network that is made again when the power takes it; the disk has it after the store's `sync`. */
+	saveBeside(network: Network): void {
+		this.store.saveBeside(recordKey(network), network);
 		this.networks.set(network.id, network);
 	}
 
 	remove(network: Network): void {
-		this.store.remove(`network-${network.id}`);
+		this.store.remove(recordKey(network));
 		this.networks.delete(network.id);
 	}
 
@@ -136,4 +142,8 @@ export function isUsed(network: Network): boolean {
 /** 1 of "eth1". */
 export function interfaceNumber(endpoint: Endpoint): number {
 	return Number(endpoint.interface.slice('eth'.length));
+}
+
+function recordKey({ id }: Network): string {
+	return `network-${id}`;
 }

@@ -32,6 +32,18 @@ describe('Store', () => {
 		assert.deepEqual(new Store(dir, () => undefined).get('image-1', isNamed), { name: 'nginx' });
 	});
 
+	it('writes a record beside other work: it is there at once, replaces one that was, and may go before the disk has it', async () => {
+		store.saveBeside('image-1', { name: 'nginx' });
+		assert.deepEqual(store.get('image-1', isNamed), { name: 'nginx' });
+		store.saveBeside('image-1', { name: 'redis' });
+		store.saveBeside('image-2', { name: 'busybox' });
+		store.remove('image-2');
+		await store.sync();
+		assert.deepEqual(store.get('image-1', isNamed), { name: 'redis' });
+		assert.deepEqual(fs.readdirSync(dir), ['image-1.json']);
+		assert.deepEqual(warnings, []);
+	});
+
 	it('lists keys by prefix, sorted', () => {
 		for (const key of ['image-b', 'container-x', 'image-a']) {
 			store.save(key, { name: key });
