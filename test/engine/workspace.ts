@@ -221,7 +221,7 @@ export function mountsOf(folder: string): string[] {
 export function controlGroupsOf(ids: ReadonlySet<string>): string[] {
 	const found: string[] = [];
 	const visit = (folder: string, depth: number): void => {
-		for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+		for (const entry of entriesOf(folder)) {
 			if (!entry.isDirectory()) {
 				continue;
 			}
@@ -235,6 +235,18 @@ export function controlGroupsOf(ids: ReadonlySet<string>): string[] {
 	};
 	visit('/sys/fs/cgroup', 0);
 	return found;
+}
+
+/** None when the folder has gone: other engines' groups come and go meanwhile. */
+function entriesOf(folder: string): fs.Dirent[] {
+	try {
+		return fs.readdirSync(folder, { withFileTypes: true });
+	} catch (error) {
+		if (isMissing(error)) {
+			return [];
+		}
+		throw error;
+	}
 }
 
 /** The file's text, or `fallback` when it went away or may not be read. */
