@@ -29,6 +29,8 @@ export interface RegistryCalls {
 	/** Our engine only: the repositories of a registry, and the tags of "registry/repository", page by page. */
 	catalog(registry: string, options?: PageOptions): Promise<RegistryPage>;
 	tags(repository: string, options?: PageOptions): Promise<RegistryPage>;
+	/** Our engine only: the digest that a name stands for now; "" when the registry does not say. */
+	digest(reference: string, options?: Cancel): Promise<{ readonly Digest: string }>;
 	/** Our engine only: what a reference names, without pulling it. */
 	image(reference: string, options?: Cancel & { readonly platform?: string }): Promise<RemoteImageJson>;
 }
@@ -116,6 +118,14 @@ export function registryCalls(transport: Transport, context: RegistryContext | u
 				path: '/mydocker/registry/tags',
 				query: { repository, limit: options?.limit, next: options?.next },
 				headers: await registryHeaders(context, repository),
+				signal: options?.signal,
+			}),
+		digest: async (reference, options) =>
+			transport.json<{ Digest: string }>({
+				method: 'GET',
+				path: '/mydocker/registry/digest',
+				query: { name: reference },
+				headers: await registryHeaders(context, reference),
 				signal: options?.signal,
 			}),
 		image: async (reference, options) =>

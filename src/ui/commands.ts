@@ -15,9 +15,10 @@ import { engineOf, partOf } from './keys';
 import { browseLayers, compareLayers, showLayers } from './layer-commands';
 import { pauseContainers, removeContainers, restartContainers } from './lifecycle';
 import { startContainers, stopContainers, unpauseContainers } from './lifecycle';
-import { filterContainers, groupContainers, showAllContainers, sortContainers, toggle } from './narrow';
+import { editHideRules, filterContainers, groupContainers, hideContainers, hideImages } from './narrow';
+import { showAllContainers, showHidden, sortContainers, toggle } from './narrow';
 import { connectContainer, createNetwork, disconnectContainer, removeNetworks } from './networks';
-import { checkForNewer, copyDigests } from './newer';
+import { checkForNewer, copyDigests, pullNewer } from './newer';
 import { partsOfOne } from './one-engine';
 import { copyAddress, openInBrowser } from './open-port';
 import { filterLog, openLogs, pauseLog, saveLog, showAllOfLog, showPart, toggleTimestamps } from './log-commands';
@@ -67,6 +68,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.image.load': onOne(loadImages),
 	'mydocker.image.import': onOne(importImage),
 	'mydocker.image.checkNewer': checkForNewer,
+	'mydocker.image.pullNewer': pullNewer,
 	'mydocker.image.copyDigest': copyDigests,
 	'mydocker.image.copyName': copyImageName,
 	'mydocker.image.remove': removeImages,
@@ -126,6 +128,11 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.containers.workspaceOnly': (parts) => {
 		toggle('isWorkspaceOnly', parts);
 	},
+	'mydocker.container.hide': hideContainers,
+	'mydocker.image.hide': hideImages,
+	'mydocker.hidden.show': showHidden(true),
+	'mydocker.hidden.hide': showHidden(false),
+	'mydocker.hidden.edit': editHideRules,
 	'mydocker.network.create': onOne(createNetwork),
 	'mydocker.network.inspect': inspectNetwork,
 	'mydocker.network.connect': connectContainer,
@@ -207,13 +214,13 @@ async function keyed({ views }: Parts, called: unknown[]): Promise<unknown[]> {
 }
 
 /** A row of a group stands for the rows in it, and in a selection of several a row's parts do not count. */
-function ungrouped({ scope, model }: Parts, called: unknown[]): unknown[] {
+function ungrouped({ scope }: Parts, called: unknown[]): unknown[] {
 	const [first, all, ...rest] = called;
 	if (typeof first !== 'string') {
 		return called;
 	}
 	const expand = (key: string): readonly string[] =>
-		containersOfGroup(scope, key) ?? imagesOfRepository(model, key) ?? [key];
+		containersOfGroup(scope, key) ?? imagesOfRepository(scope, key) ?? [key];
 	const selected: readonly unknown[] = Array.isArray(all) && all.includes(first) ? all : [first];
 	const keys = selected
 		.filter((key): key is string => typeof key === 'string')

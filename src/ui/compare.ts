@@ -5,7 +5,7 @@ import { containersFor, imagesFor } from './pick';
 
 type Find = (called: readonly unknown[], title: string) => Promise<string[]>;
 
-/** Compare Inspect: what the engine knows of two selected containers, side by side; what is missing is asked for. */
+/** Compare Details: what the engine knows of two selected containers, side by side; what is missing is asked for. */
 export async function compareContainers(parts: Parts, ...called: unknown[]): Promise<void> {
 	const none = l10n.t('There are no containers yet.');
 	await compare('container', parts, called, (given, title) => containersFor(parts.model, given, { title, none }));
@@ -22,14 +22,14 @@ async function compare(
 	called: readonly unknown[],
 	find: Find,
 ): Promise<void> {
-	const [left, right, ...others] = await find(called, l10n.t('Compare Inspect'));
+	const [left, right, ...others] = await find(called, l10n.t('Compare Details'));
 	if (others.length > 0) {
 		throw new Notice(l10n.t('Two can be compared, not {0}.', others.length + 2));
 	}
 	if (left === undefined) {
 		return;
 	}
-	const other = right ?? (await find([], l10n.t('Compare Inspect of {0} with', inspections.titleOf(kind, left))))[0];
+	const other = right ?? (await find([], l10n.t('Compare Details of {0} with', inspections.titleOf(kind, left))))[0];
 	if (other !== undefined) {
 		await inspections.compare(kind, [left, other]);
 	}

@@ -6,7 +6,7 @@ import { members } from './network-rows';
 import type { Parts } from './parts';
 import { loadOrThrow } from './pick';
 import { isAlive, type ContainerRow } from './rows';
-import { PROJECT_LABEL } from './scope';
+import { PROJECT_LABEL } from './hide-rules';
 
 type Needs = Pick<Parts, 'client' | 'model' | 'scope'>;
 type Kind = 'container' | 'network' | 'volume';

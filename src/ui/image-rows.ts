@@ -5,17 +5,19 @@ import type { Model } from './model';
 import type { ImageRow } from './rows';
 import { shortId, splitRegistry } from './names';
 import { repositoryKey, repositoryOf } from './keys';
+import type { NewerImages } from './newer-images';
 import type { Pulls } from './pulls';
 import { GONE, type Drawing, type RowSource } from './row-tree';
+import type { Scope } from './scope';
 import { facts } from './tooltip';
 
 /**
  * The rows of the Images view: one a name, so that two tags of an image are two rows. Several tags of a repository, and
  * images without a name, are below a row of their own. What is being pulled is above them.
  */
-export function imageSource(model: Model, pulls: Pulls): RowSource {
+export function imageSource(model: Model, scope: Scope, pulls: Pulls, newer: NewerImages): RowSource {
 	const used = usedImages(model);
-	const repositories = imagesByRepository(model);
+	const repositories = imagesByRepository(scope);
 	return {
 		load: () => model.ready(),
 		keys: (parent) => {
@@ -37,14 +39,16 @@ export function imageSource(model: Model, pulls: Pulls): RowSource {
 			if (row === undefined) {
 				return GONE;
 			}
-			const drawing = drawImage(row, { model, isUsed: used().has(row.id) });
+			const drawing = drawImage(row, { model, isUsed: used().has(row.id), isOld: newer.has(row) });
 			// Below the row of its repository the tag alone tells it apart.
 			const isShort = row.tag !== undefined && isGroup(repositoryName(row), repositories());
 			return isShort ? { ...drawing, label: row.tag.replace(/^.*:/, '') } : drawing;
 		},
 		tooltip: (key) => {
 			const row = model.image(key);
-			return row && imageTooltip(row, { usedBy: users(model, row), fault: model.fault(key) });
+			return (
+				row && imageTooltip(row, { usedBy: users(model, row), fault: model.fault(key), isOld: newer.has(row) })
+			);
 		},
 		parent: (key) => {
 			const row = model.image(key);
@@ -56,12 +60,12 @@ export function imageSource(model: Model, pulls: Pulls): RowSource {
 	};
 }
 
-/** The names of a repository's images; undefined for a row that is no repository. */
-export function imagesOfRepository(model: Model, key: string): readonly string[] | undefined {
+/** The names of a repository's images as they are shown; undefined for a row that is no repository. */
+export function imagesOfRepository(scope: Scope, key: string): readonly string[] | undefined {
 	const repository = repositoryOf(key);
 	return repository === undefined
 		? undefined
-		: model.images.filter((row) => repositoryName(row) === repository).map((row) => row.name);
+		: scope.images.filter((row) => repositoryName(row) === repository).map((row) => row.name);
 }
 
 /** A name on the image's engine, with "" there for an image without a name. */
@@ -72,12 +76,12 @@ function repositoryName(row: ImageRow): string {
 type Repositories = ReadonlyMap<string, readonly ImageRow[]>;
 
 /** In the order of the list; made anew only when an image has changed. */
-function imagesByRepository(model: Model): () => Repositories {
+function imagesByRepository(scope: Scope): () => Repositories {
 	let from: readonly ImageRow[] | undefined;
 	let repositories = new Map<string, ImageRow[]>();
 	return () => {
-		if (from !== model.images) {
-			from = model.images;
+		if (from !== scope.images) {
+			from = scope.images;
 			repositories = new Map();
 			for (const row of from) {
 				const name = repositoryName(row);
@@ -141,7 +145,10 @@ function users(model: Model, row: ImageRow): string[] {
 }
 
 /** An image's row. */
-export function drawImage(row: ImageRow, { model, isUsed }: { model: Model; isUsed: boolean }): Drawing {
+export function drawImage(
+	row: ImageRow,
+	{ model, isUsed, isOld = false }: { model: Model; isUsed: boolean; isOld?: boolean },
+): Drawing {
 	const isBusy = model.isBusy(row.name);
 	const fault = model.fault(row.name);
 	const failure = fault === undefined ? [] : [l10n.t('failed: {0}', fault)];
@@ -149,6 +156,7 @@ export function drawImage(row: ImageRow, { model, isUsed }: { model: Model; isUs
 	// What tells images apart comes first: in a narrow side bar the registry would be all that is seen.
 	const { registry, rest: label } = splitRegistry(name);
 	const words = [
+		...(isOld ? [l10n.t('newer in the registry')] : []),
 		...(row.tag === undefined ? [shortId(row.digest?.replace(/^.*@/, '') ?? row.id)] : []),
 		formatBytes(row.size, env.language),
 		...(row.created > 0 ? [formatAgo(Math.max(Date.now() - row.created, 0) / 1000, env.language)] : []),
@@ -158,7 +166,7 @@ export function drawImage(row: ImageRow, { model, isUsed }: { model: Model; isUs
 		label,
 		description: [...failure, ...words, ...(registry === '' ? [] : [registry])].join(' · '),
 		...(isBusy ? { icon: 'loading~spin' } : imageIcon(row, isUsed, fault)),
-		context: `image;${isBusy ? 'busy' : row.tag === undefined ? 'dangling' : 'tagged'}`,
+		context: `image;${isBusy ? 'busy' : row.tag === undefined ? 'dangling' : isOld ? 'tagged;old' : 'tagged'}`,
 		spoken: l10n.t('Image {0}, {1}', name, [...words, ...failure].join(', ')),
 	};
 }
@@ -175,10 +183,11 @@ function imageIcon(row: ImageRow, isUsed: boolean, fault: string | undefined): P
 
 function imageTooltip(
 	row: ImageRow,
-	{ usedBy, fault }: { usedBy: readonly string[]; fault: string | undefined },
+	{ usedBy, fault, isOld }: { usedBy: readonly string[]; fault: string | undefined; isOld: boolean },
 ): MarkdownString {
 	return facts(row.tag ?? '<none>', [
 		[l10n.t('Failed'), fault ?? ''],
+		[l10n.t('Registry'), isOld ? l10n.t('has another image of this name; pull it to have it here, too') : ''],
 		[l10n.t('Size'), formatBytes(row.size, env.language)],
 		[l10n.t('Built'), row.created > 0 ? new Date(row.created).toLocaleString(env.language) : ''],
 		[l10n.t('Used by'), usedBy.join(', ')],

@@ -9,7 +9,7 @@ type Needs = Pick<Parts, 'client' | 'model'>;
 
 /**
  * Check for Newer Image: asks the registries what the tags name now, and offers to pull what is another image than the
- * one here. Nothing asks a registry by itself.
+ * one here. NewerImages asks by itself where the setting says so.
  */
 export async function checkForNewer({ client, model }: Needs, ...called: unknown[]): Promise<void> {
 	const names = await imagesFor(model, called, { title: l10n.t('Check for Newer Image') });
@@ -33,8 +33,18 @@ export async function checkForNewer({ client, model }: Needs, ...called: unknown
 	const pull = l10n.t('Pull');
 	const list = newer.map(shortName).join(', ');
 	if ((await window.showInformationMessage(l10n.t('{0}: the registry has another image.', list), pull)) === pull) {
-		await Promise.all(newer.map((name) => commands.executeCommand('mydocker.image.pull', lastingKey(name))));
+		await pullAll(newer);
 	}
+}
+
+/** Pull Newer Image: again what the names stand for in their registries. */
+export async function pullNewer({ model }: Needs, ...called: unknown[]): Promise<void> {
+	const title = l10n.t('Pull Newer Image');
+	await pullAll(await imagesFor(model, called, { title, fits: ({ tag }) => tag !== undefined }));
+}
+
+async function pullAll(names: readonly string[]): Promise<void> {
+	await Promise.all(names.map((name) => commands.executeCommand('mydocker.image.pull', lastingKey(name))));
 }
 
 /** Copy Digest: names that always mean the same image, "repository@sha256:…", a line each. */

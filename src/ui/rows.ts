@@ -74,8 +74,10 @@ export interface ImageRow {
 	readonly id: string;
 	/** Undefined for a dangling image, and for one that was pulled by digest. */
 	readonly tag: string | undefined;
-	/** "repository@sha256:…" of an image without a tag. */
+	/** "repository@sha256:…", of the tag's repository where it has one. */
 	readonly digest: string | undefined;
+	/** All of them. */
+	readonly digests: readonly string[];
 	/** Bytes. */
 	readonly size: number;
 	/** Unix milliseconds. */
@@ -185,12 +187,14 @@ export function volumeRows(volumes: readonly VolumeJson[], keyOf = asItIs): Read
 /** By name without the registry, as they are shown; images without a name last. */
 export function imageRows(summaries: readonly ImageSummary[], keyOf = asItIs): ReadonlyMap<string, ImageRow> {
 	const rows = summaries.flatMap((summary): ImageRow[] => {
-		const common = { id: keyOf(summary.Id), size: summary.Size, created: summary.Created * 1000 };
 		const tags = (summary.RepoTags ?? []).filter((tag) => !tag.includes('<none>'));
-		const digest = (summary.RepoDigests ?? []).find((name) => !name.includes('<none>'));
+		const digests = (summary.RepoDigests ?? []).filter((name) => !name.includes('<none>'));
+		const common = { id: keyOf(summary.Id), size: summary.Size, created: summary.Created * 1000, digests };
+		const digestOf = (tag: string): string | undefined =>
+			digests.find((digest) => digest.startsWith(tag.replace(/[^:]*$/, '').replace(/:$/, '@'))) ?? digests[0];
 		return tags.length > 0
-			? tags.map((tag) => ({ ...common, name: keyOf(tag), tag, digest }))
-			: [{ ...common, name: keyOf(summary.Id), tag: undefined, digest }];
+			? tags.map((tag) => ({ ...common, name: keyOf(tag), tag, digest: digestOf(tag) }))
+			: [{ ...common, name: keyOf(summary.Id), tag: undefined, digest: digests[0] }];
 	});
 	const order = (row: ImageRow): string =>
 		`${row.tag === undefined ? '~' : ''}${splitRegistry(row.tag ?? row.id).rest} ${row.name}`;

@@ -1,11 +1,12 @@
 import { EventEmitter, workspace, type Disposable, type Memento } from 'vscode';
 import { beside, lastingKey } from './engine-keys';
+import { containerHider, imageHider, PROJECT_LABEL } from './hide-rules';
 import type { Model } from './model';
-import { isAlive, type ContainerRow } from './rows';
+import { isAlive, type ContainerRow, type ImageRow } from './rows';
 
 export type SortOrder = 'created' | 'name' | 'state';
 
-/** What a person chose to see of the containers. */
+/** What a person chose to see of the containers and images. */
 export interface ScopeChoices {
 	/** Words that all have to be in the name, the image, the state or a label; "-word" must not be. */
 	readonly filter: string;
@@ -14,10 +15,19 @@ export interface ScopeChoices {
 	readonly sort: SortOrder;
 	/** "" for none, "project", or "label:NAME". */
 	readonly groupBy: string;
+	/** Rules that hide containers and images (hide-rules.ts). */
+	readonly hidden: readonly string[];
+	/** While it is true no rule counts. */
+	readonly areHiddenShown: boolean;
 }
 
-/** Which containers a compose project consists of, in docker compose's label. */
-export const PROJECT_LABEL = 'com.docker.compose.project';
+/** Rows to show, the same array until something changes, and how many of the others the rules hide. */
+interface Shown<Row> {
+	readonly from: readonly Row[];
+	readonly rows: readonly Row[];
+	readonly hidden: number;
+}
+
 /** Folder of the workspace in which a container was run from VS Code. */
 const WORKSPACE_LABEL = 'com.mydocker.workspace';
 const FOLDER_LABELS = [WORKSPACE_LABEL, 'com.docker.compose.project.working_dir', 'devcontainer.local_folder'];
@@ -28,15 +38,18 @@ const DEFAULTS: ScopeChoices = {
 	isWorkspaceOnly: false,
 	sort: 'created',
 	groupBy: 'project',
+	hidden: [],
+	areHiddenShown: false,
 };
 const MEMENTO_KEY = 'containers.scope';
 
-/** The containers that the view shows, in their order; the choices are kept for each workspace. */
+/** The containers and images that the views show, in their order; the choices are kept for each workspace. */
 export class Scope implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
 	private current: ScopeChoices;
-	private cached: { readonly from: readonly ContainerRow[]; readonly rows: readonly ContainerRow[] } | undefined;
+	private shownContainers: Shown<ContainerRow> | undefined;
+	private shownImages: Shown<ImageRow> | undefined;
 
 	constructor(
 		private readonly model: Model,
@@ -49,7 +62,7 @@ export class Scope implements Disposable {
 		return this.current;
 	}
 
-	/** True when some containers may be hidden. */
+	/** True when some containers may be left out, but for those that rules hide. */
 	get isNarrowed(): boolean {
 		const { filter, isRunningOnly, isWorkspaceOnly } = this.current;
 		return filter !== '' || isRunningOnly || isWorkspaceOnly;
@@ -57,11 +70,39 @@ export class Scope implements Disposable {
 
 	/** The containers to show. The same array until something changes. */
 	get rows(): readonly ContainerRow[] {
+		return this.containers.rows;
+	}
+
+	/** The images to show. The same array until something changes. */
+	get images(): readonly ImageRow[] {
+		return this.ofImages.rows;
+	}
+
+	/** How many containers and images the rules hide, or would hide. */
+	get hidden(): { readonly containers: number; readonly images: number } {
+		return { containers: this.containers.hidden, images: this.ofImages.hidden };
+	}
+
+	private get containers(): Shown<ContainerRow> {
 		const from = this.model.containers;
-		if (this.cached?.from !== from) {
-			this.cached = { from, rows: sorted(from.filter(this.filter()), this.current.sort) };
+		if (this.shownContainers?.from !== from) {
+			const { rows, hidden } = this.withoutHidden(from, containerHider(this.current.hidden));
+			this.shownContainers = { from, rows: sorted(rows.filter(this.filter()), this.current.sort), hidden };
 		}
-		return this.cached.rows;
+		return this.shownContainers;
+	}
+
+	private get ofImages(): Shown<ImageRow> {
+		const from = this.model.images;
+		if (this.shownImages?.from !== from) {
+			this.shownImages = { from, ...this.withoutHidden(from, imageHider(this.current.hidden)) };
+		}
+		return this.shownImages;
+	}
+
+	private withoutHidden<Row>(from: readonly Row[], isHidden: (row: Row) => boolean): Omit<Shown<Row>, 'from'> {
+		const others = from.filter((row) => !isHidden(row));
+		return { rows: this.current.areHiddenShown ? from : others, hidden: from.length - others.length };
 	}
 
 	/** The group that a container is in, as a name on the container's engine; undefined for one outside all groups. */
@@ -75,7 +116,8 @@ export class Scope implements Disposable {
 
 	update(choices: Partial<ScopeChoices>): void {
 		this.current = { ...this.current, ...choices };
-		this.cached = undefined;
+		this.shownContainers = undefined;
+		this.shownImages = undefined;
 		this.changed.fire();
 		void this.memento.update(MEMENTO_KEY, this.current);
 	}

@@ -43,6 +43,10 @@ export const settings = {
 			samples: Math.max(get('alerts.samples', 10), 1),
 		};
 	},
+	/** Whether registries are asked for newer images by themselves. */
+	get areNewerLookedFor(): boolean {
+		return get('images.checkForNewer', false);
+	},
 	/** Whether containers in trouble are told of. */
 	get areNoticesShown(): boolean {
 		return get('notifications', true);

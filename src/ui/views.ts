@@ -20,6 +20,7 @@ import { imageSource } from './image-rows';
 import { engineKey } from './keys';
 import type { Models } from './model';
 import { networkSource } from './network-rows';
+import type { NewerImages } from './newer-images';
 import type { Pulls } from './pulls';
 import { RowTree, type RowSource } from './row-tree';
 import type { RowUsage } from './row-usage';
@@ -65,8 +66,9 @@ export class Views implements Disposable {
 		readonly doctor: Doctor;
 		readonly rowUsage: RowUsage;
 		readonly failures: Failures;
+		readonly newerImages: NewerImages;
 	}) {
-		const { model, engines, scope, volumeSizes, pulls, doctor, rowUsage, failures } = parts;
+		const { model, engines, scope, volumeSizes, pulls, doctor, rowUsage, failures, newerImages } = parts;
 		this.model = model;
 		this.engines = engines;
 		this.scope = scope;
@@ -78,7 +80,9 @@ export class Views implements Disposable {
 		this.containers = open('containers', grouped(containerSource(model, scope, rowUsage), runningCount), () => {
 			this.showCounts();
 		});
-		this.images = open('images', grouped(imageSource(model, pulls), imageCount));
+		this.images = open('images', grouped(imageSource(model, scope, pulls, newerImages), imageCount), () => {
+			this.showCounts();
+		});
 		this.networks = open('networks', grouped(networkSource(model), networkCount));
 		this.volumes = open('volumes', grouped(volumeSource(model, volumeSizes), volumeCount));
 		const engine = open('engine', engineSource(engines, doctor, model));
@@ -118,6 +122,9 @@ export class Views implements Disposable {
 			rowUsage.onDidChange(() => {
 				this.redraw(this.containers);
 			}),
+			newerImages.onDidChange(() => {
+				this.redraw(this.images);
+			}),
 			pulls.onDidChange(() => {
 				this.redraw(this.images);
 			}),
@@ -137,7 +144,7 @@ export class Views implements Disposable {
 				this.redraw(...this.all);
 			}),
 			scope.onDidChange(() => {
-				this.redraw(this.containers);
+				this.redraw(this.containers, this.images);
 			}),
 			model.onDidChangeState(() => {
 				this.showState();
@@ -288,25 +295,27 @@ export class Views implements Disposable {
 		this.showScope();
 	}
 
-	/** What the view of containers leaves out, above its rows; an empty one has a welcome text instead. */
+	/** What the views leave out, above their rows; an empty one has a welcome text instead. */
 	private showScope(): void {
-		const { filter, isRunningOnly, isWorkspaceOnly } = this.scope.choices;
+		const { filter, isRunningOnly, isWorkspaceOnly, areHiddenShown } = this.scope.choices;
+		const { hidden, rows, images } = this.scope;
+		const hiddenWords = (count: number): string[] =>
+			count === 0 ? [] : [areHiddenShown ? l10n.t('hidden ones shown') : l10n.t('{0} hidden', count)];
 		const words = [
 			...(filter === '' ? [] : [l10n.t('filter “{0}”', filter)]),
 			...(isRunningOnly ? [l10n.t('running only')] : []),
 			...(isWorkspaceOnly ? [l10n.t('this workspace only')] : []),
+			...hiddenWords(hidden.containers),
 		];
-		const shown = this.scope.rows.length;
-		const message =
-			words.length === 0 || shown === 0
-				? ''
-				: [l10n.t('{0} of {1}', shown, this.model.containers.length), ...words].join(' · ');
-		if ((this.containers.view.message ?? '') !== message) {
-			this.containers.view.message = message;
-		}
+		const shown = rows.length;
+		const count = l10n.t('{0} of {1}', shown, this.model.containers.length);
+		showMessage(this.containers, words.length === 0 || shown === 0 ? [] : [count, ...words]);
+		showMessage(this.images, images.length === 0 ? [] : hiddenWords(hidden.images));
 		this.setContext('isNarrowed', this.scope.isNarrowed);
 		this.setContext('isRunningOnly', isRunningOnly);
 		this.setContext('isWorkspaceOnly', isWorkspaceOnly);
+		this.setContext('hasHidden', hidden.containers + hidden.images > 0);
+		this.setContext('areHiddenShown', areHiddenShown);
 	}
 
 	private setContext(key: string, value: unknown): void {
@@ -314,6 +323,13 @@ export class Views implements Disposable {
 			this.context.set(key, value);
 			void commands.executeCommand('setContext', `mydocker.${key}`, value);
 		}
+	}
+}
+
+function showMessage({ view }: View, words: readonly string[]): void {
+	const message = words.join(' · ');
+	if ((view.message ?? '') !== message) {
+		view.message = message;
 	}
 }
 

@@ -92,6 +92,8 @@ function browseCases(subjectOf: () => Subject): void {
 		assert.equal(image.Platforms.length, 4);
 		const size = busybox.fixture.layers.reduce((sum, { blob }) => sum + blob.length, 0);
 		assert.equal(image.Size, size);
+		assert.deepEqual(await registries.digest(index.reference), { Digest: image.Digest });
+		await assert.rejects(registries.digest(`${open.host}/no/such`), { code: 'not-found' });
 		const arm = await registries.image(index.reference, { platform: 'linux/arm/v7' });
 		assert.equal(arm.Platform, 'linux/arm/v7');
 		await assert.rejects(registries.tags(`${open.host}/no/such`), /name unknown/);

@@ -93,6 +93,33 @@ describe('a person connects containers, keeps data and finds things', function (
 		await workbench.waitForRow('containers', 'shop');
 	});
 
+	it('hide: a row’s menu hides its project for this workspace; the view says so and brings it back', async () => {
+		// The tooltip of the button that was clicked last would be in the way.
+		await workbench.restMouse();
+		await workbench.clickContextMenu('containers', 'shop', 'mydocker.container.hide');
+		await workbench.pick('Of the project shop');
+		await workbench.waitForNoRow('containers', 'shop');
+		const message = workbench.view('containers').locator('.message', { hasText: '1 of 3 · 2 hidden' });
+		await message.waitFor({ timeout: 60_000 });
+		assert.match(await workbench.view('containers').innerText(), /1 of 3 running/);
+		await workbench.clickViewMenu('containers', 'mydocker.hidden.show');
+		await workbench.waitForRow('containers', 'shop');
+	});
+
+	it('hide rules: are edited as text, and the rows follow; what is no rule is told', async () => {
+		await workbench.runCommand('mydocker.hidden.hide');
+		await workbench.waitForNoRow('containers', 'shop');
+		await workbench.runCommand('mydocker.hidden.edit');
+		await workbench.fillQuickInput('shop');
+		await workbench.waitForQuickInput(/“shop” is no rule/);
+		await workbench.fillQuickInput('name:shop-job-* repository:*/demo/*');
+		await workbench.waitForRow('containers', '0 of 1 running');
+		await workbench.waitForWelcome('images', /Rules of this workspace hide all/);
+		await workbench.typeInQuickInput('');
+		await workbench.waitForRow('containers', '0 of 2 running');
+		await workbench.waitForRow('images', 'demo/web');
+	});
+
 	it('selection and open rows: stay when states change', async () => {
 		await workbench.row('containers', /^site/).click();
 		// The click has closed it.

@@ -5,7 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
+import { drawImage } from '../../src/ui/image-rows';
+import { NewerImages } from '../../src/ui/newer-images';
 import { RegistryRows } from '../../src/ui/registry-rows';
+import type { ImageRow } from '../../src/ui/rows';
 import { environment, extension, until } from './extension';
 
 const run = vscode.commands.executeCommand;
@@ -103,6 +106,63 @@ describe('registries', function () {
 			await set('http.proxy', undefined);
 			await proxy.close();
 		}
+	});
+
+	/** Gives the tag a manifest that differs from that of demo/busybox:latest by an annotation. */
+	const publish = async (tag: string, annotation: string): Promise<void> => {
+		const base = `http://${host}/v2/demo/busybox/manifests`;
+		const type = 'application/vnd.oci.image.manifest.v1+json';
+		const found = await fetch(`${base}/latest`, { headers: { accept: type } });
+		const manifest = { ...((await found.json()) as object), annotations: { annotation } };
+		const put = { method: 'PUT', headers: { 'content-type': type }, body: JSON.stringify(manifest) };
+		assert.equal((await fetch(`${base}/${tag}`, put)).status, 201);
+	};
+
+	it('newer images: nobody is asked before the setting says so; then the row tells, until it is pulled', async () => {
+		const name = `${host}/demo/busybox:moving`;
+		await publish('moving', 'first');
+		await run('mydocker.image.pull', name);
+		const row = () => api.model.image(name);
+		await until('it is here', row);
+		const kept = new Map<string, unknown>();
+		const asked: string[] = [];
+		const digest = (reference: string) => {
+			asked.push(reference);
+			return api.client.registries.digest(reference);
+		};
+		const newer = new NewerImages(
+			{ registries: { ...api.client.registries, digest } },
+			api.model,
+			{
+				keys: () => [...kept.keys()],
+				get: <T>(key: string, value?: T) => (kept.has(key) ? kept.get(key) : value) as T,
+				update: (key, value) => {
+					kept.set(key, value);
+					return Promise.resolve();
+				},
+			},
+			{ debug: () => undefined },
+		);
+		const settings = vscode.workspace.getConfiguration('mydocker');
+		const look = () => row() !== undefined && newer.has(row() as ImageRow);
+		try {
+			await publish('moving', 'second');
+			await api.model.reload();
+			assert.deepEqual([asked, look()], [[], false]);
+			await settings.update('images.checkForNewer', true, vscode.ConfigurationTarget.Global);
+			await until('the row tells', look, () => JSON.stringify([asked, [...kept]]));
+			const drawing = drawImage(row() as ImageRow, { model: api.model, isUsed: false, isOld: look() });
+			assert.match(drawing.description, /^newer in the registry · /);
+			assert.match(drawing.spoken, /newer in the registry/);
+			assert.equal(drawing.context, 'image;tagged;old');
+			await run('mydocker.image.pullNewer', name);
+			await until('it is the newer one', () => !look());
+			assert.equal(asked.filter((reference) => reference === name).length, 1);
+		} finally {
+			await settings.update('images.checkForNewer', undefined, vscode.ConfigurationTarget.Global);
+			newer.dispose();
+		}
+		assert.equal(look(), false);
 	});
 });
 

@@ -15,6 +15,7 @@ export const registryRoutes: readonly Route[] = [
 	route('GET', '/mydocker/registry/catalog', catalog),
 	route('GET', '/mydocker/registry/tags', tags),
 	route('GET', '/mydocker/registry/image', image),
+	route('GET', '/mydocker/registry/digest', digest),
 ];
 
 /** Tries credentials. They stay with the client: the engine keeps none. */
@@ -123,6 +124,10 @@ async function image(request: ApiRequest): Promise<void> {
 		Entrypoint: found.config.entrypoint,
 		ExposedPorts: Object.keys(found.config.exposed_ports),
 	});
+}
+
+async function digest(request: ApiRequest): Promise<void> {
+	request.json({ Digest: await request.core.registries.digest(required(request, 'name'), registryOptions(request)) });
 }
 
 function pageOf(request: ApiRequest): { readonly limit: number | undefined; readonly next: string | undefined } {

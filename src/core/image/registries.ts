@@ -6,7 +6,7 @@ import { allPages, catalogPage, tagPage } from './browse';
 import type { Page, PageOptions } from './browse';
 import { Connection } from './connection';
 import type { RegistryAuth } from './credentials';
-import { parseDocument } from './manifest';
+import { MANIFEST_ACCEPT, parseDocument } from './manifest';
 import type { ImageManifest } from './manifest';
 import { resolveImage } from './pull';
 import { normalizedName, parseReference, withDefaultTag } from './reference';
@@ -115,6 +115,25 @@ export class Registries {
 		return this.connected(registryHost(server), options, (connection) =>
 			catalogPage(connection, { ...page, signal: options.signal }),
 		);
+	}
+
+	/** The digest of what the name stands for now (distribution-spec, "Pulling manifests": HEAD); "" where it is not said. */
+	async digest(name: string, options: RegistryOptions): Promise<string> {
+		const reference = withDefaultTag(parseReference(name));
+		return this.fromFirst(reference, options, async (connection, repository) => {
+			const response = await connection.open({
+				action: `look for image "${name}"`,
+				target: `/v2/${repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+				method: 'HEAD',
+				headers: { accept: MANIFEST_ACCEPT },
+				scope: `repository:${repository}:pull`,
+				attempts: 1,
+				signal: options.signal,
+			});
+			response.destroy();
+			const digest = response.headers['docker-content-digest'];
+			return typeof digest === 'string' && /^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest) ? digest : '';
+		});
 	}
 
 	/** What the reference names, without its layers. */
