@@ -23,8 +23,22 @@ const common = {
 	define: { MYDOCKER_VERSION: JSON.stringify(version), MYDOCKER_BUILD_TIME: String(buildTime) },
 };
 
+/** What `import('./name')` loads from a file of its own, the first time that it is called. */
+function lazily(name) {
+	const lazy = {
+		name: 'lazily',
+		setup: (build) =>
+			build.onResolve({ filter: new RegExp(`^\\./${name}$`) }, ({ kind }) =>
+				kind === 'dynamic-import' ? { path: `./${name}.js`, external: true } : undefined,
+			),
+	};
+	// As `require`, which VS Code answers for the module `vscode` as well.
+	return { plugins: [lazy], supported: { 'dynamic-import': false } };
+}
+
 const bundles = {
-	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'] },
+	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'], ...lazily('stats-page') },
+	'stats-page': { entryPoints: ['src/ui/stats-page.ts'], external: ['vscode'] },
 	cli: { entryPoints: ['src/cli-start.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
 	commands: { entryPoints: ['src/cli.ts'] },
 	engine: { entryPoints: ['src/engine.ts'] },

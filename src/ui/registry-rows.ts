@@ -1,5 +1,6 @@
 import { env, EventEmitter, l10n, type Disposable, type Memento } from 'vscode';
 import { Credentials } from '../api/credentials';
+import { ApiError } from '../api/transport';
 import type { RegistryCalls, RegistryPage } from '../api/registry-client';
 import { bare } from './engine-keys';
 import { formatBytes } from './amounts';
@@ -29,6 +30,8 @@ interface Reading {
 	readonly next: string;
 	/** Why there is no more; "" while it is being read or when it went well. */
 	readonly problem: string;
+	/** The problem is that nobody is logged in, or the wrong person. */
+	readonly needsLogin?: boolean;
 	readonly isBusy: boolean;
 }
 
@@ -102,7 +105,8 @@ export class RegistryRows implements Disposable {
 			this.readings.set(key, { items: [...before.items, ...Items], next: Next, problem: '', isBusy: false });
 		} catch (error) {
 			const problem = isAbort(error) ? '' : sentence(error);
-			this.readings.set(key, { ...before, problem, isBusy: false });
+			const needsLogin = error instanceof ApiError && error.code === 'unauthorized';
+			this.readings.set(key, { ...before, problem, needsLogin, isBusy: false });
 		}
 		this.changed.fire();
 	}
@@ -201,10 +205,14 @@ export class RegistryRows implements Disposable {
 	}
 
 	private drawNote(parent: string): Drawing {
-		const { problem, isBusy, next } = this.readings.get(parent) ?? UNREAD;
+		const { problem, needsLogin, isBusy, next } = this.readings.get(parent) ?? UNREAD;
 		const isRegistry = parent.startsWith('registry ');
 		if (isBusy) {
 			return row(l10n.t('Asking the registry…'), 'loading~spin', 'registry;note');
+		}
+		if (needsLogin === true) {
+			const label = l10n.t('Log in to see what is there');
+			return { ...row(label, 'lock', 'registry;login', `${label}, ${problem}`), description: problem };
 		}
 		if (problem !== '') {
 			const label = isRegistry

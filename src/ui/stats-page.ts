@@ -6,7 +6,7 @@ import type { PanelWords } from './stats-messages';
 export function statsPage(
 	webview: Webview,
 	extension: Uri,
-	container: { readonly id: string; readonly name: string },
+	container: { readonly id: string; readonly name: string; readonly title: string },
 ): string {
 	const nonce = randomBytes(16).toString('base64');
 	const file = (name: string): string => webview.asWebviewUri(Uri.joinPath(extension, 'dist', name)).toString();
@@ -17,7 +17,7 @@ export function statsPage(
 	<meta charset="UTF-8">
 	<meta http-equiv="Content-Security-Policy" content="${policy}">
 	<meta name="viewport" content="width=device-width, initial-scale=1.0">
-	<title>${escape(title(container.name))}</title>
+	<title>${escape(container.title)}</title>
 	<link rel="stylesheet" href="${file('stats-panel.css')}">
 </head>
 <body data-container="${escape(container.id)}" data-words="${escape(JSON.stringify(panelWords()))}">
@@ -48,11 +48,6 @@ export function statsPage(
 	<script nonce="${nonce}" src="${file('stats-panel.js')}"></script>
 </body>
 </html>`;
-}
-
-/** The panel's title. */
-export function title(name: string): string {
-	return l10n.t('Stats: {0}', name);
 }
 
 function ranges(): string {

@@ -5,7 +5,6 @@ import { bare } from './engine-keys';
 import { isAbort, sentence } from './failure';
 import type { Model } from './model';
 import { shortId, shortName } from './names';
-import { statsPage, title } from './stats-page';
 import type { FromPanel, PanelState, Processes, ToPanel } from './stats-messages';
 import { appendPoint, UsageMeter, type UsageLimits, type UsagePoint } from './usage-points';
 
@@ -80,6 +79,7 @@ class StatsPanel implements Disposable {
 	private limits: UsageLimits = { cpu: undefined, memory: undefined };
 	private processes: Processes = { titles: [], rows: [] };
 	private isPageReady = false;
+	private isDisposed = false;
 	/** The stream of samples; undefined while the container does not run. */
 	private stream: AbortController | undefined;
 	private retrying: NodeJS.Timeout | undefined;
@@ -118,7 +118,7 @@ class StatsPanel implements Disposable {
 		];
 		panel.webview.options = { enableScripts: true, localResourceRoots: [Uri.joinPath(extension, 'dist')] };
 		const name = model.container(id)?.name ?? shortId(id);
-		panel.webview.html = statsPage(panel.webview, extension, { id, name });
+		void this.draw(name);
 		model.setVisible(this.holdKey, panel.visible);
 		this.followState();
 	}
@@ -128,10 +128,20 @@ class StatsPanel implements Disposable {
 	}
 
 	dispose(): void {
+		this.isDisposed = true;
 		this.stopStream();
 		this.needs.model.setVisible(this.holdKey, false);
 		for (const subscription of this.subscriptions) {
 			subscription.dispose();
+		}
+	}
+
+	/** The page is in a file of its own, as few people ever see one (scripts/build.mjs). */
+	private async draw(name: string): Promise<void> {
+		const { statsPage } = await import('./stats-page');
+		if (!this.isDisposed) {
+			const { webview } = this.panel;
+			webview.html = statsPage(webview, this.needs.extension, { id: this.id, name, title: title(name) });
 		}
 	}
 
@@ -269,4 +279,9 @@ class StatsPanel implements Disposable {
 			this.needs.log.debug(`Cannot read the ${what} of ${shortId(this.id)}: ${sentence(error)}`);
 		}
 	}
+}
+
+/** The panel's title. */
+function title(name: string): string {
+	return l10n.t('Stats: {0}', name);
 }

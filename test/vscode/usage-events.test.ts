@@ -68,11 +68,16 @@ describe('usage and events', function () {
 		rows.dispose();
 	});
 
-	it('notices: tell of a crash loop once, with a way to the logs and one to silence', async () => {
+	/** Runs a container while a person answers each warning, and gives what they were told and what is kept. */
+	const whileWarned = async (
+		answer: string,
+		body: Omit<Parameters<Api['client']['containers']['create']>[0], 'Image'>,
+		check: (seen: { told: string[][]; kept: Map<string, unknown>; id: string }) => Promise<void>,
+	): Promise<void> => {
 		const told: string[][] = [];
 		const real = vscode.window.showWarningMessage;
 		Object.assign(vscode.window, {
-			showWarningMessage: (...words: string[]) => Promise.resolve(told.push(words) && 'Do Not Show Again'),
+			showWarningMessage: (...words: string[]) => Promise.resolve(told.push(words) && answer),
 		});
 		const kept = new Map<string, unknown>();
 		const memento = {
@@ -82,14 +87,24 @@ describe('usage and events', function () {
 		} as vscode.Memento;
 		const notices = new Notices(api.model, memento);
 		const image = `${environment('MYDOCKER_TEST_REGISTRY')}/demo/busybox:latest`;
+		const { Id } = await api.client.containers.create({ ...body, Image: image }, { name: `${name}-loop` });
+		try {
+			await api.client.containers.start(Id);
+			await check({ told, kept, id: Id });
+		} finally {
+			notices.dispose();
+			Object.assign(vscode.window, { showWarningMessage: real });
+			await api.client.containers.remove(Id, { force: true });
+			await until('its row is gone', () => api.model.container(Id) === undefined);
+		}
+	};
+
+	it('notices: tell of a crash loop once, with a way to the logs and one to silence', async () => {
 		const body = {
-			Image: image,
 			Cmd: ['false'],
 			HostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 4 } },
 		};
-		const { Id } = await api.client.containers.create(body, { name: `${name}-loop` });
-		try {
-			await api.client.containers.start(Id);
+		await whileWarned('Do Not Show Again', body, async ({ told, kept, id: Id }) => {
 			await until('somebody is told', () => told.length > 0 && kept.size > 0);
 			await until('the restarts are over', () => api.model.container(Id)?.state === 'exited');
 			const sentence = `Container ${name}-loop has failed 3 times in 2 minutes.`;
@@ -99,10 +114,45 @@ describe('usage and events', function () {
 				[`${sentence}|Show Logs|Do Not Show Again`],
 			);
 			assert.deepEqual([told.length, kept.get('notices.silent')], [2, ['crash-loop']]);
+		});
+	});
+
+	it('notices: tell of a container that ran out of memory, and show its logs when asked to', async () => {
+		const body = {
+			Cmd: ['sh', '-c', 'echo before; exec tail /dev/zero'],
+			HostConfig: { Memory: 16 * 1024 ** 2, MemorySwap: 16 * 1024 ** 2 },
+		};
+		await whileWarned('Show Logs', body, async ({ told }) => {
+			await until('somebody is told', () => told.length > 0);
+			assert.equal(told[0]?.join('|'), `Container ${name}-loop ran out of memory.|Show Logs|Do Not Show Again`);
+			await until('the log is open', () =>
+				vscode.window.visibleTextEditors.some(({ document }) => document.uri.path === `/${name}-loop.log`),
+			);
+			await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+		});
+	});
+
+	it('notices: tell of a failed health check; the setting silences all', async () => {
+		const second = 1_000_000_000;
+		const body = {
+			Cmd: ['sleep', '600'],
+			StopTimeout: 0,
+			Healthcheck: { Test: ['CMD', 'false'], Interval: second / 10, Timeout: 60 * second, Retries: 1 },
+		};
+		await whileWarned('', body, async ({ told, kept }) => {
+			await until('somebody is told', () => told.length > 0);
+			assert.equal(told[0]?.[0], `Container ${name}-loop is unhealthy.`);
+			assert.equal(kept.size, 0);
+		});
+		const settings = vscode.workspace.getConfiguration('mydocker');
+		try {
+			await settings.update('notifications', false, vscode.ConfigurationTarget.Global);
+			await whileWarned('', body, async ({ told, id: Id }) => {
+				await until('it is unhealthy', () => api.model.container(Id)?.health === 'unhealthy');
+				assert.deepEqual(told, []);
+			});
 		} finally {
-			notices.dispose();
-			Object.assign(vscode.window, { showWarningMessage: real });
-			await api.client.containers.remove(Id, { force: true });
+			await settings.update('notifications', undefined, vscode.ConfigurationTarget.Global);
 		}
 	});
 

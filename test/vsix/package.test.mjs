@@ -35,7 +35,7 @@ describe('the packaged extension', () => {
 					path.relative(path.join(dataDir, 'extensions', name), path.join(entry.parentPath, entry.name)),
 				);
 			const expected =
-				/^(dist\/(extension|cli|commands|engine|layer-worker|socket-agent|stats-panel|worker)\.js|dist\/(stats-panel\.css|command\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
+				/^(dist\/(extension|cli|commands|engine|layer-worker|socket-agent|stats-page|stats-panel|worker)\.js|dist\/(stats-panel\.css|(command|start-engine)\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
 			const documents = ['.vsixmanifest', 'LICENSE.txt', 'changelog.md', 'readme.md'];
 			assert.deepEqual(
 				files.filter((file) => !expected.test(file)).sort(),
@@ -52,6 +52,7 @@ describe('the packaged extension', () => {
 				'dist/mydocker',
 				'dist/socket-agent.js',
 				'dist/start-engine.pl',
+				'dist/stats-page.js',
 				'dist/stats-panel.css',
 				'dist/stats-panel.js',
 				'dist/worker.js',

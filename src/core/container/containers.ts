@@ -947,6 +947,9 @@ export class Containers {
 		} else {
 			entry.log.finish();
 		}
+		if (oomKilled) {
+			this.emit(entry, 'oom');
+		}
 		this.emit(entry, 'die', { exitCode: String(entry.record.exit_code) });
 		announceLeft();
 		announceUnmounts(this.options.volumes, entry.record);
