@@ -6,7 +6,7 @@ import * as net from 'node:net';
 import * as path from 'node:path';
 import { echo, tellAddress } from '../engine/namespace';
 import { exec } from '../engine/exec';
-import { launch, logsOf, pull, refused, remove, shell } from '../engine/run';
+import { launch, logsOf, pull, refused, remove, run, shell } from '../engine/run';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
 import { endProcess, freePort, processesOf, until, within, Workspace } from '../engine/workspace';
 import { rootlessEngine, rootlessProblem, type RootlessEngine } from './user';
@@ -263,6 +263,18 @@ describe('an ordinary user', function () {
 		await until('the file has its owner', () => fs.existsSync(file) && fs.statSync(file).uid > 65535);
 		await remove(subject, id);
 		assert.equal(fs.existsSync(path.join(engine.root, 'containers', id)), false);
+	});
+
+	it('a user without an entry in passwd, as in a cluster: has an engine and runs containers, with one id', async () => {
+		const owner = { name: '', uid: 54_321, gid: 54_321 };
+		const { client, root } = await rootlessEngine(workspace, { owner });
+		const nameless = { ...subject, client, root, ids: new Set<string>() };
+		await pull(nameless, nameless.images.busybox.reference);
+		const { exitCode, stdout } = await run(nameless, { Cmd: ['id', '-u'] });
+		assert.deepEqual([exitCode, stdout], [0, '0\n']);
+		assert.equal(fs.statSync(root).uid, owner.uid);
+		const findings = await client.doctor();
+		assert.match(findings.find(({ Subject: name }) => name === 'user')?.Message ?? '', /54321/);
 	});
 
 	it('limits of a running container where there are no control groups: are noted, and the warning says why', async function () {

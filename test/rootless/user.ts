@@ -37,8 +37,9 @@ function findUser(): Owner | undefined {
 
 /** Program and arguments that run a command as this user, with nothing of the suite's environment. */
 export function asUser({ uid, gid, name }: Owner, home: string, command: readonly string[]): string[] {
+	const groups = name === '' ? '--clear-groups' : '--init-groups';
 	return [
-		...['setpriv', '--reuid', String(uid), '--regid', String(gid), '--init-groups', '--inh-caps=-all', '--'],
+		...['setpriv', '--reuid', String(uid), '--regid', String(gid), groups, '--inh-caps=-all', '--'],
 		...['env', '-i', `HOME=${home}`, `USER=${name}`, 'PATH=/usr/local/bin:/usr/bin:/bin', ...command],
 	];
 }
@@ -71,11 +72,13 @@ export interface RootlessOptions {
 	readonly storageDriver?: string;
 	/** Put before the engine's command, of root's. */
 	readonly place?: readonly string[];
+	/** The user of the tests by default; one without a name has no entry in passwd. */
+	readonly owner?: Owner;
 }
 
 /** Our engine on a store of an ordinary user, run by that user. */
 export async function rootlessEngine(workspace: Workspace, options: RootlessOptions = {}): Promise<RootlessEngine> {
-	const owner = findUser();
+	const owner = options.owner ?? findUser();
 	if (owner === undefined) {
 		throw new Error(`There is no user "${TEST_USER}"`);
 	}

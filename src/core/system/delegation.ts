@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ENGINE_GROUP, groupAbove, hasUnified, UNIFIED_MOUNT } from '../container/cgroup';
@@ -8,6 +7,7 @@ import { handDown } from '../container/cgroup-tree';
 import { readText } from '../container/shim';
 import { EngineError, messageOf } from '../errors';
 import { run, toolEnvironment } from '../exec';
+import { currentUser } from './current-user';
 
 /** Milliseconds for systemd to move a process. */
 const MOVED_WITHIN = 5_000;
@@ -26,7 +26,7 @@ const MANAGER = ['org.freedesktop.systemd1', '/org/freedesktop/systemd1', 'org.f
  * of them yet, it stays where it is: a container that outlives its window is worth more than its limits.
  */
 export async function joinScope(root: string): Promise<string> {
-	const { uid, username } = os.userInfo();
+	const { uid, username } = currentUser();
 	const before = readText('/proc/self/cgroup') ?? '';
 	if (!mayJoin({ membership: before, uid, isLingering: fs.existsSync(`/var/lib/systemd/linger/${username}`) })) {
 		return '';

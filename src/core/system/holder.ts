@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { EngineError, messageOf } from '../errors';
 import { run, toolEnvironment } from '../exec';
@@ -9,6 +8,7 @@ import { readText } from '../container/shim';
 import { jsonIn } from '../json';
 import { writeAtomically } from '../store';
 import type { ProcessIdentity } from '../types';
+import { currentUser } from './current-user';
 import { ownRanges, mappingLines, type IdRange } from './subordinate-ids';
 
 /**
@@ -107,7 +107,7 @@ export function enter({ process }: Holder): string[] {
 
 /** Maps all ids that the user has. Gives why it could map one only, or "". */
 async function mapIds(pid: number): Promise<string> {
-	const user = os.userInfo();
+	const user = currentUser();
 	const ranges = ownRanges(user, (file) => readText(file) ?? '');
 	const reason =
 		ranges.problem || (await mapRanges(pid, user.uid, ranges.uids, 'uid')) || (await mapGroups(pid, user, ranges));
