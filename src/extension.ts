@@ -121,8 +121,8 @@ export function activate(context: ExtensionContext): Api {
 			for (const part of [volumeSizes, diskUsage, events]) {
 				part.forget();
 			}
-			doctor.clear();
 			model.switchEngines();
+			doctor.switchEngines();
 		}),
 	);
 	return { client, model };

@@ -72,7 +72,9 @@ export function reportText(checks: readonly Check[]): string {
 }
 
 function engineCheck(version: Version): Check {
-	const engine = version.Platform?.Name || version.Components?.[0]?.Name || '';
+	// Docker itself calls its own component "Engine".
+	const component = (version.Components?.[0]?.Name ?? '').replace(/^Engine$/, 'Docker Engine');
+	const engine = version.Platform?.Name || component;
 	return check('engine', 'good', `${engine} ${version.Version}`.trim());
 }
 
