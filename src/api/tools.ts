@@ -178,7 +178,7 @@ async function enginesFor(
 	if (wanted !== undefined) {
 		const found = engines.filter(({ name }) => name === wanted);
 		if (found.length === 0) {
-			throw new Error(`There is no engine "${String(wanted)}"; there are ${names(engines)}`);
+			throw new Error(`There is no engine ${JSON.stringify(wanted)}; there are ${names(engines)}`);
 		}
 		return found.slice(0, 1);
 	}

@@ -72,9 +72,9 @@ export function reportText(checks: readonly Check[]): string {
 }
 
 function engineCheck(version: Version): Check {
-	// Docker itself calls its own component "Engine".
-	const component = (version.Components?.[0]?.Name ?? '').replace(/^Engine$/, 'Docker Engine');
-	const engine = version.Platform?.Name || component;
+	// Docker's component is called "Engine"; Podman's platform is the machine's.
+	const component = version.Components?.[0]?.Name ?? '';
+	const engine = /^Podman/.test(component) ? component : version.Platform?.Name || `Docker ${component}`;
 	return check('engine', 'good', `${engine} ${version.Version}`.trim());
 }
 
