@@ -50,7 +50,7 @@ async function runHere(
 	globals: Globals,
 	{ output, interrupts }: { readonly output: Output; readonly interrupts: Interrupts },
 ): Promise<number> {
-	const { chooseTarget, openClient } = await import('./cli/connection');
+	const { chooseTarget, nameOfTarget, openClient } = await import('./cli/connection');
 	const debug = (message: string): void => {
 		if (globals.debug) {
 			output.error(message);
@@ -59,6 +59,7 @@ async function runHere(
 	const target = chooseTarget(globals, process.env, process.cwd());
 	return invoke(invocation, {
 		client: openClient(target, path.join(__dirname, 'engine.js'), debug),
+		engineName: nameOfTarget(target),
 		output,
 		// A getter, because to look at stdin is to open it.
 		get input() {

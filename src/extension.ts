@@ -84,7 +84,7 @@ export function activate(context: ExtensionContext): Api {
 	own.push(layerReports, new LayerFiles(client));
 	const terminals = new Terminals(client, model, context.workspaceState);
 	own.push(terminals);
-	own.push(...registerLanguageTools(client, model), ...registerMcpServer(context, engines));
+	own.push(...registerLanguageTools(engines, model), ...registerMcpServer(context, engines));
 	own.push(new Notices(model, context.globalState), new UsageAlerts(rowUsage, model, context.globalState));
 	own.push(new StatusBar(model, engines));
 	own.push(
@@ -121,8 +121,8 @@ export function activate(context: ExtensionContext): Api {
 			for (const part of [volumeSizes, diskUsage, events]) {
 				part.forget();
 			}
-			doctor.clear();
 			model.switchEngines();
+			doctor.switchEngines();
 		}),
 	);
 	return { client, model };

@@ -16,8 +16,16 @@ export interface ToolCall {
 	readonly report?: (message: string) => void;
 }
 
-/** Something that a language model may do with the engine. */
+/** An engine that tools may use, under the name that a model knows it by. */
+export interface ToolEngine {
+	readonly name: string;
+	readonly client: Client;
+}
+
+/** Something that a language model may do with an engine. */
 export interface Tool {
+	/** It tells of every engine, unless one is named. */
+	readonly isOfAll?: boolean;
 	/** It changes nothing: nobody has to be asked. */
 	readonly isReadOnly?: boolean;
 	/** It may end or remove what cannot be had back. */
@@ -43,7 +51,7 @@ const ASK_DOCTOR =
 /** The tools by the names that package.json describes them under, for VS Code's language models and for MCP. */
 export const tools: Readonly<Record<string, Tool>> = {
 	mydocker_list_containers: {
-		isReadOnly: true,
+		...{ isReadOnly: true, isOfAll: true },
 		hint: ASK_DOCTOR,
 		run: async ({ client, signal }) =>
 			(await client.containers.list({ all: true, signal })).map((row) => ({
@@ -56,7 +64,7 @@ export const tools: Readonly<Record<string, Tool>> = {
 			})),
 	},
 	mydocker_list_images: {
-		isReadOnly: true,
+		...{ isReadOnly: true, isOfAll: true },
 		hint: ASK_DOCTOR,
 		run: async ({ client, signal }) =>
 			(await client.images.list({ signal })).map((row) => ({
@@ -66,7 +74,7 @@ export const tools: Readonly<Record<string, Tool>> = {
 			})),
 	},
 	mydocker_list_networks_and_volumes: {
-		isReadOnly: true,
+		...{ isReadOnly: true, isOfAll: true },
 		hint: ASK_DOCTOR,
 		run: async ({ client, signal }) => ({
 			networks: (await client.networks.list({ signal })).map(({ Name, Driver, IPAM }) => ({
@@ -88,8 +96,12 @@ export const tools: Readonly<Record<string, Tool>> = {
 	},
 	mydocker_read_logs: { isReadOnly: true, hint: FIND_NAMES, run: readLogs },
 	mydocker_read_stats: { isReadOnly: true, hint: FIND_NAMES, run: readStats },
-	mydocker_read_disk_usage: { isReadOnly: true, hint: ASK_DOCTOR, run: readDiskUsage },
-	mydocker_read_events: { isReadOnly: true, hint: 'Leave "seconds" out for the last hour.', run: readEvents },
+	mydocker_read_disk_usage: { isReadOnly: true, isOfAll: true, hint: ASK_DOCTOR, run: readDiskUsage },
+	mydocker_read_events: {
+		...{ isReadOnly: true, isOfAll: true },
+		hint: 'Leave "seconds" out for the last hour.',
+		run: readEvents,
+	},
 	mydocker_pull_image: {
 		isOpenWorld: true,
 		hint: 'Check the name: registry/repository:tag. An image that needs a login cannot be pulled by this tool.',
@@ -126,12 +138,91 @@ export const tools: Readonly<Record<string, Tool>> = {
 	},
 };
 
-/** Runs a tool; gives its answer as text of bounded length. What went wrong is thrown with what a model can do next. */
-export async function callTool(tool: Tool, call: ToolCall): Promise<string> {
-	try {
-		const value = await tool.run(call);
+/**
+ * Runs a tool on the engine that the input names, else on the one that has the container, all of them, or the first;
+ * `engines` has at least one. Gives its answer as text of bounded length, which says of what engine it is where there are
+ * several. What went wrong is thrown with what a model can do next.
+ */
+export async function callTool(
+	tool: Tool,
+	{ engines, ...call }: Omit<ToolCall, 'client'> & { readonly engines: readonly ToolEngine[] },
+): Promise<string> {
+	return hinted(tool, async () => {
+		const chosen = await enginesFor(tool, engines, call);
+		const [only] = chosen;
+		const value =
+			tool.isOfAll === true && engines.length > 1
+				? (await Promise.all(chosen.map((engine) => named(tool, engine, call)))).flat()
+				: only && (await tool.run({ ...call, client: only.client }));
 		const answer = typeof value === 'string' ? value : value === undefined ? 'done' : JSON.stringify(value);
 		return answer.slice(0, MOST_CHARACTERS);
+	});
+}
+
+/** The engine that a tool will change something on, for the question before it. Throws as callTool. */
+export async function engineFor(
+	tool: Tool,
+	engines: readonly ToolEngine[],
+	call: Pick<ToolCall, 'input' | 'signal'>,
+): Promise<ToolEngine | undefined> {
+	return hinted(tool, async () => (await enginesFor(tool, engines, call))[0]);
+}
+
+async function enginesFor(
+	tool: Tool,
+	engines: readonly ToolEngine[],
+	{ input, signal }: Pick<ToolCall, 'input' | 'signal'>,
+): Promise<readonly ToolEngine[]> {
+	const { engine: wanted, container } = input;
+	const names = (some: readonly ToolEngine[]): string => some.map(({ name }) => `"${name}"`).join(', ');
+	if (wanted !== undefined) {
+		const found = engines.filter(({ name }) => name === wanted);
+		if (found.length === 0) {
+			throw new Error(`There is no engine ${JSON.stringify(wanted)}; there are ${names(engines)}`);
+		}
+		return found.slice(0, 1);
+	}
+	if (tool.isOfAll === true || typeof container !== 'string' || engines.length === 1) {
+		return tool.isOfAll === true ? engines : engines.slice(0, 1);
+	}
+	const owners = await ownersOf(engines, container, signal);
+	if (owners.length > 1) {
+		throw new Error(`"${container}" is on the engines ${names(owners)}: say which in "engine"`);
+	}
+	return owners.length === 0 ? engines.slice(0, 1) : owners;
+}
+
+/** One that does not answer has nothing that could be used. */
+async function ownersOf(
+	engines: readonly ToolEngine[],
+	container: string,
+	signal: AbortSignal,
+): Promise<readonly ToolEngine[]> {
+	const looks = await Promise.allSettled(
+		engines.map(({ client }) => client.containers.inspect(container, { signal })),
+	);
+	signal.throwIfAborted();
+	return engines.filter((_, index) => looks[index]?.status === 'fulfilled');
+}
+
+/** What a tool tells of one of several engines: each thing, or all, with its name; also that it does not answer. */
+async function named(
+	tool: Tool,
+	{ name: engine, client }: ToolEngine,
+	call: Omit<ToolCall, 'client'>,
+): Promise<readonly object[]> {
+	try {
+		const value = await tool.run({ ...call, client });
+		return (Array.isArray(value) ? value : [value]).map((one: unknown) => ({ engine, ...(one as object) }));
+	} catch (error) {
+		call.signal.throwIfAborted();
+		return [{ engine, error: error instanceof Error ? error.message : String(error) }];
+	}
+}
+
+async function hinted<T>(tool: Tool, work: () => Promise<T>): Promise<T> {
+	try {
+		return await work();
 	} catch (error) {
 		const reason = error instanceof Error ? error.message : String(error);
 		throw new Error(`${reason}. ${tool.hint}`, { cause: error });

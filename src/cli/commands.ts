@@ -725,7 +725,10 @@ export const rows = [
 		usage: '[OPTIONS]',
 		summary: 'Offer tools to language models by the Model Context Protocol on stdin and stdout',
 		operands: none,
-		flags: { readOnly: toggle('--read-only', 'Offer only tools that change nothing') },
+		flags: {
+			readOnly: toggle('--read-only', 'Offer only tools that change nothing'),
+			also: list('--also', 'list', 'Another engine for the tools: a docker context, or [NAME=]HOST'),
+		},
 		load: async () => (await import('./mcp')).mcp,
 	}),
 	row({

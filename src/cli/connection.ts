@@ -2,8 +2,8 @@ import * as path from 'node:path';
 import { createClient } from '../api/client';
 import type { Client } from '../api/client';
 import { reachEngine } from '../api/connect';
-import { InvalidHost, parseHost, type Endpoint } from '../api/endpoint';
-import { chosenContext, defaultRoot, OWN_CONTEXT } from './current-context';
+import { hostText, InvalidHost, parseHost, type Endpoint } from '../api/endpoint';
+import { chosenContext, defaultRoot, OWN_CONTEXT, OWN_NAME } from './current-context';
 import { CommandError } from './errors';
 
 /** The global flags that choose an engine. */
@@ -42,6 +42,18 @@ export function chooseTarget(flags: ConnectionFlags, env: NodeJS.ProcessEnv, cwd
 		return { kind: 'store', root: path.resolve(cwd, flags.root) };
 	}
 	return env['MYDOCKER_HOST'] ? hostTarget(env['MYDOCKER_HOST']) : contextTarget(chosenContext(env), env, cwd);
+}
+
+/** What the engine is called beside others: our own, its docker context, or where it is. */
+export function nameOfTarget(target: Target): string {
+	switch (target.kind) {
+		case 'store':
+			return OWN_NAME;
+		case 'context':
+			return target.name;
+		case 'host':
+			return hostText(target.endpoint);
+	}
 }
 
 /** A client of the chosen engine. Our own engine is started by the first call, when it is not running. */

@@ -5,6 +5,8 @@ import { systemCode } from './errors';
 
 /** The context of MyDocker's own engine. */
 export const OWN_CONTEXT = 'mydocker';
+/** What it is called beside other engines, as in VS Code. */
+export const OWN_NAME = 'MyDocker';
 const LONGEST_FILE = 64 * 1024;
 
 /** The context that is used where no flag and no MYDOCKER_HOST names an engine. */

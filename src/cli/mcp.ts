@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from '../api/build';
-import { callTool, tools } from '../api/tools';
+import { callTool, tools, type ToolEngine } from '../api/tools';
+import { chooseTarget, nameOfTarget, openClient } from './connection';
 import { CommandError } from './errors';
 import { McpServer, type ToolDefinition } from './mcp-server';
 import type { Action } from './row';
+import type { Session } from './session';
 
 /** The part of the extension's package.json that describes the tools. */
 interface Manifest {
@@ -22,19 +24,26 @@ interface Manifest {
 const GRACE = 10_000;
 
 /** `mydocker mcp`: serves the tools over stdin and stdout until stdin ends. */
-export const mcp: Action<{ readonly readOnly: boolean }> = async (session, _operands, { readOnly }) => {
-	const { client, output } = session;
+export const mcp: Action<{ readonly readOnly: boolean; readonly also: readonly string[] }> = async (
+	session,
+	_operands,
+	{ readOnly, also },
+) => {
+	const { client, output, engineName: name } = session;
+	const engines = [{ name, client }, ...also.map((engine) => otherEngine(session, engine))];
 	const server = new McpServer({
 		version: build.version,
 		instructions:
-			'Containers, images, networks and volumes of the MyDocker engine on this machine. It starts by itself when it is needed.',
+			engines.length === 1
+				? 'Containers, images, networks and volumes of the MyDocker engine on this machine. It starts by itself when it is needed.'
+				: `Containers, images, networks and volumes of the engines ${engines.map((one) => one.name).join(', ')}.`,
 		tools: await definitions(readOnly),
 		call: (name, input, { signal, report }) => {
 			const tool = tools[name];
 			if (tool === undefined) {
 				throw new CommandError(`No tool "${name}"`);
 			}
-			return callTool(tool, { client, input, signal: AbortSignal.any([signal, session.signal]), report });
+			return callTool(tool, { engines, input, signal: AbortSignal.any([signal, session.signal]), report });
 		},
 		send: (message) => {
 			output.line(JSON.stringify(message));
@@ -55,6 +64,17 @@ export const mcp: Action<{ readonly readOnly: boolean }> = async (session, _oper
 	await Promise.all(underWay);
 	return 0;
 };
+
+/** What `--also` names: "workshop", "unix:///run/podman/podman.sock" or "Podman=unix:///run/podman/podman.sock". */
+function otherEngine({ env, cwd, output }: Session, text: string): ToolEngine {
+	const [, name, host] = /^(?:([^=/:]+)=)?([a-z]+:\/\/.*)$/.exec(text) ?? [];
+	const flags = { context: host === undefined ? text : undefined, host, root: undefined, debug: false };
+	const target = chooseTarget(flags, env, cwd);
+	const client = openClient(target, path.join(__dirname, 'engine.js'), (message) => {
+		output.error(message);
+	});
+	return { name: name ?? nameOfTarget(target), client };
+}
 
 /** The tools as package.json describes them to language models, with what clients go by when they ask a person. */
 async function definitions(isReadOnly: boolean): Promise<ToolDefinition[]> {

@@ -16,6 +16,7 @@ import { Interrupts } from './interrupts';
 import { Output } from './output';
 import { parseCommandLine, type CommandLine as ParsedLine, type Invocation } from './program';
 import { fullReference } from './pull';
+import { OWN_NAME } from './current-context';
 import type { Session } from './session';
 
 /** First names of the rows that read no file of the caller's, ask nobody anything and need no terminal. */
@@ -132,6 +133,7 @@ async function run(
 	const credentials = new Credentials(command.env);
 	const session: Session = {
 		client: createClient(() => Promise.resolve(host.address), { auth: (name) => credentials.find(name) }),
+		engineName: OWN_NAME,
 		...{ output, interrupts, env: command.env, cwd: command.cwd, input: caller.stdin, now: Date.now() },
 		signal: AbortSignal.any([interrupts.signal, signal, leave.signal]),
 	};

@@ -6,6 +6,8 @@ import type { Output } from './output';
 export interface Session {
 	/** Drives the engine that the global flags name; the engine is started by the first call, not before. */
 	readonly client: Client;
+	/** That engine's name, where several are told apart. */
+	readonly engineName: string;
 	readonly output: Output;
 	readonly input: NodeJS.ReadStream;
 	readonly env: Readonly<Record<string, string | undefined>>;

@@ -72,7 +72,9 @@ export function reportText(checks: readonly Check[]): string {
 }
 
 function engineCheck(version: Version): Check {
-	const engine = version.Platform?.Name || version.Components?.[0]?.Name || '';
+	// Docker's component is called "Engine"; Podman's platform is the machine's.
+	const component = version.Components?.[0]?.Name ?? '';
+	const engine = /^Podman/.test(component) ? component : version.Platform?.Name || `Docker ${component}`;
 	return check('engine', 'good', `${engine} ${version.Version}`.trim());
 }
 

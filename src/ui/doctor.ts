@@ -2,80 +2,100 @@ import { commands, env, EventEmitter, l10n, window, type Disposable, type LogOut
 import { ApiError, type Client } from '../api/client';
 import type { DoctorFinding } from '../api/types';
 import { checksOf, checksOfFindings, failedCheck, reportText, type Check, type CheckStatus } from './doctor-checks';
-import { isAbort, Notice } from './failure';
-import type { Model } from './model';
+import { engineOfRow, keyOn } from './engine-keys';
+import type { EngineModel } from './engine-model';
+import { isAbort, Notice, sentence } from './failure';
+import type { Models } from './model';
+import type { RoutingClient } from './routing-client';
 import { GONE, type Drawing, type RowSource } from './row-tree';
 import { facts } from './tooltip';
 
-/** What the engine of this window is and has, and what it lacks; asked when somebody looks. */
+/** What the engines of this window are and have, and what they lack; asked when somebody looks. */
 export class Doctor implements Disposable {
 	private readonly changed = new EventEmitter<void>();
 	readonly onDidChange = this.changed.event;
-	private checks: readonly Check[] = [];
-	private asking: Promise<void> | undefined;
+	/** By the key of a check's row, engine after engine. */
+	private readonly found = new Map<string, ReadonlyMap<string, Check>>();
+	private readonly asking = new Map<string, Promise<void>>();
 	private readonly subscription: Disposable;
 
 	constructor(
-		private readonly client: Client,
-		private readonly model: Model,
+		private readonly client: RoutingClient,
+		private readonly models: Models,
 		private readonly log: LogOutputChannel,
 	) {
-		this.subscription = model.onDidChangeState((state) => {
+		this.subscription = models.onDidChangeState((state) => {
 			if (state === 'ready' || state === 'failed') {
 				this.forget();
 			}
 		});
 	}
 
-	/** The rows of the view. */
-	get source(): RowSource {
-		return {
-			load: () => this.load(),
-			keys: (parent) => (parent === undefined ? this.checks.map(({ name }) => name) : []),
-			draw: (key) => {
-				const check = this.checks.find(({ name }) => name === key);
-				return check === undefined ? GONE : drawCheck(check);
-			},
-			tooltip: (key) => {
-				const check = this.checks.find(({ name }) => name === key);
-				return (
-					check &&
-					facts(titleOf(check), [
-						[l10n.t('State'), statusWords(check.status)],
-						[l10n.t('Found'), check.value],
-						[l10n.t('What to do'), check.remedy || adviceFor(check)],
-					])
-				);
-			},
-		};
+	/** Asks those that were not asked. Never throws. */
+	async load(): Promise<void> {
+		if (this.models.refusal === undefined) {
+			await this.ask(this.models.all.filter(({ engine }) => !this.found.has(engine)));
+		}
 	}
 
-	/** What was found of another engine. */
-	clear(): void {
-		this.checks = [];
-		this.changed.fire();
+	/** Keys of what was found of an engine. */
+	keys(engine: string): readonly string[] {
+		return [...(this.found.get(engine)?.keys() ?? [])];
+	}
+
+	draw(key: string): Drawing {
+		const check = this.check(key);
+		return check === undefined ? GONE : drawCheck(check);
+	}
+
+	tooltip(key: string): ReturnType<RowSource['tooltip']> {
+		const check = this.check(key);
+		return (
+			check &&
+			facts(titleOf(check), [
+				[l10n.t('State'), statusWords(check.status)],
+				[l10n.t('Found'), check.value],
+				[l10n.t('What to do'), check.remedy || adviceFor(check)],
+			])
+		);
+	}
+
+	/** What an engine is, in its own words, or why nobody knows; "" as long as it was not asked. */
+	whatIs(engine: string): string {
+		return this.check(keyOn(engine, 'engine'))?.value ?? '';
+	}
+
+	/** Call when the window uses other engines: who looked at those before looks at these. */
+	switchEngines(): void {
+		if (this.found.size > 0) {
+			this.found.clear();
+			this.changed.fire();
+			void this.load();
+		}
 	}
 
 	/** Run Doctor: asks anew and shows the view. */
 	async run(): Promise<void> {
-		const refused = this.model.refusal;
+		const refused = this.models.refusal;
 		if (refused !== undefined) {
 			throw refused;
 		}
-		await this.ask();
+		await this.ask(this.models.all);
 		await commands.executeCommand('mydocker.engine.focus');
 	}
 
 	/** Copies what it knows, for a bug report. */
 	async copy(): Promise<void> {
-		await this.ask();
-		await env.clipboard.writeText(reportText(this.checks));
+		await this.ask(this.models.all);
+		const reports = [...this.found.values()].map((checks) => reportText([...checks.values()]));
+		await env.clipboard.writeText(reports.join('\n'));
 	}
 
 	/** Copies the one command that mends what the row says; a terminal is where a person runs it. */
 	async copyRemedy(key?: unknown): Promise<void> {
-		const remedies = this.checks.filter(({ remedy }) => remedy !== '');
-		const check = remedies.find(({ name }) => name === key) ?? remedies[0];
+		const checks = [...this.found.values()].flatMap((each) => [...each.values()]);
+		const one = typeof key === 'string' ? this.check(key) : undefined;
+		const check = one?.remedy ? one : checks.find(({ remedy }) => remedy !== '');
 		if (check === undefined) {
 			throw new Notice(l10n.t('There is no command that would mend something.'));
 		}
@@ -88,53 +108,60 @@ export class Doctor implements Disposable {
 		this.changed.dispose();
 	}
 
+	private check(key: string): Check | undefined {
+		return this.found.get(engineOfRow(key))?.get(key);
+	}
+
 	private forget(): void {
-		if (this.checks.length > 0) {
-			void this.ask();
+		if (this.found.size > 0) {
+			void this.ask(this.models.all);
 		}
 	}
 
-	private async load(): Promise<void> {
-		if (this.checks.length === 0 && this.model.refusal === undefined) {
-			await this.ask();
-		}
+	private async ask(models: readonly EngineModel[]): Promise<void> {
+		await Promise.all(
+			models.map((model) => {
+				const { engine } = model;
+				const asking =
+					this.asking.get(engine) ??
+					this.examine(model).finally(() => {
+						this.asking.delete(engine);
+					});
+				this.asking.set(engine, asking);
+				return asking;
+			}),
+		);
 	}
 
-	private async ask(): Promise<void> {
-		await (this.asking ??= this.examine().finally(() => {
-			this.asking = undefined;
-		}));
-	}
-
-	private async examine(): Promise<void> {
+	private async examine(model: EngineModel): Promise<void> {
+		let checks: readonly Check[];
 		try {
-			const [info, version, findings] = await Promise.all([
-				this.client.info(),
-				this.client.version(),
-				this.findings(),
-			]);
-			this.checks = findings === undefined ? checksOf(info, version) : checksOfFindings(findings, info, version);
+			const client = this.client.at(model.keyOf(''));
+			const [info, version, findings] = await Promise.all([client.info(), client.version(), findingsOf(client)]);
+			checks = findings === undefined ? checksOf(info, version) : checksOfFindings(findings, info, version);
 		} catch (error) {
 			if (isAbort(error)) {
 				return;
 			}
 			this.log.error(error instanceof Error ? error : String(error));
-			const failure = this.model.failure ?? error;
-			this.checks = [failedCheck(failure instanceof Error ? failure.message : String(failure))];
+			checks = [failedCheck(sentence(model.failure ?? error))];
 		}
-		this.changed.fire();
+		if (this.models.all.includes(model)) {
+			this.found.set(model.engine, new Map(checks.map((check) => [model.keyOf(check.name), check])));
+			this.changed.fire();
+		}
 	}
+}
 
-	/** Undefined for an engine that is not ours. */
-	private async findings(): Promise<DoctorFinding[] | undefined> {
-		try {
-			return await this.client.doctor();
-		} catch (error) {
-			if (error instanceof ApiError && (error.status === 404 || error.status === 501)) {
-				return undefined;
-			}
-			throw error;
+/** Undefined for an engine that is not ours. */
+async function findingsOf(client: Client): Promise<DoctorFinding[] | undefined> {
+	try {
+		return await client.doctor();
+	} catch (error) {
+		if (error instanceof ApiError && (error.status === 404 || error.status === 501)) {
+			return undefined;
 		}
+		throw error;
 	}
 }
 

@@ -1,5 +1,6 @@
 import { l10n } from 'vscode';
 import type { Doctor } from './doctor';
+import { engineOfRow } from './engine-keys';
 import { OWN, type Engine, type Engines } from './engines';
 import { engineKey, engineOf } from './keys';
 import type { Models } from './model';
@@ -7,48 +8,53 @@ import type { Drawing, RowSource } from './row-tree';
 import { facts } from './tooltip';
 
 /**
- * The rows of the Engine view: what the doctor found, below the first engine of this window when there are others as well.
- * Without others there is no row for the only one.
+ * The rows of the Engine view: what the doctor found, below each engine that this window uses. Without others there is no row
+ * for the only one.
  */
 export function engineSource(engines: Engines, doctor: Doctor, models: Models): RowSource {
 	const isAlone = (): boolean => engines.isOwn && engines.all.length === 1;
-	const checks = doctor.source;
 	return {
 		load: async () => {
 			await engines.find();
-			await checks.load();
+			const loaded = doctor.load();
+			// An engine that is slow to answer does not hold the rows of the others back.
+			await (engines.areSeveral ? Promise.resolve() : loaded);
 		},
 		keys: (parent) => {
 			if (parent === undefined) {
-				return isAlone() ? checks.keys() : engines.all.map(({ id }) => engineKey(id));
+				return isAlone() ? doctor.keys(OWN.id) : engines.all.map(({ id }) => engineKey(id));
 			}
-			return engineOf(parent) === engines.chosen.id ? checks.keys() : [];
+			return doctor.keys(engineOf(parent) ?? '');
 		},
 		draw: (key) => {
 			const engine = engines.get(engineOf(key) ?? '');
-			return engine === undefined ? checks.draw(key) : drawEngine(engine, engines, models);
+			return engine === undefined
+				? doctor.draw(key)
+				: drawEngine(engine, engines, models, doctor.whatIs(engine.id));
 		},
 		tooltip: (key) => {
 			const engine = engines.get(engineOf(key) ?? '');
 			return engine === undefined
-				? checks.tooltip(key)
+				? doctor.tooltip(key)
 				: facts(engine.name, [
 						[l10n.t('State'), stateWords(engine, engines, models)],
+						[l10n.t('Found'), doctor.whatIs(engine.id)],
 						[l10n.t('Address'), addressOf(engine)],
 						[l10n.t('Docker context'), engine.context ?? ''],
 					]);
 		},
-		parent: (key) => (isAlone() || engineOf(key) !== undefined ? undefined : engineKey(engines.chosen.id)),
+		parent: (key) => (isAlone() || engineOf(key) !== undefined ? undefined : engineKey(engineOfRow(key))),
 	};
 }
 
-/** An engine as a row, here and in pickers. */
-export function drawEngine(engine: Engine, engines: Engines, models: Models): Drawing {
+/** An engine as a row, here and in pickers; `found` is what the doctor says that it is. */
+export function drawEngine(engine: Engine, engines: Engines, models: Models, found = ''): Drawing {
 	const isUsed = engines.isUsed(engine.id);
+	const isFailed = isUsed && models.of(engine.id).state === 'failed';
 	const words = stateWords(engine, engines, models);
 	return {
 		label: engine.name,
-		description: [words, engine.host].filter((word) => word !== '').join(' · '),
+		description: [words, isFailed ? '' : found, engine.host].filter((word) => word !== '').join(' · '),
 		...iconOf(engine, engines, models),
 		context: [
 			'engine',
@@ -59,9 +65,9 @@ export function drawEngine(engine: Engine, engines: Engines, models: Models): Dr
 		spoken: l10n.t(
 			'Engine {0}, {1}',
 			engine.name,
-			[words, addressOf(engine)].filter((word) => word !== '').join(', '),
+			[words, found, addressOf(engine)].filter((word) => word !== '').join(', '),
 		),
-		...(engine.id === engines.chosen.id ? { children: 'collapsed' as const } : {}),
+		...(isUsed ? { children: 'collapsed' as const } : {}),
 	};
 }
 

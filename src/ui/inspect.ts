@@ -2,7 +2,7 @@ import { commands, EventEmitter, l10n, Uri, window, workspace } from 'vscode';
 import type { Disposable, TextDocumentContentProvider } from 'vscode';
 import type { Client } from '../api/client';
 import type { ContainerChange } from '../api/image-archive-calls';
-import { lastingKey, rowKey } from './engine-keys';
+import { engineOfRow, lastingKey, rowKey } from './engine-keys';
 import type { Engine, Engines } from './engines';
 import type { Model } from './model';
 import { shortId } from './names';
@@ -69,7 +69,11 @@ export class Inspections implements TextDocumentContentProvider, Disposable {
 
 	/** Two containers (ids) or two images (names) side by side. */
 	async compare(kind: 'container' | 'image', keys: readonly [string, string]): Promise<void> {
-		const [left, right] = keys.map((key) => ({ key, title: this.titleOf(kind, key) }));
+		const isOfOne = engineOfRow(keys[0]) === engineOfRow(keys[1]);
+		const [left, right] = keys.map((key) => {
+			const title = this.titleOf(kind, key);
+			return { key, title: isOfOne ? title : `${title} (${this.model.engineName(key)})` };
+		});
 		if (left !== undefined && right !== undefined) {
 			await commands.executeCommand(
 				'vscode.diff',

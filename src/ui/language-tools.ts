@@ -8,9 +8,10 @@ import {
 	type LanguageModelTool,
 	type PreparedToolInvocation,
 } from 'vscode';
-import type { Client } from '../api/client';
-import { callTool, tools, type Tool, type ToolInput } from '../api/tools';
-import type { Model } from './model';
+import { callTool, engineFor, tools, type Tool, type ToolEngine, type ToolInput } from '../api/tools';
+import { keyOn } from './engine-keys';
+import type { Engines } from './engines';
+import type { Models } from './model';
 import { workspaceLabels } from './scope';
 
 /** What a person is asked before a tool runs that changes something. */
@@ -25,39 +26,75 @@ const questions: Readonly<Record<string, (input: ToolInput) => string>> = {
 };
 
 /** Registers the tools; VS Code hides them where AI is off, and does not load anything until one is used. */
-export function registerLanguageTools(client: Client, model: Model): Disposable[] {
+export function registerLanguageTools(engines: Engines, model: Models): Disposable[] {
 	return Object.entries(tools).map(([name, tool]) =>
-		lm.registerTool(name, new RegisteredTool(tool, { client, model, question: questions[name] })),
+		lm.registerTool(name, new RegisteredTool(tool, { engines, model, question: questions[name] })),
 	);
 }
 
 interface ToolParts {
-	readonly client: Client;
-	readonly model: Model;
+	readonly engines: Engines;
+	readonly model: Models;
 	readonly question: ((input: ToolInput) => string) | undefined;
 }
 
 class RegisteredTool implements LanguageModelTool<ToolInput> {
+	/** The engine that a person was told of, by the input: nothing is done on another one. */
+	private readonly told = new Map<string, string>();
+
 	constructor(
 		private readonly tool: Tool,
 		private readonly parts: ToolParts,
 	) {}
 
-	prepareInvocation({ input }: { readonly input: ToolInput }): PreparedToolInvocation | undefined {
-		const message = this.parts.question?.(input);
-		return message === undefined ? undefined : { confirmationMessages: { title: 'MyDocker', message } };
+	async prepareInvocation(
+		{ input }: { readonly input: ToolInput },
+		token: CancellationToken,
+	): Promise<PreparedToolInvocation | undefined> {
+		const question = this.parts.question?.(input);
+		if (question === undefined) {
+			return undefined;
+		}
+		const engine = this.parts.engines.areSeveral
+			? await engineFor(this.tool, this.engines, { input, signal: signalOf(token) })
+			: undefined;
+		const name = JSON.stringify(input);
+		this.told.delete(name);
+		if (engine !== undefined) {
+			this.told.set(name, engine.name);
+		}
+		const message = engine === undefined ? question : l10n.t('On the engine {0}: {1}', engine.name, question);
+		return { confirmationMessages: { title: 'MyDocker', message } };
 	}
 
 	async invoke({ input }: { readonly input: ToolInput }, token: CancellationToken): Promise<LanguageModelToolResult> {
-		const abort = new AbortController();
-		token.onCancellationRequested(() => {
-			abort.abort();
-		});
-		const { client, model } = this.parts;
-		const call = { client, input, signal: abort.signal, labels: workspaceLabels() };
-		const answer = await model.during([], () => callTool(this.tool, call));
+		const { model, engines } = this.parts;
+		const name = JSON.stringify(input);
+		const engine = this.told.get(name);
+		this.told.delete(name);
+		const call = {
+			engines: this.engines,
+			input: engine === undefined ? input : { ...input, engine },
+			signal: signalOf(token),
+			labels: workspaceLabels(),
+		};
+		const keys = engines.usedIds.map((id) => keyOn(id, ''));
+		const answer = await model.during(keys, () => callTool(this.tool, call));
 		return new LanguageModelToolResult([new LanguageModelTextPart(answer)]);
 	}
+
+	private get engines(): readonly ToolEngine[] {
+		const { engines } = this.parts;
+		return engines.used.map(({ id, name }) => ({ name, client: engines.clientOf(id) }));
+	}
+}
+
+function signalOf(token: CancellationToken): AbortSignal {
+	const abort = new AbortController();
+	token.onCancellationRequested(() => {
+		abort.abort();
+	});
+	return abort.signal;
 }
 
 /** A value of the input as it can be shown, whatever a model has put there. */

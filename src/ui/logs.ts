@@ -1,6 +1,6 @@
 import { l10n, window, type Disposable, type LogOutputChannel, type OutputChannel } from 'vscode';
 import type { Client } from '../api/client';
-import { beside } from './engine-keys';
+import { beside, engineOfRow, OWN_ID } from './engine-keys';
 import { Follower, type FollowerOptions } from './log-follower';
 import { LogOutput } from './log-output';
 import type { Model } from './model';
@@ -29,7 +29,8 @@ export class Logs implements Disposable {
 			return;
 		}
 		existing?.dispose();
-		const channel = window.createOutputChannel(`MyDocker: ${name}`, 'log');
+		const engine = this.model.engineName(id);
+		const channel = window.createOutputChannel(`MyDocker: ${name}${engine && ` (${engine})`}`, 'log');
 		const follower = new ChannelFollower(channel, {
 			id,
 			name,
@@ -64,7 +65,11 @@ class ChannelFollower implements Disposable {
 		readonly channel: OutputChannel,
 		options: Pick<FollowerOptions, 'id' | 'name' | 'client' | 'model' | 'log'>,
 	) {
-		const notice = l10n.t('earlier lines are in the terminal: {0}', `mydocker logs ${options.name}`);
+		// In terminals mydocker drives our own engine.
+		const notice =
+			engineOfRow(options.id) === OWN_ID
+				? l10n.t('earlier lines are in the terminal: {0}', `mydocker logs ${options.name}`)
+				: l10n.t('Open Logs in Editor has earlier lines');
 		this.output = new LogOutput(channel, `— ${notice} —`);
 		this.follower = new Follower({
 			...options,

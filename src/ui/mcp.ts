@@ -6,7 +6,7 @@ import { settings } from './settings';
 /** Under which package.json declares it. A VS Code that reads its `when` asks only while `mydocker.mcp` is on. */
 const PROVIDER = 'mydocker.mcp';
 
-/** Names `mydocker mcp`, on this window's engine, to VS Code, which starts it when an agent needs it. */
+/** Names `mydocker mcp`, on this window's engines, to VS Code, which starts it when an agent needs it. */
 export function registerMcpServer(context: ExtensionContext, engines: Engines): Pick<Disposable, 'dispose'>[] {
 	const changed = new EventEmitter<void>();
 	const program = context.asAbsolutePath('dist/cli.js');
@@ -16,7 +16,7 @@ export function registerMcpServer(context: ExtensionContext, engines: Engines): 
 					new McpStdioServerDefinition(
 						'MyDocker',
 						process.execPath,
-						['--', program, ...engineFlags(engines, context.globalStorageUri.fsPath), 'mcp'],
+						['--', program, ...engineFlags(engines, context.globalStorageUri.fsPath)],
 						// VS Code's own Node runs the program, so that no other has to be installed.
 						{ ELECTRON_RUN_AS_NODE: '1' },
 						`${build.version} ${build.time}`,
@@ -43,10 +43,10 @@ export function registerMcpServer(context: ExtensionContext, engines: Engines): 
 	];
 }
 
-function engineFlags(engines: Engines, root: string): string[] {
-	const { context, host } = engines.chosen;
-	if (engines.isOwn) {
-		return ['--root', root];
-	}
-	return context === undefined ? ['--host', host] : ['--context', context];
+/** The first engine by the flags of every command, the others by those of this one. */
+function engineFlags({ used, chosen, isOwn }: Engines, root: string): string[] {
+	const { context, host } = chosen;
+	const first = isOwn ? ['--root', root] : context === undefined ? ['--host', host] : ['--context', context];
+	const others = used.slice(1).flatMap((engine) => ['--also', engine.context ?? `${engine.name}=${engine.host}`]);
+	return [...first, 'mcp', ...others];
 }

@@ -18,7 +18,7 @@ export class Notices implements Disposable {
 				const { ID: id } = event.Actor;
 				void notices.show({
 					kind,
-					text: words(kind, model.container(id)?.name ?? ''),
+					text: words(kind, nameOf(model, id)),
 					button: l10n.t('Show Logs'),
 					follow: () => commands.executeCommand('mydocker.container.openLogs', id),
 				});
@@ -29,6 +29,11 @@ export class Notices implements Disposable {
 	dispose(): void {
 		this.subscription.dispose();
 	}
+}
+
+function nameOf(model: Model, id: string): string {
+	const [name, engine] = [model.container(id)?.name ?? '', model.engineName(id)];
+	return engine === '' ? name : `${name} (${engine})`;
 }
 
 function words(kind: NoticeKind, name: string): string {

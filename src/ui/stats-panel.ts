@@ -3,7 +3,7 @@ import type { Client } from '../api/client';
 import { stateWords } from './container-rows';
 import { bare } from './engine-keys';
 import { isAbort, sentence } from './failure';
-import type { Model } from './model';
+import type { Models } from './model';
 import { shortId, shortName } from './names';
 import type { FromPanel, PanelState, Processes, ToPanel } from './stats-messages';
 import { appendPoint, UsageMeter, type UsageLimits, type UsagePoint } from './usage-points';
@@ -18,7 +18,7 @@ const MOST_PROCESSES = 20;
 
 interface Needs {
 	readonly client: Client;
-	readonly model: Model;
+	readonly model: Models;
 	readonly log: LogOutputChannel;
 	readonly extension: Uri;
 }
@@ -162,7 +162,7 @@ class StatsPanel implements Disposable {
 	private get isRunning(): boolean {
 		const { model } = this.needs;
 		const state = model.container(this.id)?.state;
-		return (state === 'running' || state === 'paused') && model.state !== 'failed';
+		return (state === 'running' || state === 'paused') && model.at(this.id).state !== 'failed';
 	}
 
 	/** Begins and ends the stream with the container's life. */
@@ -179,18 +179,20 @@ class StatsPanel implements Disposable {
 	}
 
 	private showState(): void {
-		const canRetry = this.needs.model.state === 'failed';
+		const canRetry = this.needs.model.at(this.id).state === 'failed';
 		this.post({ type: 'state', words: this.stateWords(), isRunning: this.isRunning, canRetry });
 	}
 
 	private stateWords(): string {
 		const { model } = this.needs;
 		const row = model.container(this.id);
-		if (model.state === 'failed') {
-			return l10n.t('The engine does not answer: {0}', model.failure?.message ?? '');
+		// Another engine of the window may answer.
+		const { state, failure } = model.at(this.id);
+		if (state === 'failed') {
+			return l10n.t('The engine does not answer: {0}', failure?.message ?? '');
 		}
 		if (row === undefined) {
-			return model.state === 'ready' ? l10n.t('This container has been removed.') : l10n.t('Connecting…');
+			return state === 'ready' ? l10n.t('This container has been removed.') : l10n.t('Connecting…');
 		}
 		return [stateWords(row), shortName(row.image)].join(' · ');
 	}

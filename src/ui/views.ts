@@ -188,12 +188,14 @@ export class Views implements Disposable {
 		return this.images.view.visible;
 	}
 
-	/** Opens what the doctor found, which is below its engine when there are others. */
+	/** Opens what the doctor found, which is below the engines when there are others. */
 	async openChecks(): Promise<void> {
 		const { engines } = this;
 		const view = this.all.find(({ name }) => name === 'engine')?.view;
 		if (view !== undefined && engines.all.length > 1) {
-			await view.reveal(engineKey(engines.chosen.id), { expand: true, select: false, focus: true });
+			for (const id of engines.usedIds.toReversed()) {
+				await view.reveal(engineKey(id), { expand: true, select: false, focus: id === engines.chosen.id });
+			}
 		}
 	}
 

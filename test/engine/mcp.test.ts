@@ -106,4 +106,23 @@ describe('mydocker mcp', function () {
 		);
 		await assert.rejects(ask('tools/call', { name: 'mydocker_remove_container' }), /There is no tool/);
 	});
+
+	it('--also: another engine, by the name that is given to it; what is on both has to say which', async () => {
+		const { call } = start('--also', `second=unix://${engine.socket}`);
+		await call('run_container', { image: 'mcp:1', name: 'twice', command: ['true'], engine: 'second' });
+		const rows = JSON.parse(await call('list_containers')) as { engine: string; name: string }[];
+		assert.deepEqual(
+			rows.map(({ engine: whose, name }) => [whose, name]),
+			[
+				['MyDocker', 'twice'],
+				['second', 'twice'],
+			],
+		);
+		assert.match(
+			await call('inspect_container', { container: 'twice' }),
+			/^error: .*"MyDocker", "second": say which/,
+		);
+		await engine.client.containers.remove('twice', { force: true });
+		assert.match(await call('list_containers', { engine: 'third' }), /^error: There is no engine "third"/);
+	});
 });

@@ -120,6 +120,8 @@ describe('a person uses engines that run already', function () {
 		assert.equal(root.spoken, 'Engine Podman, connected, 0 of 1 running');
 		await workbench.waitForRow('containers', /workshop.*connected · 0 of 1 running/);
 		await workbench.waitForRow('images', /workshop.*connected · 1 image/);
+		await workbench.waitForRow('engine', /workshop.*in use · Docker Engine \d+\.\d+/);
+		await workbench.waitForRow('engine', /Podman.*in use · Podman Engine \d+\.\d+/);
 		for (const [name, engine] of [
 			['on-podman', podman],
 			['on-docker', docker],

@@ -46,6 +46,7 @@ describe('language model tools', function () {
 		for (const { name: tool, inputSchema, modelDescription, when } of declared) {
 			assert.ok(modelDescription.length > 40 && when === '!config.chat.disableAIFeatures', tool);
 			assert.equal(inputSchema.type, 'object', tool);
+			assert.equal(inputSchema.properties?.['engine']?.type, 'string', tool);
 			for (const [key, schema] of Object.entries(inputSchema.properties ?? {})) {
 				assert.ok(schema.type && schema.description, `${tool} ${key}`);
 				assert.ok(schema.type !== 'array' || schema.items?.type === 'string', `${tool} ${key}`);
@@ -89,5 +90,9 @@ describe('language model tools', function () {
 		await assert.rejects(call('inspect_container', { container: 'no-such' }), /mydocker_list_containers/);
 		await assert.rejects(call('exec_in_container', { container: 'any' }), /"command" is missing/);
 		await assert.rejects(call('read_logs', {}), /"container" is missing/);
+		await assert.rejects(
+			call('list_images', { engine: 'no-such' }),
+			/There is no engine "no-such"; there are "MyDocker"/,
+		);
 	});
 });

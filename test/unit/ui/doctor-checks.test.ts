@@ -31,6 +31,16 @@ describe('doctor', () => {
 		);
 	});
 
+	it('Docker and Podman: are called by their names', () => {
+		const [docker] = checksOf(info, { ...version, Platform: { Name: '' } });
+		const [podman] = checksOf(info, {
+			...version,
+			Platform: { Name: 'linux/amd64/debian-12' },
+			Components: [{ Name: 'Podman Engine', Version: '0.1.0' }],
+		});
+		assert.deepEqual([docker?.value, podman?.value], ['Docker Engine 0.1.0', 'Podman Engine 0.1.0']);
+	});
+
 	it('what is missing: is told, and the engine’s own warnings with it', () => {
 		const poor = { ...info, DefaultRuntime: '', CgroupDriver: 'none', Plugins: {}, Warnings: ['no swap'] };
 		assert.deepEqual(
