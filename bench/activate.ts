@@ -126,7 +126,7 @@ const context = {
 	workspaceState: memento,
 	secrets: standIn(),
 	environmentVariableCollection: standIn(),
-	extension: { packageJSON: {}, id: 'mydocker.mydocker' },
+	extension: { packageJSON: require(path.join(folder, 'package.json')), id: 'mydocker.mydocker' },
 	extensionMode: 1,
 	asAbsolutePath: (name) => path.join(folder, name),
 };

@@ -24,12 +24,12 @@ const common = {
 };
 
 /** What `import('./name')` loads from a file of its own, the first time that it is called. */
-function lazily(name) {
+function lazily(...names) {
 	const lazy = {
 		name: 'lazily',
 		setup: (build) =>
-			build.onResolve({ filter: new RegExp(`^\\./${name}$`) }, ({ kind }) =>
-				kind === 'dynamic-import' ? { path: `./${name}.js`, external: true } : undefined,
+			build.onResolve({ filter: new RegExp(`^\\./(${names.join('|')})$`) }, ({ kind, path }) =>
+				kind === 'dynamic-import' ? { path: `${path}.js`, external: true } : undefined,
 			),
 	};
 	// As `require`, which VS Code answers for the module `vscode` as well.
@@ -37,8 +37,9 @@ function lazily(name) {
 }
 
 const bundles = {
-	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'], ...lazily('stats-page') },
+	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'], ...lazily('stats-page', 'agent-tool') },
 	'stats-page': { entryPoints: ['src/ui/stats-page.ts'], external: ['vscode'] },
+	'agent-tool': { entryPoints: ['src/ui/agent-tool.ts'], external: ['vscode'] },
 	cli: { entryPoints: ['src/cli-start.ts'], banner: { js: '#!/usr/bin/env -S node --' } },
 	commands: { entryPoints: ['src/cli.ts'] },
 	engine: { entryPoints: ['src/engine.ts'] },

@@ -84,7 +84,7 @@ export function activate(context: ExtensionContext): Api {
 	own.push(layerReports, new LayerFiles(client));
 	const terminals = new Terminals(client, model, context.workspaceState);
 	own.push(terminals);
-	own.push(...registerLanguageTools(engines, model), ...registerMcpServer(context, engines));
+	own.push(...registerLanguageTools(context, { engines, model }), ...registerMcpServer(context, engines));
 	own.push(new Notices(model, context.globalState), new UsageAlerts(rowUsage, model, context.globalState));
 	own.push(new StatusBar(model, engines));
 	own.push(

@@ -1,104 +1,25 @@
-import {
-	l10n,
-	LanguageModelTextPart,
-	LanguageModelToolResult,
-	lm,
-	type CancellationToken,
-	type Disposable,
-	type LanguageModelTool,
-	type PreparedToolInvocation,
-} from 'vscode';
-import { callTool, engineFor, tools, type Tool, type ToolEngine, type ToolInput } from '../api/tools';
-import { keyOn } from './engine-keys';
+import { lm, type Disposable, type ExtensionContext, type LanguageModelTool } from 'vscode';
+import type { ToolInput } from '../api/tools';
 import type { Engines } from './engines';
 import type { Models } from './model';
-import { workspaceLabels } from './scope';
 
-/** What a person is asked before a tool runs that changes something. */
-const questions: Readonly<Record<string, (input: ToolInput) => string>> = {
-	mydocker_pull_image: (input) => l10n.t('Pull {0}', words(input, 'image')),
-	mydocker_run_container: (input) => l10n.t('Run {0}', [words(input, 'image'), words(input, 'command')].join(' ')),
-	mydocker_start_container: (input) => l10n.t('Start {0}', words(input, 'container')),
-	mydocker_stop_container: (input) => l10n.t('Stop {0}', words(input, 'container')),
-	mydocker_exec_in_container: (input) => l10n.t('Run {0} in {1}', words(input, 'command'), words(input, 'container')),
-	mydocker_remove_container: (input) =>
-		l10n.t('Remove {0}? Files written inside and logs go for good.', words(input, 'container')),
-};
+type Tool = Required<LanguageModelTool<ToolInput>>;
 
-/** Registers the tools; VS Code hides them where AI is off, and does not load anything until one is used. */
-export function registerLanguageTools(engines: Engines, model: Models): Disposable[] {
-	return Object.entries(tools).map(([name, tool]) =>
-		lm.registerTool(name, new RegisteredTool(tool, { engines, model, question: questions[name] })),
-	);
-}
-
-interface ToolParts {
-	readonly engines: Engines;
-	readonly model: Models;
-	readonly question: ((input: ToolInput) => string) | undefined;
-}
-
-class RegisteredTool implements LanguageModelTool<ToolInput> {
-	/** The engine that a person was told of, by the input: nothing is done on another one. */
-	private readonly told = new Map<string, string>();
-
-	constructor(
-		private readonly tool: Tool,
-		private readonly parts: ToolParts,
-	) {}
-
-	async prepareInvocation(
-		{ input }: { readonly input: ToolInput },
-		token: CancellationToken,
-	): Promise<PreparedToolInvocation | undefined> {
-		const question = this.parts.question?.(input);
-		if (question === undefined) {
-			return undefined;
-		}
-		const engine = this.parts.engines.areSeveral
-			? await engineFor(this.tool, this.engines, { input, signal: signalOf(token) })
-			: undefined;
-		const name = JSON.stringify(input);
-		this.told.delete(name);
-		if (engine !== undefined) {
-			this.told.set(name, engine.name);
-		}
-		const message = engine === undefined ? question : l10n.t('On the engine {0}: {1}', engine.name, question);
-		return { confirmationMessages: { title: 'MyDocker', message } };
-	}
-
-	async invoke({ input }: { readonly input: ToolInput }, token: CancellationToken): Promise<LanguageModelToolResult> {
-		const { model, engines } = this.parts;
-		const name = JSON.stringify(input);
-		const engine = this.told.get(name);
-		this.told.delete(name);
-		const call = {
-			engines: this.engines,
-			input: engine === undefined ? input : { ...input, engine },
-			signal: signalOf(token),
-			labels: workspaceLabels(),
-		};
-		const keys = engines.usedIds.map((id) => keyOn(id, ''));
-		const answer = await model.during(keys, () => callTool(this.tool, call));
-		return new LanguageModelToolResult([new LanguageModelTextPart(answer)]);
-	}
-
-	private get engines(): readonly ToolEngine[] {
-		const { engines } = this.parts;
-		return engines.used.map(({ id, name }) => ({ name, client: engines.clientOf(id) }));
-	}
-}
-
-function signalOf(token: CancellationToken): AbortSignal {
-	const abort = new AbortController();
-	token.onCancellationRequested(() => {
-		abort.abort();
+/** Registers the tools that package.json describes; VS Code hides them where AI is off. What they do is loaded with the first use. */
+export function registerLanguageTools(
+	{ extension }: Pick<ExtensionContext, 'extension'>,
+	parts: { readonly engines: Engines; readonly model: Models },
+): Disposable[] {
+	const { contributes } = extension.packageJSON as {
+		readonly contributes: { readonly languageModelTools: readonly { readonly name: string }[] };
+	};
+	return contributes.languageModelTools.map(({ name }) => {
+		let loading: Promise<Tool> | undefined;
+		const load = (): Promise<Tool> =>
+			(loading ??= import('./agent-tool').then(({ agentTool }) => agentTool(name, parts)));
+		return lm.registerTool<ToolInput>(name, {
+			prepareInvocation: async (...call) => (await load()).prepareInvocation(...call),
+			invoke: async (...call) => (await load()).invoke(...call),
+		});
 	});
-	return abort.signal;
-}
-
-/** A value of the input as it can be shown, whatever a model has put there. */
-function words(input: ToolInput, name: string): string {
-	const value = input[name];
-	return Array.isArray(value) ? value.join(' ') : typeof value === 'string' ? value : `"${name}"?`;
 }

@@ -35,7 +35,7 @@ describe('the packaged extension', () => {
 					path.relative(path.join(dataDir, 'extensions', name), path.join(entry.parentPath, entry.name)),
 				);
 			const expected =
-				/^(dist\/(extension|cli|commands|engine|layer-worker|socket-agent|stats-page|stats-panel|worker)\.js|dist\/(stats-panel\.css|(command|start-engine)\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
+				/^(dist\/(extension|agent-tool|cli|commands|engine|layer-worker|socket-agent|stats-page|stats-panel|worker)\.js|dist\/(stats-panel\.css|(command|start-engine)\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
 			const documents = ['.vsixmanifest', 'LICENSE.txt', 'changelog.md', 'readme.md'];
 			assert.deepEqual(
 				files.filter((file) => !expected.test(file)).sort(),
@@ -43,6 +43,7 @@ describe('the packaged extension', () => {
 				'files that nobody expects, or a document that is missing',
 			);
 			assert.deepEqual(files.filter((file) => file.startsWith('dist/')).sort(), [
+				'dist/agent-tool.js',
 				'dist/cli.js',
 				'dist/command.pl',
 				'dist/commands.js',
