@@ -151,8 +151,20 @@ export class Workbench {
 	async clickInlineAction(view, text, command) {
 		const { title } = commandWords(command, this.locale);
 		const row = this.row(view, text);
-		await row.hover({ timeout: patience });
-		await row.locator(`.actions ${titled(title)}`).click({ timeout: patience });
+		const action = row.locator(`.actions ${titled(title)}`);
+		// The tooltip of another row, which the mouse has just left, may come late and lie over this one.
+		for (let tries = 1; ; tries++) {
+			await this.restMouse();
+			await row.hover({ timeout: patience });
+			try {
+				await action.click({ timeout: patience / 6 });
+				return;
+			} catch (error) {
+				if (tries === 6) {
+					throw error;
+				}
+			}
+		}
 	}
 
 	/** Clicks the entry of one of our commands in a row's context menu. */
