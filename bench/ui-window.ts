@@ -87,7 +87,7 @@ const window: Window = {
 	async open() {
 		model?.dispose();
 		tree?.dispose();
-		model = new EngineModel(client, channel, 'mydocker');
+		model = new EngineModel(client, channel, 'mydocker', '');
 		const scope = new Scope(model, memento);
 		tree = new RowTree(containerSource(model, scope, new RowUsage(client, model, channel)));
 		const own = tree;

@@ -101,6 +101,8 @@ export class EngineModel implements Disposable {
 		private readonly log: LogOutputChannel,
 		/** The id of the engine that the client leads to. */
 		readonly engine: string,
+		/** Where it publishes ports; "" for this machine. */
+		private readonly machine: string,
 	) {}
 
 	/** Why nothing may be reached in this window; undefined when it may. */
@@ -371,7 +373,7 @@ export class EngineModel implements Disposable {
 		const before = new Set(this.containerRows.keys());
 		this.containerRows.clear();
 		for (const summary of containers) {
-			const row = containerRow(summary, now, this.keyOf);
+			const row = containerRow(summary, now, this.keyOf, this.machine);
 			this.containerRows.set(row.id, row);
 			before.add(row.id);
 		}
@@ -484,7 +486,7 @@ export class EngineModel implements Disposable {
 		const summaries = await this.client.containers.list({ all: true, filters: { id: [bare(id)] }, signal });
 		const summary = summaries.find((candidate) => candidate.Id === bare(id));
 		const before = this.containerRows.get(id);
-		const row = summary === undefined ? undefined : containerRow(summary, Date.now(), this.keyOf);
+		const row = summary === undefined ? undefined : containerRow(summary, Date.now(), this.keyOf, this.machine);
 		const isSame = row?.state === before?.state && row?.exitCode === before?.exitCode;
 		this.setContainer(id, row && { ...row, since: since ?? (isSame ? before?.since : undefined) ?? row.since });
 	}

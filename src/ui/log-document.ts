@@ -1,6 +1,6 @@
 import { env, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import { ApiError, type Client, type LogsOptions } from '../api/client';
-import { beside } from './engine-keys';
+import { beside, engineOfRow } from './engine-keys';
 import { isAbort, sentence } from './failure';
 import { Follower, newLogLines } from './log-follower';
 import type { LogLines } from '../api/log-lines';
@@ -182,10 +182,17 @@ export class LogDocument implements Disposable {
 	}
 
 	private async sources(signal: AbortSignal): Promise<Source[]> {
+		const { containers, client, model } = this.options;
+		const isOfOne = new Set(containers.map(engineOfRow)).size === 1;
 		return Promise.all(
-			this.options.containers.map(async (container): Promise<Source> => {
-				const { Id, Name: name } = await this.options.client.containers.inspect(container, { signal });
-				return { id: beside(container, Id), name: name.replace(/^\//, ''), lines: newLogLines() };
+			containers.map(async (container): Promise<Source> => {
+				const { Id, Name } = await client.containers.inspect(container, { signal });
+				const name = Name.replace(/^\//, '');
+				return {
+					id: beside(container, Id),
+					name: isOfOne ? name : `${name} (${model.engineName(container)})`,
+					lines: newLogLines(),
+				};
 			}),
 		);
 	}

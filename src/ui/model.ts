@@ -4,6 +4,7 @@ import type { EventMessage } from '../api/types';
 import { engineIn, engineOfRow, OWN_ID } from './engine-keys';
 import { EngineModel, type ModelState } from './engine-model';
 import { refusal } from './failure';
+import { machineOf } from './port';
 import type { ContainerRow, ImageRow, NetworkRow, VolumeRow } from './rows';
 
 export type { ModelState } from './engine-model';
@@ -31,7 +32,7 @@ interface Used {
 	/** Ids; never empty. */
 	readonly usedIds: readonly string[];
 	readonly areSeveral: boolean;
-	get(id: string): { readonly name: string } | undefined;
+	get(id: string): { readonly name: string; readonly host: string } | undefined;
 	clientOf(id: string): Client;
 }
 
@@ -78,7 +79,12 @@ export class Models implements Model, Disposable {
 		if (known !== undefined) {
 			return known;
 		}
-		const model = new EngineModel(this.engines.clientOf(engine), this.log, engine);
+		const model = new EngineModel(
+			this.engines.clientOf(engine),
+			this.log,
+			engine,
+			machineOf(this.engines.get(engine)?.host ?? ''),
+		);
 		this.models.set(engine, model);
 		this.subscribe(model);
 		return model;

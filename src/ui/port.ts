@@ -22,6 +22,13 @@ export function portText({ host, port, protocol }: PortRow): string {
 	return `${address}:${host.port}→${port}/${protocol}`;
 }
 
+/** The other machine that the address of an engine names, such as "ssh://ann@box"; "" for this one. */
+export function machineOf(host: string): string {
+	const [, machine = ''] = /^(?:ssh|tcp|https?):\/\/(?:[^@/]*@)?(\[[^\]]*\]|[^:/]+)/.exec(host) ?? [];
+	const name = machine.replace(/^\[|\]$/g, '');
+	return /^(localhost|127\..*|::1)$/.test(name) ? '' : name;
+}
+
 /** "host:port" as another program takes it; an address for all is this machine's own. Undefined when not published. */
 export function localAddress({ host }: PortRow): string | undefined {
 	if (host === undefined) {

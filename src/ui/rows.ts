@@ -93,8 +93,10 @@ export function isAlive(state: string): boolean {
 type KeyOf = (id: string) => string;
 const asItIs: KeyOf = (id) => id;
 
-/** `now` in Unix milliseconds is when the engine answered. */
-export function containerRow(summary: ContainerSummary, now: number, keyOf = asItIs): ContainerRow {
+/**
+ * `now` in Unix milliseconds is when the engine answered; `machine` is where it publishes ports, "" for this one.
+ */
+export function containerRow(summary: ContainerSummary, now: number, keyOf = asItIs, machine = ''): ContainerRow {
 	const { exitCode, age } = parseStatus(summary.Status);
 	const isNew = summary.State === 'created';
 	return {
@@ -107,7 +109,7 @@ export function containerRow(summary: ContainerSummary, now: number, keyOf = asI
 		exitCode: isNew ? undefined : exitCode,
 		since: isNew || age === undefined ? summary.Created * 1000 : now - age * 1000,
 		health: /\((?:health: )?(healthy|unhealthy|starting)\)/.exec(summary.Status)?.[1],
-		ports: portRows(summary.Ports),
+		ports: portRows(summary.Ports, machine),
 		labels: summary.Labels,
 		networks: Object.fromEntries(
 			Object.entries(summary.NetworkSettings?.Networks ?? {}).map(([name, endpoint]) => [
@@ -123,11 +125,12 @@ export function containerRow(summary: ContainerSummary, now: number, keyOf = asI
 }
 
 /** By number. Docker lists a port that is published on IPv4 and IPv6 twice; here it is once. */
-function portRows(ports: readonly Port[]): PortRow[] {
+function portRows(ports: readonly Port[], machine: string): PortRow[] {
+	const place = (ip: string): string => (machine !== '' && /^(|0\.0\.0\.0|::)$/.test(ip) ? machine : ip);
 	const rows = ports.map((port) => ({
 		port: port.PrivatePort,
 		protocol: port.Type,
-		host: port.PublicPort === undefined ? undefined : { ip: port.IP ?? '', port: port.PublicPort },
+		host: port.PublicPort === undefined ? undefined : { ip: place(port.IP ?? ''), port: port.PublicPort },
 	}));
 	const key = (row: PortRow): string =>
 		`${row.port}/${row.protocol} ${row.host?.ip === '::' ? '0.0.0.0' : row.host?.ip} ${row.host?.port}`;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { browserUrl, localAddress, portText, webPorts } from '../../../src/ui/port';
+import { browserUrl, localAddress, machineOf, portText, webPorts } from '../../../src/ui/port';
 import type { ContainerRow, PortRow } from '../../../src/ui/rows';
 
 describe('ports', () => {
@@ -21,6 +21,17 @@ describe('ports', () => {
 			'10.0.0.5:18080',
 			'[fd00::1]:18080',
 		]);
+	});
+
+	it('the machine of an engine: is named by addresses of other machines only', () => {
+		const hosts = [
+			'',
+			'unix:///run/docker.sock',
+			'tcp://127.0.0.1:2375',
+			'ssh://ann@box:22',
+			'tcp://[fd00::1]:2376',
+		];
+		assert.deepEqual(hosts.map(machineOf), ['', '', '', 'box', 'fd00::1']);
 	});
 
 	it('a page: is where TCP is published, and not behind the port of a database', () => {

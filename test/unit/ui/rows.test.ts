@@ -82,6 +82,20 @@ describe('rows', () => {
 		);
 	});
 
+	it('ports of an engine on another machine: are published there', () => {
+		const Ports = ['0.0.0.0', '::', '10.0.0.5'].map((IP, n) => ({
+			IP,
+			PrivatePort: n,
+			PublicPort: n,
+			Type: 'tcp' as const,
+		}));
+		const { ports } = containerRow({ ...container, Ports }, now, undefined, 'box');
+		assert.deepEqual(
+			ports.map(({ host }) => host?.ip),
+			['box', 'box', '10.0.0.5'],
+		);
+	});
+
 	it('networks: own ones by name, then the built-in ones', () => {
 		const network = (Name: string, Subnet?: string): NetworkJson => ({
 			Name,
