@@ -32,7 +32,7 @@ const ANSWER_WITHIN = 10_000;
 /** An engine can be replaced by another client's while this one connects; more than a few times is a fault. */
 const ROUNDS = 4;
 const LONGEST_LOG = 1024 * 1024;
-/** What an engine may inherit (also of cli/command.pl): no token, no editor variable. A registry may be reachable through a proxy only. */
+/** What an engine may inherit (also by cli/start-engine.pl): no token, no editor variable. A registry may be reachable through a proxy only. */
 export const ENVIRONMENT =
 	/^(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR|DOCKER_CONFIG|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|MYDOCKER_STORAGE_DRIVER|(HTTPS?|NO|ALL)_PROXY)$/i;
 

@@ -24,22 +24,15 @@ export class Store {
 	) {}
 
 	/** Writes `value` under `key`; throws EngineError "invalid" for a key that cannot be a file name. */
-	save(key: string, value: object, durability: Durability = 'at once'): void {
-		writeAtomically(this.file(key), contentOf(value), { durability });
-	}
-
-	/**
-	 * As save, for a record that can be made again: of a new one the disk is not waited for at all before `sync`, and a power cut
-	 * until then may leave it empty, or half, which the next start sets aside.
-	 */
-	saveBeside(key: string, value: object): void {
+	save(key: string, value: object, durability: RecordDurability = 'at once'): void {
 		const file = this.file(key);
-		if (fs.existsSync(file)) {
-			this.save(key, value, 'soon');
+		const content = JSON.stringify(value, undefined, '\t') + '\n';
+		if (durability === 'beside' && !fs.existsSync(file)) {
+			replaceFile(file, content);
+			this.unsynced.add(file);
 			return;
 		}
-		replaceFile(file, contentOf(value));
-		this.unsynced.add(file);
+		writeAtomically(file, content, { durability: durability === 'at once' ? 'at once' : 'soon' });
 	}
 
 	/** Makes what was saved "soon" or beside survive a power cut from now on. */
@@ -104,12 +97,14 @@ export class Store {
 	}
 }
 
-function contentOf(value: object): string {
-	return JSON.stringify(value, undefined, '\t') + '\n';
-}
-
 /** Whether a machine that loses power has the change when the call returns, or a little later (the old one until then). */
 export type Durability = 'at once' | 'soon';
+
+/**
+ * "beside", for a record that can be made again: of a new one the disk is not waited for at all before the store's `sync`, and
+ * a power cut until then may leave it empty, or half, which the next start sets aside; one that replaces another is "soon".
+ */
+export type RecordDurability = Durability | 'beside';
 
 /** Replaces `file` so that a reader, or a machine that loses power, sees the old content or the new, never half. */
 export function writeAtomically(file: string, content: string | Uint8Array, options: WriteOptions = {}): void {

@@ -7,6 +7,7 @@ import {
 	type PreparedToolInvocation,
 } from 'vscode';
 import { callTool, engineFor, tools, type Tool, type ToolEngine, type ToolInput } from '../api/tools';
+import { signalOf } from './cancel';
 import { keyOn } from './engine-keys';
 import type { Engines } from './engines';
 import type { Models } from './model';
@@ -86,14 +87,6 @@ class AgentTool implements LanguageModelTool<ToolInput> {
 		const { engines } = this.parts;
 		return engines.used.map(({ id, name }) => ({ name, client: engines.clientOf(id) }));
 	}
-}
-
-function signalOf(token: CancellationToken): AbortSignal {
-	const abort = new AbortController();
-	token.onCancellationRequested(() => {
-		abort.abort();
-	});
-	return abort.signal;
 }
 
 /** A value of the input as it can be shown, whatever a model has put there. */

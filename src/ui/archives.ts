@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { env, l10n, ProgressLocation, Uri, window } from 'vscode';
 import { formatBytes } from './amounts';
 import { ask } from './ask';
+import { signalOf } from './cancel';
 import { beside } from './engine-keys';
 import { Failure } from './failure';
 import { referenceProblem, shortId, shortName, suggestName } from './names';
@@ -161,13 +162,9 @@ async function pushInNotification(client: Parts['client'], target: string): Prom
 		cancellable: true,
 	};
 	await window.withProgress(options, async (progress, token) => {
-		const abort = new AbortController();
-		token.onCancellationRequested(() => {
-			abort.abort();
-		});
 		const meter = new PushMeter();
 		let lastReport = 0;
-		for await (const message of client.images.push(target, { signal: abort.signal })) {
+		for await (const message of client.images.push(target, { signal: signalOf(token) })) {
 			meter.add(message);
 			if (Date.now() - lastReport >= REPORT_EVERY) {
 				lastReport = Date.now();

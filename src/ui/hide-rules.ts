@@ -1,3 +1,4 @@
+import { repositoryOfName } from './names';
 import type { ContainerRow, ImageRow } from './rows';
 
 /** Which containers a compose project consists of, in docker compose's label. */
@@ -30,11 +31,6 @@ export function wrongRule(rules: readonly string[]): string | undefined {
 /** A name, or what stands for it in rules about images that have none. */
 export function imageName({ tag, digest }: ImageRow): string {
 	return tag ?? digest ?? '<none>';
-}
-
-/** "localhost:5000/demo/web" of "localhost:5000/demo/web:1.2". */
-export function repositoryOfName(name: string): string {
-	return name.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
 }
 
 /** Tells which containers some of the rules hide. */

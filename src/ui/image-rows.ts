@@ -3,7 +3,7 @@ import { formatAgo, formatBytes } from './amounts';
 import { bare, beside } from './engine-keys';
 import type { Model } from './model';
 import type { ImageRow } from './rows';
-import { shortId, splitRegistry } from './names';
+import { repositoryOfName, shortId, splitRegistry } from './names';
 import { repositoryKey, repositoryOf } from './keys';
 import type { NewerImages } from './newer-images';
 import type { Pulls } from './pulls';
@@ -70,7 +70,7 @@ export function imagesOfRepository(scope: Scope, key: string): readonly string[]
 
 /** A name on the image's engine, with "" there for an image without a name. */
 function repositoryName(row: ImageRow): string {
-	return beside(row.id, row.tag?.replace(/:[^/:]*$/, '') ?? row.digest?.replace(/@.*$/, '') ?? '');
+	return beside(row.id, repositoryOfName(row.tag ?? row.digest ?? ''));
 }
 
 type Repositories = ReadonlyMap<string, readonly ImageRow[]>;

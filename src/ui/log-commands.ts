@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { commands, l10n, ProgressLocation, ThemeIcon, Uri, window, workspace, type QuickPickItem } from 'vscode';
 import { ask } from './ask';
+import { signalOf } from './cancel';
 import { Notice } from './failure';
 import type { LogDocument } from './log-document';
 import { LOG_SCHEME } from './log-editor';
@@ -98,13 +99,7 @@ export async function saveLog({ logEditors }: Needs, given?: unknown): Promise<v
 	}
 	await window.withProgress(
 		{ location: ProgressLocation.Notification, title: l10n.t('Saving {0}', name), cancellable: true },
-		async (_, token) => {
-			const abort = new AbortController();
-			token.onCancellationRequested(() => {
-				abort.abort();
-			});
-			await writeLog(document, target, abort.signal);
-		},
+		(_, token) => writeLog(document, target, signalOf(token)),
 	);
 }
 

@@ -51,6 +51,11 @@ export function splitRegistry(reference: string): { readonly registry: string; r
 	return isRegistry ? { registry: first, rest: others.join('/') } : { registry: '', rest: reference };
 }
 
+/** "localhost:5000/demo/web" of "localhost:5000/demo/web:1.2". */
+export function repositoryOfName(name: string): string {
+	return name.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+}
+
 /** "demo/web" of "localhost:5000/demo/web:latest"; a short way to say which image. */
 export function shortName(reference: string): string {
 	return splitRegistry(bare(reference))

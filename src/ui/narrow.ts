@@ -1,5 +1,6 @@
 import { l10n, QuickInputButtons, ThemeIcon, window, type QuickPickItem } from 'vscode';
-import { hideRule, imageName, PROJECT_LABEL, repositoryOfName, wrongRule, type RuleKind } from './hide-rules';
+import { hideRule, imageName, PROJECT_LABEL, wrongRule, type RuleKind } from './hide-rules';
+import { repositoryOfName } from './names';
 import type { Parts } from './parts';
 import { containersFor, imagesFor } from './pick';
 import type { Scope, ScopeChoices, SortOrder } from './scope';

@@ -1,3 +1,4 @@
+import { InvalidHost, parseHost } from '../api/endpoint';
 import type { ContainerRow, PortRow } from './rows';
 
 /** Ports that serve something else than web pages, by what they are registered for. */
@@ -23,10 +24,16 @@ export function portText({ host, port, protocol }: PortRow): string {
 }
 
 /** The other machine that the address of an engine names, such as "ssh://ann@box"; "" for this one. */
-export function machineOf(host: string): string {
-	const [, machine = ''] = /^(?:ssh|tcp|https?):\/\/(?:[^@/]*@)?(\[[^\]]*\]|[^:/]+)/.exec(host) ?? [];
-	const name = machine.replace(/^\[|\]$/g, '');
-	return /^(localhost|127\..*|::1)$/.test(name) ? '' : name;
+export function machineOf(address: string): string {
+	try {
+		const endpoint = parseHost(address);
+		return endpoint.kind === 'unix' || /^(localhost|127\..*|::1)$/.test(endpoint.host) ? '' : endpoint.host;
+	} catch (error) {
+		if (error instanceof InvalidHost) {
+			return '';
+		}
+		throw error;
+	}
 }
 
 /** "host:port" as another program takes it; an address for all is this machine's own. Undefined when not published. */

@@ -1,5 +1,5 @@
 import type { ContainerSummary, ImageSummary, NetworkJson, Port, VolumeJson } from '../api/types';
-import { splitRegistry } from './names';
+import { repositoryOfName, splitRegistry } from './names';
 import { parseStatus } from './status';
 
 /** A container as a row needs it. */
@@ -194,7 +194,7 @@ export function imageRows(summaries: readonly ImageSummary[], keyOf = asItIs): R
 		const digests = (summary.RepoDigests ?? []).filter((name) => !name.includes('<none>'));
 		const common = { id: keyOf(summary.Id), size: summary.Size, created: summary.Created * 1000, digests };
 		const digestOf = (tag: string): string | undefined =>
-			digests.find((digest) => digest.startsWith(tag.replace(/[^:]*$/, '').replace(/:$/, '@'))) ?? digests[0];
+			digests.find((digest) => digest.startsWith(`${repositoryOfName(tag)}@`)) ?? digests[0];
 		return tags.length > 0
 			? tags.map((tag) => ({ ...common, name: keyOf(tag), tag, digest: digestOf(tag) }))
 			: [{ ...common, name: keyOf(summary.Id), tag: undefined, digest: digests[0] }];

@@ -1,5 +1,6 @@
 import { env, ProgressLocation, window } from 'vscode';
 import { formatBytes } from './amounts';
+import { signalOf } from './cancel';
 
 type Count = (bytes: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 
@@ -13,11 +14,7 @@ export async function withProgress(
 ): Promise<void> {
 	const options = { location: ProgressLocation.Notification, title, cancellable: true };
 	await window.withProgress(options, async (progress, token) => {
-		const abort = new AbortController();
-		token.onCancellationRequested(() => {
-			abort.abort();
-		});
-		await work(abort.signal, async function* count(bytes) {
+		await work(signalOf(token), async function* count(bytes) {
 			let [sum, lastReport] = [0, 0];
 			for await (const chunk of bytes) {
 				sum += chunk.length;

@@ -44,6 +44,16 @@ describe('an ordinary user', function () {
 	const processesNamed = (name: string) =>
 		processesOf(workspace.root).filter(({ command }) => command.includes(name));
 
+	/** Runs a program of Node with its port 80 published. */
+	const publish = (
+		{ Cmd, binds }: ReturnType<typeof echo>,
+		binding: { readonly HostIp: string; readonly HostPort: string },
+	): Promise<string> =>
+		launch(subject, {
+			...{ Cmd, ExposedPorts: { '80/tcp': {} } },
+			HostConfig: { NetworkMode: 'bridge', Binds: binds, PortBindings: { '80/tcp': [binding] } },
+		});
+
 	const web = (network: string, port: number): Promise<string> =>
 		launch(
 			subject,
@@ -159,10 +169,7 @@ describe('an ordinary user', function () {
 
 	it('published port: the container is its own client, on whichever network it is; its relay ends with it', async () => {
 		const port = await freePort();
-		const { Cmd, binds } = tellAddress(engine.node);
-		const bindings = { '80/tcp': [{ HostIp: '', HostPort: String(port) }] };
-		const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: bindings };
-		const id = await launch(subject, { Cmd, ExposedPorts: { '80/tcp': {} }, HostConfig: host });
+		const id = await publish(tellAddress(engine.node), { HostIp: '', HostPort: String(port) });
 		const addressOn = async (network: string): Promise<string> => {
 			const { Networks: joined } = (await subject.client.containers.inspect(id)).NetworkSettings;
 			return { IPAddress: '', ...joined[network] }.IPAddress;
@@ -189,10 +196,7 @@ describe('an ordinary user', function () {
 
 	it('published port: a thousand clients at once get their own bytes, also those who stay when others break off', async () => {
 		const port = await freePort();
-		const { Cmd, binds } = echo(engine.node);
-		const bindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port) }] };
-		const host = { NetworkMode: 'bridge', Binds: binds, PortBindings: bindings };
-		const id = await launch(subject, { Cmd, ExposedPorts: { '80/tcp': {} }, HostConfig: host });
+		const id = await publish(echo(engine.node), { HostIp: '127.0.0.1', HostPort: String(port) });
 		await until('the container listens', async () => (await conversation(port, 'ready')) === 'ready');
 		const clients = Array.from({ length: 1000 }, (_, index) => new Correspondent(port, index));
 		try {

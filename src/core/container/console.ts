@@ -1,7 +1,6 @@
 import * as path from 'node:path';
 import { findProgram } from '../exec';
-import { writeAtomically } from '../store';
-import { readText } from './shim';
+import { writeIfOther } from './shim';
 
 /** Stands in a runtime's arguments for the path of the console socket, which only the receiver knows. */
 export const CONSOLE = '@console';
@@ -183,8 +182,6 @@ export function consoleCommand(
 	{ folder, run }: { readonly folder: string; readonly run: string },
 ): string[] {
 	const file = path.join(run, 'terminal.pl');
-	if (readText(file) !== RECEIVER) {
-		writeAtomically(file, RECEIVER);
-	}
+	writeIfOther(file, RECEIVER);
 	return ['perl', file, folder, process.arch, ...command];
 }

@@ -12,7 +12,7 @@ import { nsenterArguments, stageOf, writeExecPlan, writePlan } from './minimal-p
 import { MINIMAL_SCRIPT } from './minimal-script';
 import { installTools, missingTools } from './minimal-tools';
 import type { CgroupResources, ContainerRuntime } from './runtime';
-import { readText } from './shim';
+import { readText, writeIfOther } from './shim';
 import { machine, type ProcessSpec, type Spec } from './spec';
 
 /** What a container without seccomp, or with less, is told when it is made. */
@@ -199,12 +199,6 @@ function readSpec(bundle: string): Spec & { readonly linux: { readonly resources
 	return jsonIn(readText(path.join(bundle, 'config.json')) ?? '') as Spec & {
 		readonly linux: { readonly resources: CgroupResources };
 	};
-}
-
-function writeIfOther(file: string, text: string): void {
-	if (readText(file) !== text) {
-		writeAtomically(file, text);
-	}
 }
 
 /** Runs `true` of the host. */

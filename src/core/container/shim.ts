@@ -144,9 +144,7 @@ export interface Launch {
 /** Puts the shim's script into `<run>/shim.sh`, unless it is there already, and gives its path. */
 export function installShim(run: string): string {
 	const file = path.join(run, 'shim.sh');
-	if (readText(file) !== SCRIPT) {
-		writeAtomically(file, SCRIPT);
-	}
+	writeIfOther(file, SCRIPT);
 	return file;
 }
 
@@ -169,6 +167,13 @@ export function launchShim(script: string, launch: Launch): ChildProcess {
 	);
 	child.unref();
 	return child;
+}
+
+/** Writes a small file, unless it has the text already. */
+export function writeIfOther(file: string, text: string): void {
+	if (readText(file) !== text) {
+		writeAtomically(file, text);
+	}
 }
 
 /** Content of a small file, or undefined when there is none (any more). */

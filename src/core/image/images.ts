@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
-import type { Store } from '../store';
+import type { RecordDurability, Store } from '../store';
 import type { Image, Platform } from '../types';
 import { Assembly } from './assembly';
 import type { NewImage, SavedImage, StoredLayer } from './assembly';
@@ -615,7 +615,7 @@ export class Images {
 		name: TagName,
 		image: Image,
 		repoDigests: readonly string[],
-		durability: 'at once' | 'beside' = 'at once',
+		durability: RecordDurability = 'at once',
 	): Image {
 		const key = recordKey({ ...image, ...name });
 		const old = this.records.get(key);
@@ -639,7 +639,7 @@ export class Images {
 		image: Image,
 		tags: readonly TagName[],
 		digests: readonly string[],
-		durability: 'at once' | 'beside' = 'at once',
+		durability: RecordDurability = 'at once',
 	): Image {
 		const repo_digests = [...new Set(digests)].sort(compare);
 		const [first] = repo_digests;
@@ -655,11 +655,7 @@ export class Images {
 		);
 		for (const [key, record] of wanted) {
 			if (JSON.stringify(this.records.get(key)) !== JSON.stringify(record)) {
-				if (durability === 'beside') {
-					this.options.store.saveBeside(key, record);
-				} else {
-					this.options.store.save(key, record);
-				}
+				this.options.store.save(key, record, durability);
 				this.records.set(key, record);
 			}
 		}

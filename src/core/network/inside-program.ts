@@ -1,7 +1,6 @@
 import * as path from 'node:path';
 import { hasConsoles } from '../container/console';
-import { readText } from '../container/shim';
-import { writeAtomically } from '../store';
+import { writeIfOther } from '../container/shim';
 
 /**
  * The relay of a container's published ports, in Perl, since Node cannot enter a namespace; of Perl the core, which needs no
@@ -181,8 +180,6 @@ export function insideCommand(run: string): readonly [string, ...string[]] | und
 		return undefined;
 	}
 	const file = path.join(run, 'relay.pl');
-	if (readText(file) !== PROGRAM) {
-		writeAtomically(file, PROGRAM);
-	}
+	writeIfOther(file, PROGRAM);
 	return ['perl', file];
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
-import type { Store } from '../store';
+import type { RecordDurability, Store } from '../store';
 import type { Endpoint, Network } from './network';
 import { isNetwork } from './network';
 
@@ -79,14 +79,8 @@ export class NetworkRecords {
 		return this.connectionsOf(containerId).find(([network]) => !network.internal);
 	}
 
-	save(network: Network): void {
-		this.store.save(recordKey(network), network);
-		this.networks.set(network.id, network);
-	}
-
-	/** As save, for a network that is made again when the power takes it; the disk has it after the store's `sync`. */
-	saveBeside(network: Network): void {
-		this.store.saveBeside(recordKey(network), network);
+	save(network: Network, durability: RecordDurability = 'at once'): void {
+		this.store.save(recordKey(network), network, durability);
 		this.networks.set(network.id, network);
 	}
 

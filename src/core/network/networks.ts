@@ -101,7 +101,7 @@ export class Networks {
 		for (const name of PREDEFINED) {
 			if (this.records.byName(name) === undefined) {
 				// One that is lost with the power is made again.
-				this.records.saveBeside(newNetwork({ name, driver: name === 'none' ? 'null' : name }));
+				this.records.save(newNetwork({ name, driver: name === 'none' ? 'null' : name }), 'beside');
 			}
 		}
 		// A network that never was used has no subnet, and nothing on the host.

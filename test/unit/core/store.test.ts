@@ -33,10 +33,10 @@ describe('Store', () => {
 	});
 
 	it('writes a record beside other work: it is there at once, replaces one that was, and may go before the disk has it', async () => {
-		store.saveBeside('image-1', { name: 'nginx' });
+		store.save('image-1', { name: 'nginx' }, 'beside');
 		assert.deepEqual(store.get('image-1', isNamed), { name: 'nginx' });
-		store.saveBeside('image-1', { name: 'redis' });
-		store.saveBeside('image-2', { name: 'busybox' });
+		store.save('image-1', { name: 'redis' }, 'beside');
+		store.save('image-2', { name: 'busybox' }, 'beside');
 		store.remove('image-2');
 		await store.sync();
 		assert.deepEqual(store.get('image-1', isNamed), { name: 'redis' });

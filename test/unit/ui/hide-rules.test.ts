@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { containerHider, hideRule, imageHider, repositoryOfName, wrongRule } from '../../../src/ui/hide-rules';
+import { containerHider, hideRule, imageHider, wrongRule } from '../../../src/ui/hide-rules';
+import { repositoryOfName } from '../../../src/ui/names';
 import { containerRow, imageRows } from '../../../src/ui/rows';
 
 const container = (name: string, image: string, labels: Record<string, string> = {}) =>
