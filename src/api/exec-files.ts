@@ -1,5 +1,6 @@
 import type { Archive, PathStat } from './archive';
 import type { ExecCalls } from './exec-calls';
+import { execOutput } from './exec-output';
 import { ApiError, type Cancel } from './transport';
 
 /** What an engine has no calls for, unless it is ours. */
@@ -12,6 +13,11 @@ export type FileCalls = Pick<Archive, 'list' | 'remove' | 'rename'>;
 const LIST = `cd -- "$1" || exit 1
 stat -c '/%f %s %Y %n' ./* ./.[!.]* ./..?* 2>/dev/null
 [ $? -lt 126 ] || { echo 'no program "stat" that takes so many names' >&2; exit 1; }`;
+
+/** Bytes of a folder's list: some 100,000 names, more than an explorer shows. */
+const MOST_LISTED = 8 * 1024 * 1024;
+/** Characters of what a program said is wrong. */
+const LONGEST_REASON = 1000;
 
 /** File type bits of stat(2) in the bits of Go's os.FileMode. */
 const TYPES: Readonly<Record<number, number>> = {
@@ -101,28 +107,21 @@ async function output(
 	command: readonly string[],
 	options: Cancel = {},
 ): Promise<string> {
-	const printed: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
-	const id = await execs
-		.create(container, { Cmd: command, User: '0', AttachStdout: true, AttachStderr: true }, options)
-		.catch((error: unknown) => {
+	const body = { Cmd: command, User: '0', AttachStdout: true, AttachStderr: true };
+	const { exitCode, stdout, all } = await execOutput(execs, container, body, { ...options, most: MOST_LISTED }).catch(
+		(error: unknown) => {
 			throw error instanceof ApiError && error.status === 409
 				? new ApiError(error.message, 409, 'unable')
 				: error;
-		});
-	for await (const { stream, data } of (await execs.start(id, { ...options, tty: false })).output) {
-		printed[stream].push(data);
+		},
+	);
+	if (exitCode === 0) {
+		return stdout;
 	}
-	const { ExitCode: code } = await execs.inspect(id, options);
-	if (code === 0) {
-		return Buffer.concat(printed.stdout).toString();
-	}
-	const said = Buffer.concat([...printed.stderr, ...printed.stdout])
-		.toString()
-		.trim();
 	// What shells and runtimes say of a program that is not there.
-	const isUnable = code === 126 || code === 127;
+	const isUnable = exitCode === 126 || exitCode === 127;
 	throw new ApiError(
-		said || `${command[0] ?? ''} ended with code ${code ?? ''}`,
+		all.trim().slice(0, LONGEST_REASON) || `${command[0] ?? ''} ended with code ${exitCode ?? ''}`,
 		403,
 		isUnable ? 'unable' : 'denied',
 	);

@@ -1,4 +1,5 @@
 import type { Client } from './client';
+import { execOutput } from './exec-output';
 import { LogLines } from './log-lines';
 import { createPlanned } from './planned-container';
 import { EMPTY_PLAN, parsePort, type RunPlan } from './run-plan';
@@ -40,7 +41,7 @@ export interface Tool {
 /** Lines of a log that a model gets at most, and characters of any answer. */
 const MOST_LINES = 500;
 const MOST_CHARACTERS = 40_000;
-/** Of what a command printed, so that its JSON fits into an answer. */
+/** Bytes of what a command printed, so that its JSON fits into an answer. */
 const MOST_OUTPUT = 15_000;
 const SECONDS_OF_EVENTS = 3600;
 const FIND_NAMES = 'List the containers with mydocker_list_containers and use a name from there.';
@@ -290,18 +291,14 @@ async function readDiskUsage({ client, signal }: ToolCall): Promise<unknown> {
 
 /** Runs a command in a container to its end; gives its exit code and what it printed, the end of it when it is long. */
 async function execute({ client, input, signal }: ToolCall): Promise<unknown> {
-	const { execs } = client;
 	const Cmd = list(input, 'command');
 	if (Cmd.length === 0) {
 		throw new Error('"command" is missing');
 	}
 	const request = { Cmd, AttachStdout: true, AttachStderr: true };
-	const id = await execs.create(text(input, 'container'), request, { signal });
-	let output = '';
-	for await (const { data } of (await execs.start(id, { tty: false, signal })).output) {
-		output = (output + data.toString()).slice(-MOST_OUTPUT);
-	}
-	return { exitCode: (await execs.inspect(id, { signal })).ExitCode, output };
+	const limits = { most: MOST_OUTPUT, isEndEnough: true, signal };
+	const { exitCode, all } = await execOutput(client.execs, text(input, 'container'), request, limits);
+	return { exitCode, output: all };
 }
 
 async function runContainer({ client, input, labels = {} }: ToolCall): Promise<unknown> {

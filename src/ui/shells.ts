@@ -1,5 +1,6 @@
 import type { Memento } from 'vscode';
 import { ApiError, type Client } from '../api/client';
+import { execOutput } from '../api/exec-output';
 import { pinned } from './routing-client';
 
 /** From the best to the least. */
@@ -40,17 +41,17 @@ export class ShellChoices {
 	}
 }
 
+/** Bytes of what a container says of its shells. */
+const LONGEST_ANSWER = 4096;
+
 /** Names or paths of the shells that a running container has, the best first; empty when it has none. */
 export async function shellsOf(client: Client, container: string): Promise<string[]> {
 	const { execs } = pinned(client, container);
 	const search = `for shell in ${SHELLS.join(' ')}; do command -v $shell; done; exit 0`;
 	try {
-		const id = await execs.create(container, { Cmd: ['sh', '-c', search], AttachStdout: true });
-		let found = '';
-		for await (const { data } of (await execs.start(id, { tty: false })).output) {
-			found += data.toString();
-		}
-		return (await execs.inspect(id)).ExitCode === 0 ? found.split('\n').filter((line) => line !== '') : [];
+		const request = { Cmd: ['sh', '-c', search], AttachStdout: true };
+		const { exitCode, stdout } = await execOutput(execs, container, request, { most: LONGEST_ANSWER });
+		return exitCode === 0 ? stdout.split('\n').filter((line) => line !== '') : [];
 	} catch (error) {
 		// What an engine says when it cannot start a program.
 		if (error instanceof ApiError && error.status === 400) {

@@ -177,6 +177,25 @@ for (const [name, start] of Object.entries(engines)) {
 			await client.containers.remove(id, { force: true });
 		});
 
+		it('files of a container whose shell prints without end: the list is given up on, and says why', async () => {
+			const script =
+				'rm /bin/sh; echo "#!/bin/busybox yes" >/bin/sh; chmod 755 /bin/sh; : >/ready; exec sleep 60';
+			const id = await create(client, image, ['busybox', 'sh', '-c', script]);
+			await client.containers.start(id);
+			const archive = client.containers.archive(id);
+			await until('the shell is replaced', () =>
+				archive.stat('/ready').then(
+					() => true,
+					() => false,
+				),
+			);
+			await assert.rejects(archive.list('/'), {
+				code: 'too-much',
+				message: /^Cannot run "sh" in the container: /,
+			});
+			await client.containers.remove(id, { force: true });
+		});
+
 		it("refuses what only our engine can in a sentence, a prune's dry run before all", async () => {
 			await create(client, image, ['true'], 'kept');
 			for (const ask of [
