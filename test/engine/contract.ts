@@ -9,6 +9,7 @@ import { healthCases } from './health';
 import { logCases } from './logs';
 import { pushCases } from './push';
 import { registryCases } from './registries';
+import { opaqueCases } from './opaque';
 import { optionCases } from './options';
 import { restartPolicyCases } from './restart';
 import { statsCases } from './stats';
@@ -78,6 +79,7 @@ export function contractOf(engine: Engine, given: () => Given): void {
 			volumeArchiveCases(() => subject);
 		}
 		copyCases(() => subject);
+		opaqueCases(() => subject);
 		imageArchiveCases(() => subject);
 		apiCases(() => subject);
 		restartPolicyCases(() => subject);

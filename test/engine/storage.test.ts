@@ -136,6 +136,17 @@ function contract(workspace: Workspace, driver: (typeof DRIVERS)[number], manyOf
 		assert.ok(size);
 	});
 
+	it('diff takes what an opaque folder of a layer hides for nothing', async () => {
+		const { id } = await run('merged:1', 'cd data/opaque; mkdir sub; echo x >sub/old; echo x >old; rm new');
+		assert.deepEqual(
+			(await engine.client.containers.changes(id)).map(({ Kind, Path }) => `${Kind} ${Path}`).sort(),
+			[
+				...['0 /data', '0 /data/opaque', '1 /data/opaque/old', '1 /data/opaque/sub'],
+				...['1 /data/opaque/sub/old', '2 /data/opaque/new'],
+			],
+		);
+	});
+
 	it('what was written is there after restarts, and after the engine was killed and chooses another driver', async () => {
 		const { id, text } = await run('plain:1', 'cat /data/count; rm -f /data/gone; echo x >>/data/count; ls /data');
 		assert.doesNotMatch(text, /^gone$/m);

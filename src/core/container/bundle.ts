@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, systemCode } from '../errors';
+import type { LookupLayer } from '../storage/driver';
 import type { Container } from '../types';
 import { readRootFile, resolveRootPath } from './rootfs';
 import type { HostEntry } from '../network/hosts';
@@ -75,7 +76,7 @@ export function writeBundle(
 	container: Container,
 	folder: ContainerFolder,
 	options: {
-		readonly lookup: readonly string[];
+		readonly lookup: readonly LookupLayer[];
 		readonly network: BundleNetwork;
 		/** Of another container, to be shared. */
 		readonly pidNamespace?: string | undefined;
@@ -122,7 +123,7 @@ function specText(spec: Spec): string {
 const UNLIMITED = '\0unlimited';
 
 /** A working directory in /proc could be one that the runtime has open outside the container (CVE-2024-21626). */
-function checkWorkingDir(folder: string, layers: readonly string[]): void {
+function checkWorkingDir(folder: string, layers: readonly LookupLayer[]): void {
 	if (/^\/proc(\/|$)/.test(resolveRootPath(layers, folder))) {
 		throw new EngineError('invalid', `the working directory '${folder}' is invalid, it must not be in /proc`);
 	}

@@ -4,6 +4,7 @@ import { namesIn, printable, statIn, Tree } from '../files/tree';
 import type { Folder } from '../files/tree';
 import { opaqueFolders } from '../image/opaque';
 import { isMountFolder, isMountPoint } from '../image/pack-upper';
+import type { LookupLayer } from '../storage/driver';
 import { isWhiteout } from '../storage/whiteout';
 import { namesInLayers, statInLayers } from './rootfs';
 
@@ -19,10 +20,10 @@ const TURN = 500;
 /** Files by which fuse-overlayfs marks an opaque folder, beside the attribute. */
 const OPAQUE_MARKS = new Set(['.wh..wh..opq', '.wh..opq']);
 
-/** The changes, sorted by path. `lowers` are the image's folders, top first; `upper` may be written in meanwhile. */
+/** The changes, sorted by path. `lowers` are the image's layers, top first; `upper` may be written in meanwhile. */
 export async function containerChanges(
 	upper: string,
-	lowers: readonly string[],
+	lowers: readonly LookupLayer[],
 	signal: AbortSignal,
 ): Promise<Change[]> {
 	const tree = new Tree(upper);
@@ -41,7 +42,7 @@ class Walk {
 
 	constructor(
 		private readonly tree: Tree,
-		private readonly lowers: readonly string[],
+		private readonly lowers: readonly LookupLayer[],
 		private readonly opaque: ReadonlySet<string>,
 		private readonly signal: AbortSignal,
 	) {}
@@ -69,7 +70,7 @@ class Walk {
 		if (stat === undefined || (stat.isFile() && isMountPoint(path.slice(1), Number(stat.size)))) {
 			return false;
 		}
-		const lower = isParentKnown ? statInLayers(this.lowers, printable(path)) : undefined;
+		const lower = isParentKnown ? statInLayers(this.lowers, path) : undefined;
 		if (isWhiteout(stat)) {
 			return lower !== undefined && this.add(path, KINDS.deleted);
 		}
@@ -91,7 +92,7 @@ class Walk {
 
 	/** What the image has in a folder that hides it all. */
 	private hidden(folder: Folder, names: ReadonlySet<string>): number {
-		const lost = namesInLayers(this.lowers, printable(folder.path)).filter((name) => !names.has(name));
+		const lost = namesInLayers(this.lowers, folder.path).filter((name) => !names.has(name));
 		for (const name of lost) {
 			this.add(`${folder.path === '/' ? '' : folder.path}/${name}`, KINDS.deleted);
 		}

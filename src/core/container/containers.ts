@@ -78,7 +78,7 @@ export interface ContainersOptions {
 	readonly root: string;
 	readonly store: Store;
 	readonly events: Events;
-	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories'>;
+	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories' | 'lookupLayers'>;
 	readonly runtime: Runtimes;
 	readonly storage: Storage;
 	readonly networks: Networks;
@@ -165,7 +165,7 @@ export class Containers {
 			layers: (record) =>
 				options.storage
 					.of(record.storage_driver)
-					.lookup(containerFolder(options.root, record.id), options.images.lowerDirectories(record.image_id)),
+					.lookup(containerFolder(options.root, record.id), options.images.lookupLayers(record.image_id)),
 			emit: (id, action, attributes) => {
 				const entry = this.entries.get(id);
 				if (entry !== undefined) {
@@ -580,7 +580,7 @@ export class Containers {
 		const { image_id } = entry.record;
 		await images.unpack(image_id);
 		return this.storage(entry).withUpper(entry.folder, signal, (upper) =>
-			containerChanges(upper, images.lowerDirectories(image_id), signal),
+			containerChanges(upper, images.lookupLayers(image_id), signal),
 		);
 	}
 
@@ -681,7 +681,10 @@ export class Containers {
 		}
 		const storage = this.storage(entry);
 		await storage.prepare(folder, lower);
-		const rootFiles = { lookup: storage.lookup(folder, lower), mount: storage.mount(folder, lower) };
+		const rootFiles = {
+			lookup: storage.lookup(folder, images.lookupLayers(record.image_id)),
+			mount: storage.mount(folder, lower),
+		};
 		const mounts = await this.volumeMounts(entry, rootFiles);
 		if (restartCount === 0) {
 			// A syslog server that is away for a while must not end what a restart policy keeps running.

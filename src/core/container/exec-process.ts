@@ -1,4 +1,5 @@
 import { EngineError } from '../errors';
+import type { LookupLayer } from '../storage/driver';
 import type { Container } from '../types';
 import { containerCapabilities } from './capabilities';
 import { readRootFile, resolveRootPath } from './rootfs';
@@ -33,7 +34,7 @@ export interface ExecOptions {
 export function execProcess(
 	{ config }: Container,
 	options: ExecOptions,
-	{ layers, size }: { readonly layers: readonly string[]; readonly size?: TerminalSize | undefined },
+	{ layers, size }: { readonly layers: readonly LookupLayer[]; readonly size?: TerminalSize | undefined },
 ): ProcessSpec {
 	const user = resolveUser(
 		options.user || config.user,
@@ -60,7 +61,7 @@ export function execProcess(
 }
 
 /** A working directory in /proc could be one that the runtime has open outside the container (CVE-2024-21626). */
-function workingDir(folder: string, layers: readonly string[]): string {
+function workingDir(folder: string, layers: readonly LookupLayer[]): string {
 	if (!folder.startsWith('/')) {
 		throw new EngineError(
 			'invalid',

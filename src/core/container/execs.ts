@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { EngineError, messageOf } from '../errors';
+import type { LookupLayer } from '../storage/driver';
 import type { Container } from '../types';
 import type { Attachment } from './attachment';
 import { Exec } from './exec';
@@ -18,7 +19,7 @@ export interface ExecsOptions {
 	/** By name or id; "not-found" when there is none. */
 	readonly container: (nameOrId: string) => Container;
 	/** The container's upper folder and its image's, top first. */
-	readonly layers: (container: Container) => readonly string[];
+	readonly layers: (container: Container) => readonly LookupLayer[];
 	readonly emit: (containerId: string, action: string, attributes: Readonly<Record<string, string>>) => void;
 	readonly warn: (message: string) => void;
 }

@@ -3,7 +3,7 @@ import { run, toolEnvironment } from '../exec';
 import type { ContainerFolder } from './bundle';
 import { resolveRootPath } from './rootfs';
 import { MOUNT_FUNCTIONS, mountArguments } from '../storage/driver';
-import type { RootMount } from '../storage/driver';
+import type { LookupLayer, RootMount } from '../storage/driver';
 import type { Container } from '../types';
 import type { Volumes } from '../volume/volumes';
 
@@ -19,7 +19,7 @@ chmod --reference="$4$5" "$6"`;
 export interface ImageRoot {
 	readonly folder: ContainerFolder;
 	/** Where to look for names without mounting, top first. */
-	readonly lookup: readonly string[];
+	readonly lookup: readonly LookupLayer[];
 	readonly mount: RootMount;
 }
 

@@ -21,6 +21,7 @@ import {
 	OPAQUE,
 	OVERLAY_OPAQUE,
 	foldersBelow,
+	opaquePaths,
 	printable,
 	walkFolders,
 	WHITEOUT,
@@ -187,7 +188,8 @@ export class ErofsWriter implements TarSink {
 			end = this.spread(sparse, end);
 		}
 		this.writeMetadata(folders, end);
-		return { size: this.size, isOpaque: this.root.isOpaque, warnings: [...this.warnings] };
+		const opaque = opaquePaths(folders, KINDS.isFolder);
+		return { size: this.size, isOpaque: this.root.isOpaque, opaque, warnings: [...this.warnings] };
 	}
 
 	/** Releases the file; safe to call at any time. */

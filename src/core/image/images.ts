@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
+import type { LookupLayer } from '../storage/driver';
 import type { RecordDurability, Store } from '../store';
 import type { Image, Platform } from '../types';
 import { Assembly } from './assembly';
@@ -278,11 +279,24 @@ export class Images {
 				await this.layers.obtain(request, { signal, onProgress: () => undefined });
 			}
 		}
+		await this.layers.learnOpaque(diffIds, signal);
 		this.layers.syncInBackground();
 	}
 
 	/** Overlay lower directories of an image, top first, absolute. They stay while a container uses the image. */
 	lowerDirectories(imageId: string): readonly string[] {
+		return this.layers.paths(this.lowerLayers(imageId));
+	}
+
+	/** The same, to look for names in without mounting. */
+	lookupLayers(imageId: string): readonly LookupLayer[] {
+		const diffIds = this.lowerLayers(imageId);
+		return this.layers
+			.paths(diffIds)
+			.map((directory, index) => ({ directory, opaque: new Set(this.layers.opaque(diffIds[index] ?? '')) }));
+	}
+
+	private lowerLayers(imageId: string): readonly string[] {
 		const diffIds: string[] = [];
 		// Overlayfs refuses a directory twice; of two times the same layer, the upper one hides the lower one.
 		for (const diffId of new Set([...this.layersOf(imageId)].reverse())) {
@@ -295,7 +309,7 @@ export class Images {
 				break;
 			}
 		}
-		return this.layers.paths(diffIds);
+		return diffIds;
 	}
 
 	/** Bytes of an unpacked layer's files; 0 when it is not there. */

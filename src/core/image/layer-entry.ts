@@ -10,6 +10,8 @@ export interface AppliedLayer {
 	readonly size: number;
 	/** The layer hides everything below it; overlayfs does not look at the mark on a lower root, so a caller must. */
 	readonly isOpaque: boolean;
+	/** See opaquePaths. */
+	readonly opaque: readonly string[] | undefined;
 	/** What could not be unpacked as written and does no harm, such as an attribute that the disk cannot keep. */
 	readonly warnings: readonly string[];
 }
@@ -185,4 +187,44 @@ export function foldersBelow<Node, Folder extends FolderOf<Node>>(
 		}
 	}
 	return folders;
+}
+
+/** What a layer's record holds of its opaque folders, at most; other layers have a handful. */
+const MAX_OPAQUE = 4096;
+const MAX_OPAQUE_BYTES = 256 * 1024;
+
+/**
+ * The folders that hide what lower layers have in them, from "/", one character a byte; the root and those inside of
+ * another one are not named. Undefined when there are more than a record should hold.
+ */
+export function opaquePaths<Node, Folder extends FolderOf<Node> & { readonly isOpaque: boolean }>(
+	folders: readonly Folder[],
+	isFolder: (node: Node) => node is Folder & Node,
+): readonly string[] | undefined {
+	const [root] = folders;
+	// Few layers have any: no path is made for the others.
+	if (root === undefined || !folders.some((folder) => folder !== root && folder.isOpaque)) {
+		return [];
+	}
+	const paths: string[] = [];
+	const pending: (readonly [folder: Folder, path: string])[] = [[root, '']];
+	for (const [folder, path] of pending) {
+		for (const [name, child] of folder.children) {
+			if (!isFolder(child)) {
+				continue;
+			}
+			if (child.isOpaque) {
+				paths.push(`${path}/${name}`);
+			} else {
+				pending.push([child, `${path}/${name}`]);
+			}
+		}
+	}
+	return recordedOpaque(paths);
+}
+
+/** The paths, or undefined when there are more than a record should hold. */
+export function recordedOpaque(paths: readonly string[]): readonly string[] | undefined {
+	const bytes = paths.reduce((sum, path) => sum + path.length, 0);
+	return paths.length <= MAX_OPAQUE && bytes <= MAX_OPAQUE_BYTES ? paths : undefined;
 }

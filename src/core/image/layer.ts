@@ -26,6 +26,7 @@ import {
 	OPAQUE,
 	OVERLAY_OPAQUE,
 	foldersBelow,
+	opaquePaths,
 	printable,
 	walkFolders,
 	WHITEOUT,
@@ -218,7 +219,8 @@ class LayerWriter implements TarSink {
 			const time = timeOf(folder.attributes);
 			fs.utimesSync(this.at(folder.path === '' ? '.' : folder.path), time, time);
 		}
-		return { size: this.size, isOpaque: this.root.isOpaque, warnings: [...this.warnings] };
+		const opaque = opaquePaths(folders, KINDS.isFolder);
+		return { size: this.size, isOpaque: this.root.isOpaque, opaque, warnings: [...this.warnings] };
 	}
 
 	/** Releases descriptors; safe to call at any time. */

@@ -8,9 +8,11 @@ import { run } from '../exec';
 import { hexOf, partFile } from './blobs';
 import { IMAGE, MOUNT_POINT } from './layer';
 import type { AppliedLayer, LayerFormat } from './layer';
+import { recordedOpaque } from './layer-entry';
 import { mountLayers, mountPointsIn, unmountLayers } from './layer-mounts';
 import { LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
+import { opaqueFolders } from './opaque';
 import { commitLayer, treeOf } from './unpack';
 import type { JobProgress, LayerJob } from './unpack';
 
@@ -20,6 +22,11 @@ export interface LayerRecord {
 	readonly size: number;
 	/** The layer hides all below it. */
 	readonly is_opaque: boolean;
+	/**
+	 * See opaquePaths. Missing where it is not known: in records of earlier versions, and where the layer has too many
+	 * for a record.
+	 */
+	readonly opaque?: readonly string[] | undefined;
 	/**
 	 * The boot in which the layer was unpacked and its files may still be in memory only; "" once they are on the disk.
 	 * After a power cut a layer of another boot is not trusted and unpacked again from its blob.
@@ -43,7 +50,12 @@ export interface ObtainOptions {
 	readonly onProgress: (progress: JobProgress) => void;
 }
 
-const recordSchema = v.object({ size: v.number(), is_opaque: v.boolean(), boot_id: v.string() });
+const recordSchema = v.object({
+	size: v.number(),
+	is_opaque: v.boolean(),
+	opaque: v.optional(v.array(v.string())),
+	boot_id: v.string(),
+});
 /** An image's folder is told by its name, so that an engine that does not know images takes it for none of its own. */
 const LAYER = /^([a-f0-9]{64})(\.erofs)?$/;
 /** Milliseconds. */
@@ -56,6 +68,8 @@ const SYNC_DELAY = 500;
 export class Layers {
 	private readonly folder: string;
 	private readonly records = new Map<string, StoredLayer>();
+	/** Opaque folders of those whose record does not name them. */
+	private readonly found = new Map<string, readonly string[]>();
 	private readonly flights = new Map<string, Flight>();
 	/** Parts of blobs that are being written. */
 	private readonly parts = new Set<string>();
@@ -108,6 +122,36 @@ export class Layers {
 		return diffIds.map((diffId) => this.treePath(diffId));
 	}
 
+	/** See LowerLayer; nothing of a layer that learnOpaque was not asked for and whose record does not say it. */
+	opaque(diffId: string): readonly string[] {
+		return this.records.get(diffId)?.opaque ?? this.found.get(diffId) ?? [];
+	}
+
+	/** Looks for the opaque folders of layers whose record does not name them. */
+	async learnOpaque(diffIds: readonly string[], signal: AbortSignal): Promise<void> {
+		for (const diffId of diffIds) {
+			if (this.records.get(diffId)?.opaque === undefined && !this.found.has(diffId)) {
+				const [directory = ''] = this.paths([diffId]);
+				this.noteOpaque(diffId, [...(await opaqueFolders(directory, signal))]);
+			}
+		}
+	}
+
+	private noteOpaque(diffId: string, found: readonly string[]): void {
+		const record = this.records.get(diffId);
+		const opaque = recordedOpaque(found);
+		if (record === undefined) {
+			return; // removed meanwhile
+		}
+		if (opaque === undefined) {
+			this.found.set(diffId, found);
+			return;
+		}
+		const { format, ...rest } = record;
+		this.records.set(diffId, { ...record, opaque });
+		this.writeRecord(nameOf(diffId, format), { ...rest, opaque });
+	}
+
 	/** Removes layers that cannot be mounted here: they are unpacked again as files. */
 	removeUnusable(diffIds: readonly string[]): void {
 		try {
@@ -146,6 +190,7 @@ export class Layers {
 	remove(diffIds: readonly string[]): void {
 		for (const diffId of diffIds) {
 			const name = this.nameOf(diffId);
+			this.found.delete(diffId);
 			if (this.records.delete(diffId)) {
 				this.discard(name);
 			}
@@ -262,8 +307,8 @@ export class Layers {
 		if (this.records.has(diffId)) {
 			return; // unpacked from another blob meanwhile
 		}
-		const { size, isOpaque, format } = layer;
-		const record = { size, is_opaque: isOpaque, boot_id: bootId() };
+		const { size, isOpaque, opaque, format } = layer;
+		const record = { size, is_opaque: isOpaque, opaque, boot_id: bootId() };
 		const name = nameOf(diffId, format);
 		this.writeRecord(name, record);
 		fs.renameSync(treeOf(temporary), path.join(this.folder, name));

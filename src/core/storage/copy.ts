@@ -12,7 +12,7 @@ import { namesIn, pathIn, statIn, Tree } from '../files/tree';
 import type { Folder } from '../files/tree';
 import { opaqueFolders } from '../image/opaque';
 import { encodeEntry, endOfArchive } from '../image/tar';
-import type { RootFolders, RootMount, StorageDriver } from './driver';
+import type { LookupLayer, RootFolders, RootMount, StorageDriver } from './driver';
 import { isOnOverlay, isWhiteout, whiteoutEntry } from './whiteout';
 
 const TURN = 500;
@@ -47,8 +47,8 @@ export class CopyDriver implements StorageDriver {
 		return { kind: 'bind', cwd: '/', options: treeOf(folders) };
 	}
 
-	lookup(folders: RootFolders, lowers: readonly string[]): readonly string[] {
-		return fs.existsSync(copyOf(folders)) ? [treeOf(folders)] : lowers;
+	lookup(folders: RootFolders, lowers: readonly LookupLayer[]): readonly LookupLayer[] {
+		return fs.existsSync(copyOf(folders)) ? [{ directory: treeOf(folders), opaque: new Set() }] : lowers;
 	}
 
 	/** The upper directory is made for the occasion, of hard links to what has changed. */

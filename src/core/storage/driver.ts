@@ -28,14 +28,22 @@ export interface RootMount {
 	readonly options: string;
 }
 
+/** A folder of a stack in which names are looked for as overlayfs would see them. */
+export interface LookupLayer {
+	/** Absolute. */
+	readonly directory: string;
+	/** Folders that hide what the layers below have in them, from "/", one character a byte: Node cannot read the mark. */
+	readonly opaque: ReadonlySet<string>;
+}
+
 /** Keeps root file systems. `lowers` are the unpacked layers of the image, top first, which nobody writes in. */
 export interface StorageDriver {
 	readonly name: DriverName;
 	/** Makes what `mount` needs; costs little when it is there already. */
 	prepare(folders: RootFolders, lowers: readonly string[]): Promise<void>;
 	mount(folders: RootFolders, lowers: readonly string[]): RootMount;
-	/** Folders to look for names in without mounting, top first, as overlayfs would see them. */
-	lookup(folders: RootFolders, lowers: readonly string[]): readonly string[];
+	/** Where to look for names without mounting, top first; `lowers` are those of the image. */
+	lookup(folders: RootFolders, lowers: readonly LookupLayer[]): readonly LookupLayer[];
 	/** Gives `work` an overlay's upper directory that says what the container has changed; it may be gone afterwards. */
 	withUpper<T>(folders: RootFolders, signal: AbortSignal, work: (upper: string) => Promise<T>): Promise<T>;
 }

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
-import type { RootFolders, RootMount, StorageDriver } from './driver';
+import type { LookupLayer, RootFolders, RootMount, StorageDriver } from './driver';
 
 export interface OverlayLayers {
 	/** Lower directories, top first, absolute. */
@@ -48,8 +48,9 @@ export class OverlayDriver implements StorageDriver {
 		return { kind: isPlain ? 'fuse-overlayfs' : 'overlay', ...overlayMount(layers) };
 	}
 
-	lookup({ upper }: RootFolders, lowers: readonly string[]): readonly string[] {
-		return [upper, ...lowers];
+	/** What the container itself has made opaque is not known here. */
+	lookup({ upper }: RootFolders, lowers: readonly LookupLayer[]): readonly LookupLayer[] {
+		return [{ directory: upper, opaque: new Set() }, ...lowers];
 	}
 
 	withUpper<T>({ upper }: RootFolders, _signal: AbortSignal, work: (upper: string) => Promise<T>): Promise<T> {

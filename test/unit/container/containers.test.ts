@@ -64,6 +64,7 @@ describe('containers', () => {
 			},
 			unpack: () => Promise.resolve(),
 			lowerDirectories: () => [],
+			lookupLayers: () => [],
 		};
 		const runtime = new Runtimes(path.join(root, 'run'));
 		const common = { root, store, events: announced, warn: () => undefined };

@@ -3,17 +3,18 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { readRootFile, resolveRootPath } from '../../../src/core/container/rootfs';
+import { namesInLayers, readRootFile, resolveRootPath, statInLayers } from '../../../src/core/container/rootfs';
+import type { LookupLayer } from '../../../src/core/storage/driver';
 
 describe('files of a root that is not mounted', () => {
 	let folder: string;
-	let layers: string[];
+	let layers: LookupLayer[];
 
 	beforeEach(() => {
 		folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-rootfs-'));
-		layers = ['top', 'bottom'].map((name) => path.join(folder, name));
-		for (const layer of layers) {
-			fs.mkdirSync(path.join(layer, 'etc'), { recursive: true });
+		layers = ['top', 'bottom'].map((name) => ({ directory: path.join(folder, name), opaque: new Set() }));
+		for (const { directory } of layers) {
+			fs.mkdirSync(path.join(directory, 'etc'), { recursive: true });
 		}
 		write('bottom/etc/passwd', 'bottom');
 		write('secret/passwd', 'secret');
@@ -50,6 +51,35 @@ describe('files of a root that is not mounted', () => {
 		fs.rmdirSync(path.join(folder, 'top/etc'));
 		write('top/etc', '');
 		assert.equal(read(), undefined);
+	});
+
+	it('an opaque folder: hides what the layers below have in it, at any depth, and nothing else', () => {
+		write('bottom/etc/deep/file', 'bottom');
+		write('bottom/other/file', 'bottom');
+		write('top/etc/group', 'top');
+		const [top, bottom] = layers as [LookupLayer, LookupLayer];
+		layers = [{ ...top, opaque: new Set(['/etc']) }, bottom];
+		assert.deepEqual(['/etc/passwd', '/etc/deep/file', '/etc/group', '/other/file'].map(read), [
+			undefined,
+			undefined,
+			'top',
+			'bottom',
+		]);
+		assert.deepEqual(namesInLayers(layers, '/etc'), ['group']);
+		assert.equal(statInLayers(layers, '/etc/deep'), undefined);
+		assert.equal(statInLayers(layers, '/etc')?.isDirectory(), true);
+	});
+
+	it('a path through a symbolic link of a layer: is nothing, inside and outside', () => {
+		link(path.join(folder, 'secret'), 'top/away');
+		assert.equal(statInLayers(layers, '/away/passwd'), undefined);
+		assert.deepEqual(namesInLayers(layers, '/away'), []);
+	});
+
+	it('names that are not UTF-8: are found as they are', () => {
+		fs.writeFileSync(Buffer.from(path.join(folder, 'top/etc/\xff'), 'latin1'), '');
+		assert.equal(statInLayers(layers, '/etc/\xff')?.isFile(), true);
+		assert.deepEqual(namesInLayers(layers, '/etc').sort(), ['passwd', '\xff']);
 	});
 
 	it('a symbolic link: is followed inside the root, never outside', () => {

@@ -630,6 +630,21 @@ describe('images', () => {
 			assert.equal(server.requests.length, before);
 		});
 
+		it('opaque folders that an earlier record does not name are looked for when the image is used', async () => {
+			server.putImage([base, archive({ name: 'd/e/.wh..wh..opq' }, { name: 'd/e/f', body: '1' })]);
+			image = await pull();
+			await images.close();
+			const known = fs.readFileSync(layerFile(1, '.json'), 'utf8');
+			assert.deepEqual((JSON.parse(known) as { opaque: string[] }).opaque, ['/d/e']);
+			fs.writeFileSync(layerFile(1, '.json'), known.replace(/"opaque":[^\]]*\],/, ''));
+			await reopen();
+			const opaque = (): string[] => images.lookupLayers(image.id).flatMap((layer) => [...layer.opaque]);
+			assert.deepEqual(opaque(), []);
+			await images.unpack(image.id);
+			assert.deepEqual(opaque(), ['/d/e']);
+			assert.deepEqual(JSON.parse(fs.readFileSync(layerFile(1, '.json'), 'utf8')), JSON.parse(known));
+		});
+
 		it('a pull mends an image whose layer is missing, too', async () => {
 			fs.rmSync(layerFile(0), { recursive: true });
 			await reopen();

@@ -117,7 +117,7 @@ function cases(format: LayerFormat): void {
 		const layer = await applyBytes(bytes);
 		const diffId = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 		// Four bytes of text and a link's target of four; the second name of the file counts nothing.
-		assert.deepEqual(layer, { diffId, size: 8, isOpaque: false, warnings: [] });
+		assert.deepEqual(layer, { diffId, size: 8, isOpaque: false, opaque: [], warnings: [] });
 		assert.deepEqual(tree(), { 'a/': '', 'a/b': 'text', 'a/h': 'text', 'a/s': '-> ../b' });
 		const modes = ['.', 'a', 'a/b'].map((name) => (fs.statSync(path.join(root, name)).mode & 0o7777).toString(8));
 		assert.deepEqual(modes, ['711', '1777', '4711']);
@@ -370,6 +370,23 @@ function cases(format: LayerFormat): void {
 		it('an opaque root is told', async () => {
 			assert.equal((await apply({ name: '.wh..wh..opq' }, { name: 'a', body: '1' })).isOpaque, true);
 			assert.deepEqual(tree(), { a: '1' });
+		});
+
+		it('opaque folders are told, but for those inside of one', async () => {
+			const { opaque } = await apply(
+				{ name: 'a/b/.wh..wh..opq' },
+				{ name: 'a/b/c/.wh..wh..opq' },
+				{ name: 'again/' },
+				{ name: '.wh.again' },
+				special('symlink', 'link', 'a'),
+				{ name: 'link/by/\xff/.wh..wh..opq' },
+			);
+			assert.deepEqual(opaque, ['/again', '/a/b', '/a/by/\xff']);
+		});
+
+		it('so many opaque folders that a record should not hold them are not told', async () => {
+			const many = Array.from({ length: 5000 }, (_, index) => ({ name: `d/${index}/.wh..wh..opq` }));
+			assert.equal((await apply(...many)).opaque, undefined);
 		});
 
 		it('leaves no side archive and no descriptor behind, also after a failure', async () => {
