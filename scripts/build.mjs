@@ -37,7 +37,12 @@ function lazily(...names) {
 }
 
 const bundles = {
-	extension: { entryPoints: ['src/extension.ts'], external: ['vscode'], ...lazily('stats-page', 'agent-tool') },
+	extension: {
+		entryPoints: ['src/extension.ts'],
+		external: ['vscode'],
+		...lazily('stats-page', 'agent-tool', 'remade'),
+	},
+	remade: { entryPoints: ['src/ui/remade.ts'] },
 	'stats-page': { entryPoints: ['src/ui/stats-page.ts'], external: ['vscode'] },
 	'agent-tool': { entryPoints: ['src/ui/agent-tool.ts'], external: ['vscode'] },
 	cli: { entryPoints: ['src/cli-start.ts'], banner: { js: '#!/usr/bin/env -S node --' } },

@@ -77,6 +77,13 @@ export function parseSize(text: string): number | undefined {
 	return match === null ? undefined : Math.round(Number(match[1]) * 1024 ** power);
 }
 
+/** Exactly so many bytes, as parseSize reads them. */
+function formatSize(bytes: number): string {
+	const [unit = '', power = 0] =
+		[['g', 3] as const, ['m', 2] as const].find(([, n]) => bytes % 1024 ** n === 0) ?? [];
+	return `${bytes / 1024 ** power}${unit}`;
+}
+
 /** Lines of an env file: "NAME=value", and a NAME alone takes its value from `environment` (docker's rules). */
 export function parseEnvFile(content: string, environment: Readonly<Record<string, string | undefined>>): string[] {
 	return content
@@ -193,9 +200,12 @@ export function planOf(
 ): RunPlan {
 	const { Config: config, HostConfig: host } = inspect;
 	const ports = Object.entries(host.PortBindings ?? {}).flatMap(([key, bindings]) =>
-		bindings.map(({ HostIp, HostPort }) => {
-			const address = HostIp?.includes(':') === true ? `[${HostIp}]` : (HostIp ?? '');
-			return `${address === '' ? '' : `${address}:`}${HostPort ?? ''}:${key.replace(/\/tcp$/, '')}`;
+		bindings.map(({ HostIp, HostPort = '' }) => {
+			// A plan's port without an address is on loopback, an engine's everywhere.
+			const address = HostIp?.includes(':') === true ? `[${HostIp}]` : HostIp || '0.0.0.0';
+			// Of "8080-65535", the one that it has.
+			const number = HostPort.includes('-') ? (publishedPort(inspect, key) ?? HostPort.split('-')[0]) : HostPort;
+			return `${address}:${number}:${key.replace(/\/tcp$/, '')}`;
 		}),
 	);
 	const command = config.Cmd ?? [];
@@ -208,12 +218,18 @@ export function planOf(
 		env: (config.Env ?? []).filter((line) => !image.env.includes(line)),
 		mounts: host.Binds ?? [],
 		network: host.NetworkMode === 'default' || host.NetworkMode === 'bridge' ? '' : (host.NetworkMode ?? ''),
-		memory: host.Memory ? String(host.Memory) : '',
+		memory: host.Memory ? formatSize(host.Memory) : '',
 		cpus: host.NanoCpus ? String(host.NanoCpus / 1e9) : '',
 		restart: policy === 'no' || policy === '' ? '' : count > 0 ? `${policy}:${count}` : policy,
 		command: command.join('\0') === image.cmd.join('\0') ? [] : command,
 		isRemoved: host.AutoRemove ?? false,
 	};
+}
+
+/** The first port of the host that leads to a container's ("80/tcp") now. */
+function publishedPort({ NetworkSettings }: ContainerInspect, key: string): string | undefined {
+	const bindings = NetworkSettings.Ports?.[key] as readonly { readonly HostPort?: string }[] | null | undefined;
+	return bindings?.[0]?.HostPort;
 }
 
 /** Reads a plan that somebody wrote into the settings; undefined when it names no image. */
@@ -250,8 +266,10 @@ export function readPlan(value: unknown): RunPlan | undefined {
 export function compactPlan(plan: RunPlan): Partial<RunPlan> {
 	return Object.fromEntries(
 		Object.entries(plan).filter(
-			([, value]) =>
-				value !== undefined && value !== '' && value !== false && (!Array.isArray(value) || value.length > 0),
+			([name, value]) =>
+				// No ports at all is another thing than those of the image.
+				(name === 'ports' && value !== undefined) ||
+				(value !== undefined && value !== '' && value !== false && (!Array.isArray(value) || value.length > 0)),
 		),
 	);
 }

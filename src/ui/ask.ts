@@ -14,6 +14,8 @@ export interface Question {
 	 * wrong then. A message that is a warning does not stop anybody.
 	 */
 	readonly check?: (value: string, isFinal: boolean) => string | InputBoxValidationMessage | undefined;
+	/** `value` itself may be wrong, which is told before anybody types. */
+	readonly isDoubtful?: boolean;
 }
 
 /** The answer to go back to the question before. */
@@ -39,6 +41,9 @@ export async function ask(question: Question): Promise<string | typeof BACK | un
 			box.validationMessage = problem;
 			return problem === undefined || isWarning(problem);
 		};
+		if (question.isDoubtful === true) {
+			check(false);
+		}
 		return await new Promise((resolve) => {
 			box.onDidChangeValue(() => check(false));
 			box.onDidTriggerButton(() => {

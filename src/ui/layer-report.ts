@@ -150,7 +150,7 @@ function heading(layer: ImageLayerJson, words: Wording): string {
 	if (layer.Empty) {
 		return `${title}  ${words.setting}`;
 	}
-	const counts = `+${words.number(Added)} ~${words.number(Changed)} −${words.number(Deleted)}`;
+	const counts = `+${words.number(Added)} ~${words.number(Changed)} -${words.number(Deleted)}`;
 	const waste = layer.WastedSize > 0 ? `  ${words.wasted} ${words.bytes(layer.WastedSize)}` : '';
 	return `${title}  ${words.bytes(layer.Size)}  ${counts}${waste}`;
 }

@@ -1,3 +1,4 @@
+import * as path from 'node:path';
 import { ConfigurationTarget, l10n, window, workspace, type Memento } from 'vscode';
 import { ask } from './ask';
 import { settings } from './settings';
@@ -15,7 +16,7 @@ export interface Preset {
 export function presets(): Preset[] {
 	return Object.entries(settings.presets).flatMap(([name, value]) => {
 		const plan = readPlan(value);
-		return plan === undefined ? [] : [{ name, plan }];
+		return plan === undefined ? [] : [{ name, plan: withPaths(plan, absolute) }];
 	});
 }
 
@@ -35,8 +36,39 @@ export async function savePreset(plan: RunPlan): Promise<void> {
 	const configuration = workspace.getConfiguration('mydocker');
 	const inspected = configuration.inspect<Record<string, unknown>>('run.presets');
 	const own = target === ConfigurationTarget.Global ? inspected?.globalValue : inspected?.workspaceValue;
-	await configuration.update('run.presets', { ...own, [name]: compactPlan(plan) }, target);
+	await configuration.update(
+		'run.presets',
+		{ ...own, [name]: compactPlan(target === ConfigurationTarget.Global ? plan : withPaths(plan, relative)) },
+		target,
+	);
 	void window.showInformationMessage(l10n.t('Saved the preset "{0}" in the settings.', name));
+}
+
+/** The plan with other paths on this machine: of its environment file and its folders. */
+function withPaths(plan: RunPlan, change: (path: string) => string): RunPlan {
+	return {
+		...plan,
+		envFile: plan.envFile && change(plan.envFile),
+		mounts: plan.mounts.map((mount) => {
+			const [source = '', ...rest] = mount.split(':');
+			return [/^[./]/.test(source) ? change(source) : source, ...rest].join(':');
+		}),
+	};
+}
+
+/** A preset of the workspace is shared with others, whose folder is elsewhere. */
+function relative(file: string): string {
+	const folder = workspaceFolder();
+	const inside = path.relative(folder ?? '/', file);
+	return folder === undefined || inside.startsWith('..') ? file : `./${inside}`;
+}
+
+function absolute(file: string): string {
+	return path.resolve(workspaceFolder() ?? '/', file);
+}
+
+function workspaceFolder(): string | undefined {
+	return workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
 }
 
 /** What was run last in this workspace, the last first. */
@@ -44,10 +76,10 @@ export function recentPlans(memento: Memento): RunPlan[] {
 	return memento.get<unknown[]>(RECENT_KEY, []).flatMap((value) => readPlan(value) ?? []);
 }
 
-/** Keeps what was run; values of the environment may be secrets and are not kept. */
+/** Keeps what was run; values of the environment may be secrets: of them only the names are kept, and asked for again. */
 export async function rememberPlan(memento: Memento, plan: RunPlan): Promise<void> {
-	const kept = { ...plan, env: [] };
-	const key = (one: RunPlan): string => JSON.stringify({ ...one, env: [], name: '' });
+	const kept = { ...plan, env: plan.env.map((line) => line.replace(/=.*$/s, '')) };
+	const key = (one: RunPlan): string => JSON.stringify({ ...one, name: '' });
 	const others = recentPlans(memento).filter((other) => key(other) !== key(kept));
 	await memento.update(RECENT_KEY, [kept, ...others].slice(0, MOST_RECENT).map(compactPlan));
 }

@@ -1,11 +1,12 @@
 import { l10n } from 'vscode';
-import { bare } from './engine-keys';
+import { bare, beside } from './engine-keys';
 import { partsAt } from './one-engine';
 import type { Parts } from './parts';
 import { containersFor } from './pick';
-import { createContainer, formContext } from './run';
+import type { Change } from './remade';
+import { envFileLines, formContext } from './run';
 import { editPlan } from './run-form';
-import { planOf, type RunPlan } from '../api/run-plan';
+import { planOf } from '../api/run-plan';
 import { isAlive } from './rows';
 
 type Needs = Pick<Parts, 'client' | 'model' | 'models'>;
@@ -30,21 +31,26 @@ export async function recreateContainer(parts: Needs, ...called: unknown[]): Pro
 	const context = await formContext(here, inspect.Image, {
 		title: l10n.t('Recreate {0}', before.name),
 		action: l10n.t('Stop, remove and run anew'),
+		hint: l10n.t('Volumes stay; other files that the container wrote go'),
 		except: id,
 	});
 	const plan = await editPlan(before, context);
-	return plan === undefined || plan === 'back' ? undefined : model.act(id, () => replaceContainer(here, id, plan));
+	if (plan === undefined || plan === 'back') {
+		return undefined;
+	}
+	return model.act(id, async () => replaceContainer(here, id, { before, plan, env: await envFileLines(plan) }));
 }
 
-/** Puts a container that the plan says in the place of another; gives its id. */
-export async function replaceContainer(
+/** Puts a container with the changes in the place of another; gives its id. */
+async function replaceContainer(
 	{ client, model }: Pick<Needs, 'client' | 'model'>,
 	id: string,
-	plan: RunPlan,
+	change: Change,
 ): Promise<string> {
-	const { Name, State: state } = await client.containers.inspect(id);
-	const name = Name.replace(/^\//, '');
-	const wasAlive = state.Running || isAlive(model.container(id)?.state ?? '');
+	const [{ remade }, old] = await Promise.all([import('./remade'), client.containers.inspect(id)]);
+	const { body, networks } = remade(old, (await client.images.inspect(old.Image)).Config, change);
+	const name = old.Name.replace(/^\//, '');
+	const wasAlive = old.State.Running || isAlive(model.container(id)?.state ?? '');
 	await client.containers.stop(id);
 	// An engine that removes it when it ends has done so.
 	const isGone = (await client.containers.list({ all: true, filters: { id: [bare(id)] } })).length === 0;
@@ -53,7 +59,11 @@ export async function replaceContainer(
 	}
 	let replacement: string | undefined;
 	try {
-		replacement = await createContainer(client, plan);
+		const wanted = change.plan.name === '' ? {} : { name: change.plan.name };
+		replacement = beside(id, (await client.containers.create(body, wanted)).Id);
+		for (const [network, endpoint] of networks) {
+			await client.networks.connect(network, replacement, { endpoint });
+		}
 		await client.containers.start(replacement);
 	} catch (error) {
 		if (replacement !== undefined) {

@@ -7,13 +7,18 @@ import {
 	window,
 	workspace,
 	type QuickPickItem,
+	type Uri,
 } from 'vscode';
 import { splitArguments } from '../api/arguments';
 import { ask } from './ask';
 import { listeningPorts } from './listening';
 import type { Model } from './model';
 import { isContainerName } from './names';
-import { parsePort, parseSize, planCommandLine, type RunPlan } from '../api/run-plan';
+import { portProblem, takenPorts } from './port-conflicts';
+import { parseSize, planCommandLine, type RunPlan } from '../api/run-plan';
+
+/** Files with variables that are offered. */
+const MOST_ENV_FILES = 20;
 
 /** What the form works with. */
 export interface FormContext {
@@ -23,6 +28,8 @@ export interface FormContext {
 	readonly title: string;
 	/** What the first row does, "Run". */
 	readonly action: string;
+	/** What a person should know before that. */
+	readonly hint?: string;
 	/** Keeps the plan for later. */
 	readonly save: (plan: RunPlan) => Promise<void>;
 	/** A container whose name and ports do not count as taken: the one that is made anew. */
@@ -37,23 +44,42 @@ interface Entry extends QuickPickItem {
 /** Shows the plan as a list: Enter runs it, any other row changes a part of it. Undefined when the person left. */
 export async function editPlan(plan: RunPlan, context: FormContext): Promise<RunPlan | 'back' | undefined> {
 	for (let current = plan; ;) {
-		const picked = await choose(entriesOf(current, context), context.title);
+		const picked = await choose(entriesOf(current, context), context);
 		if (picked === undefined || picked === 'back') {
 			return picked;
 		}
 		const change = await picked.change?.();
-		if (change === 'done') {
+		if (change !== 'done') {
+			current = change ?? current;
+			continue;
+		}
+		const question = openQuestion(current, context);
+		if (question === undefined) {
 			return current;
 		}
-		current = change ?? current;
+		current = (await question(current, context)) ?? current;
 	}
 }
 
+/** What has to be asked before the plan can be carried out: one of a preset may be out of date. */
+function openQuestion(plan: RunPlan, context: FormContext): Question | undefined {
+	if (portsMessage(plan.ports?.join(' ') ?? '', context, true) !== undefined) {
+		return askPorts;
+	}
+	return plan.env.every(hasValue) ? undefined : askEnvironment;
+}
+
+type Question = (plan: RunPlan, context: FormContext) => Promise<RunPlan | undefined>;
+
 /** Like showQuickPick, with a way back. */
-async function choose(entries: readonly Entry[], title: string): Promise<Entry | 'back' | undefined> {
+async function choose(
+	entries: readonly Entry[],
+	{ title, hint = l10n.t('Enter takes all as it is; choose a line to change it') }: FormContext,
+): Promise<Entry | 'back' | undefined> {
 	const box = window.createQuickPick<Entry>();
 	try {
 		box.title = title;
+		box.placeholder = hint;
 		box.items = entries;
 		box.matchOnDescription = true;
 		box.buttons = [QuickInputButtons.Back];
@@ -78,6 +104,7 @@ function entriesOf(plan: RunPlan, context: FormContext): Entry[] {
 	const { exposed } = context;
 	const automatic = exposed.length === 0 ? l10n.t('none') : l10n.t('{0}, or the next free', exposed.join(', '));
 	const limits = [plan.memory, plan.cpus === '' ? '' : l10n.t('{0} CPUs', plan.cpus)].filter(Boolean).join(', ');
+	const taken = portsMessage(plan.ports?.join(' ') ?? '', context, true);
 	const row = (icon: string, label: string, value: string, change: Entry['change']): Entry => ({
 		label,
 		description: value,
@@ -88,11 +115,19 @@ function entriesOf(plan: RunPlan, context: FormContext): Entry[] {
 		row('play', context.action, plan.image, () => Promise.resolve('done')),
 		{ label: '', kind: QuickPickItemKind.Separator },
 		row('tag', l10n.t('Name'), plan.name || l10n.t('a made-up one'), () => askName(plan, context)),
-		row('plug', l10n.t('Ports'), plan.ports?.join(' ') ?? automatic, () => askPorts(plan, context)),
+		row(
+			taken === undefined ? 'plug' : 'warning',
+			l10n.t('Ports'),
+			[
+				plan.ports === undefined ? automatic : plan.ports.join(' ') || l10n.t('none'),
+				...(taken ? [taken] : []),
+			].join(' · '),
+			() => askPorts(plan, context),
+		),
 		row(
 			'symbol-variable',
 			l10n.t('Environment'),
-			plan.env.map(hideValue).join(' ') || l10n.t('that of the image'),
+			plan.env.map(nameOf).join(' ') || l10n.t('that of the image'),
 			() => askEnvironment(plan),
 		),
 		row('file', l10n.t('Environment file'), plan.envFile || l10n.t('none'), () => pickEnvFile(plan)),
@@ -113,16 +148,21 @@ function entriesOf(plan: RunPlan, context: FormContext): Entry[] {
 			await context.save(plan);
 			return undefined;
 		}),
-		row('copy', l10n.t('Copy as `docker run`'), planCommandLine(plan, 'docker', exposed), async () => {
+		row('copy', l10n.t('Copy as docker run line'), planCommandLine(plan, 'docker', exposed), async () => {
 			await env.clipboard.writeText(planCommandLine(plan, 'docker', exposed));
+			window.setStatusBarMessage(l10n.t('Copied the docker run line'), 5000);
 			return undefined;
 		}),
 	];
 }
 
 /** The values of an environment may be secrets; a list on the screen shows the names. */
-function hideValue(line: string): string {
-	return line.replace(/=.*$/, '');
+function nameOf(line: string): string {
+	return hasValue(line) ? line.replace(/=.*$/s, '') : l10n.t('{0} (value is asked for)', line);
+}
+
+function hasValue(line: string): boolean {
+	return line.includes('=');
 }
 
 /** Asks for a name; undefined when the person left. */
@@ -148,18 +188,8 @@ export function nameMessage(value: string, taken: ReadonlySet<string>, isFinal: 
 	return taken.has(value) ? l10n.t('Another container has this name') : undefined;
 }
 
-async function askPorts(plan: RunPlan, { model, title, exposed, except }: FormContext): Promise<RunPlan | undefined> {
-	const listening = listeningPorts();
-	const owners = new Map(
-		model.containers
-			.filter((row) => row.id !== except)
-			.flatMap((row) =>
-				row.ports.flatMap(({ host }) => (host === undefined ? [] : [[host.port, row.name] as const])),
-			),
-	);
-	const own = new Set(
-		model.container(except ?? '')?.ports.flatMap(({ host }) => (host === undefined ? [] : [host.port])) ?? [],
-	);
+async function askPorts(plan: RunPlan, context: FormContext): Promise<RunPlan | undefined> {
+	const { title, exposed } = context;
 	const answer = await ask({
 		title,
 		prompt: l10n.t('Ports as host:container, several with blanks; nothing for none'),
@@ -167,38 +197,27 @@ async function askPorts(plan: RunPlan, { model, title, exposed, except }: FormCo
 		value: (plan.ports ?? exposed.map((port) => `${Number.parseInt(port)}:${port.replace(/\/tcp$/, '')}`)).join(
 			' ',
 		),
-		check: (value, isFinal) => portsMessage(value, { owners, own, listening, isFinal }),
+		check: (value, isFinal) => portsMessage(value, context, isFinal),
+		isDoubtful: true,
 	});
 	return typeof answer === 'string' ? { ...plan, ports: answer.split(/\s+/).filter(Boolean) } : undefined;
 }
 
 /** What is wrong with ports as typed; one that another container or program has is told before anything starts. */
-function portsMessage(
-	value: string,
-	known: {
-		readonly owners: ReadonlyMap<number, string>;
-		readonly own: ReadonlySet<number>;
-		readonly listening: ReadonlySet<number>;
-		readonly isFinal: boolean;
-	},
-): string | undefined {
-	for (const text of value.split(/\s+/).filter(Boolean)) {
-		const port = parsePort(text);
-		if (port === undefined) {
-			return known.isFinal || !value.endsWith(text) ? l10n.t('"{0}" is no port; write 8080:80', text) : undefined;
-		}
-		if (port.host === undefined) {
-			continue;
-		}
-		const owner = known.owners.get(port.host);
-		if (owner !== undefined) {
-			return l10n.t('The container {0} has port {1}', owner, port.host);
-		}
-		if (port.protocol === 'tcp' && known.listening.has(port.host) && !known.own.has(port.host)) {
-			return l10n.t('Another program listens on port {0}', port.host);
-		}
+function portsMessage(value: string, { model, except }: FormContext, isFinal: boolean): string | undefined {
+	const problem = portProblem(value, takenPorts(model.containers, listeningPorts(), except), isFinal);
+	switch (problem?.kind) {
+		case undefined:
+			return undefined;
+		case 'invalid':
+			return l10n.t('"{0}" is no port; write 8080:80', problem.text);
+		case 'container':
+			return l10n.t('The container {0} has port {1}', problem.name, problem.port);
+		case 'twice':
+			return l10n.t('Port {0} is there twice', problem.port);
+		case 'listening':
+			return l10n.t('Another program listens on port {0}', problem.port);
 	}
-	return undefined;
 }
 
 async function askEnvironment(plan: RunPlan): Promise<RunPlan | undefined> {
@@ -206,6 +225,7 @@ async function askEnvironment(plan: RunPlan): Promise<RunPlan | undefined> {
 		title: l10n.t('Environment'),
 		prompt: l10n.t('Variables as NAME=value, several with blanks, values with blanks in quotation marks'),
 		value: plan.env
+			.map((line) => (hasValue(line) ? line : `${line}=`))
 			.map((line) => (/[\s"'\\]/.test(line) ? `"${line.replace(/["\\$`]/g, '\\$&')}"` : line))
 			.join(' '),
 		check: (value, isFinal) => {
@@ -220,17 +240,36 @@ async function askEnvironment(plan: RunPlan): Promise<RunPlan | undefined> {
 	return typeof answer === 'string' ? { ...plan, env: splitArguments(answer) ?? [] } : undefined;
 }
 
+/** A file of the workspace, which a dialog would hide when it is called ".env", another one, or none. */
 async function pickEnvFile(plan: RunPlan): Promise<RunPlan | undefined> {
-	if (plan.envFile !== '') {
-		return { ...plan, envFile: '' };
-	}
-	const folder = workspace.workspaceFolders?.[0]?.uri;
-	const [file] =
-		(await window.showOpenDialog({
-			title: l10n.t('Environment file'),
-			...(folder === undefined ? {} : { defaultUri: folder }),
-		})) ?? [];
-	return file && { ...plan, envFile: file.fsPath };
+	const found = await workspace.findFiles('**/{.env,.env.*,*.env}', '**/{node_modules,.git}/**', MOST_ENV_FILES);
+	const here = found.filter(({ scheme }) => scheme === 'file').sort((a, b) => a.path.length - b.path.length);
+	const item = (icon: string, label: string, change: () => Promise<string | undefined>) => ({
+		label,
+		change,
+		iconPath: new ThemeIcon(icon),
+	});
+	const picked = await window.showQuickPick(
+		[
+			...here.map((uri) => item('file', workspace.asRelativePath(uri), () => Promise.resolve(uri.fsPath))),
+			item('folder-opened', l10n.t('Another file…'), browseForEnvFile),
+			...(plan.envFile === '' ? [] : [item('close', l10n.t('None'), () => Promise.resolve(''))]),
+		],
+		{ title: l10n.t('Environment file') },
+	);
+	const envFile = await picked?.change();
+	return envFile === undefined ? undefined : { ...plan, envFile };
+}
+
+async function browseForEnvFile(): Promise<string | undefined> {
+	const [file] = (await window.showOpenDialog({ title: l10n.t('Environment file'), ...besideWorkspace() })) ?? [];
+	return file?.fsPath;
+}
+
+/** Where a dialog begins. */
+function besideWorkspace(): { readonly defaultUri?: Uri } {
+	const folder = workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file');
+	return folder === undefined ? {} : { defaultUri: folder.uri };
 }
 
 /** A folder of this machine or a volume, and where the container sees it; or one less. */
@@ -266,7 +305,9 @@ async function changeMounts(plan: RunPlan, { model }: FormContext): Promise<RunP
 }
 
 async function pickFolder(): Promise<string | undefined> {
-	const [folder] = (await window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false })) ?? [];
+	const title = l10n.t('Folder to mount');
+	const only = { canSelectFolders: true, canSelectFiles: false };
+	const [folder] = (await window.showOpenDialog({ title, ...only, ...besideWorkspace() })) ?? [];
 	return folder?.fsPath;
 }
 

@@ -48,9 +48,13 @@ async function runPlan(parts: Parts, plan: RunPlan): Promise<string> {
 }
 
 /** Creates a container; gives its id. */
-export async function createContainer(client: Client, plan: RunPlan): Promise<string> {
-	const file = plan.envFile === '' ? '' : await readFile(inWorkspace(plan.envFile), 'utf8');
-	return createPlanned(client, plan, { env: parseEnvFile(file, process.env), labels: workspaceLabels() });
+async function createContainer(client: Client, plan: RunPlan): Promise<string> {
+	return createPlanned(client, plan, { env: await envFileLines(plan), labels: workspaceLabels() });
+}
+
+/** The lines of the plan's environment file, none when it names none. */
+export async function envFileLines({ envFile }: RunPlan): Promise<string[]> {
+	return envFile === '' ? [] : parseEnvFile(await readFile(inWorkspace(envFile), 'utf8'), process.env);
 }
 
 /** A preset that is shared with others names files of the workspace. */
@@ -62,7 +66,7 @@ function inWorkspace(file: string): string {
 export async function formContext(
 	{ client, model }: Pick<Parts, 'client' | 'model'>,
 	image: string,
-	words: Pick<FormContext, 'title' | 'action' | 'except'>,
+	words: Pick<FormContext, 'title' | 'action' | 'hint' | 'except'>,
 ): Promise<FormContext> {
 	const { Config: config } = await client.images.inspect(image);
 	return { ...words, model, exposed: Object.keys(config.ExposedPorts ?? {}), save: savePreset };

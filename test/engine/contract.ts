@@ -11,6 +11,7 @@ import { pushCases } from './push';
 import { registryCases } from './registries';
 import { opaqueCases } from './opaque';
 import { optionCases } from './options';
+import { remadeCases } from './remade';
 import { restartPolicyCases } from './restart';
 import { statsCases } from './stats';
 import { updateCases } from './update';
@@ -86,6 +87,7 @@ export function contractOf(engine: Engine, given: () => Given): void {
 		statsCases(() => subject);
 		optionCases(() => subject);
 		updateCases(() => subject);
+		remadeCases(() => subject);
 		healthCases(() => subject);
 	});
 }

@@ -108,13 +108,30 @@ describe('run plan', () => {
 		assert.deepEqual(planOf(inspect, { env: ['PATH=/bin'], cmd: ['/bin/web'] }), {
 			...plan,
 			ports: ['127.0.0.1:8080:80', '0.0.0.0:53:53/udp', '127.0.0.1::9000'],
-			memory: '67108864',
 		});
+	});
+
+	it('a container on the next free port, reached from everywhere: its plan says the port that it has, and where', () => {
+		const inspect = {
+			Name: '/web',
+			Config: { Image: 'demo/web' },
+			HostConfig: {
+				Memory: 1000,
+				PortBindings: {
+					'80/tcp': [{ HostIp: '', HostPort: '80-65535' }],
+					'81/tcp': [{ HostIp: '127.0.0.1', HostPort: '81-65535' }],
+				},
+			},
+			NetworkSettings: { Ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8123' }] } },
+		} as unknown as ContainerInspect;
+		const { ports, memory } = planOf(inspect, { env: [], cmd: [] });
+		assert.deepEqual([ports, memory], [['0.0.0.0:8123:80', '127.0.0.1:81:81'], '1000']);
 	});
 
 	it('settings: a plan comes back as it was; what is none is left out', () => {
 		assert.deepEqual(readPlan(JSON.parse(JSON.stringify(compactPlan(plan)))), plan);
 		assert.deepEqual([readPlan({ name: 'x' }), readPlan('x'), readPlan(null)], [undefined, undefined, undefined]);
+		assert.deepEqual(compactPlan({ ...EMPTY_PLAN, image: 'a', ports: [] }), { image: 'a', ports: [] });
 		assert.deepEqual(readPlan({ image: 'a', command: 'sh -c "x y"', ports: [1, '80'] }), {
 			...EMPTY_PLAN,
 			image: 'a',
