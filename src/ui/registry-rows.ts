@@ -143,7 +143,8 @@ export class RegistryRows implements Disposable {
 			void this.more(parent);
 		}
 		const { items, next, problem, isBusy } = reading ?? UNREAD;
-		const known = place.kind === 'registry' ? [...this.knownRepositories(place.name), ...items] : items;
+		// Sorted together: a row does not move when its image comes here.
+		const known = place.kind === 'registry' ? [...this.knownRepositories(place.name), ...items].sort() : items;
 		const child = { registry: 'repository', repository: 'tag', tag: 'manifest' }[place.kind];
 		return [
 			...[...new Set(known)].map((item) => `${child} ${childName(place, item)}`),
@@ -154,10 +155,7 @@ export class RegistryRows implements Disposable {
 	/** Of the images here and of what was added: a registry may keep its list to itself. */
 	private knownRepositories(host: string): string[] {
 		const names = [...this.model.images.flatMap(({ tag }) => tag?.replace(/:[^/:]*$/, '') ?? []), ...this.added];
-		return names
-			.filter((name) => hostOfName(name) === host && pathOfName(name) !== '')
-			.map(pathOfName)
-			.sort();
+		return names.filter((name) => hostOfName(name) === host && pathOfName(name) !== '').map(pathOfName);
 	}
 
 	private async page(key: string, next: string): Promise<RegistryPage> {

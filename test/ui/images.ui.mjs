@@ -1,21 +1,58 @@
 // Finding an image to pull, and giving space back: click by click.
 //   MYDOCKER_TEST_REGISTRY   "localhost:PORT", holding the demo images
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
 import { openVSCode, photographFailures } from './session.mjs';
 
 const registry = process.env.MYDOCKER_TEST_REGISTRY;
 const busybox = `${registry}/demo/busybox`;
 
+/** The registry behind a door that only ann with the password "secret" passes; it gives its lists one entry a page. */
+async function guardedRegistry() {
+	const key = `Basic ${Buffer.from('ann:secret').toString('base64')}`;
+	const door = http.createServer((request, response) => {
+		const { authorization, ...headers } = request.headers;
+		if (authorization !== key) {
+			response.writeHead(401, { 'www-authenticate': 'Basic realm="door"', 'content-type': 'application/json' });
+			response.end(JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] }));
+			return;
+		}
+		const url = new URL(
+			request.url.replace(/\bn=\d+/, 'n=1'),
+			`http://${registry.replace('localhost', '127.0.0.1')}`,
+		);
+		const behind = http.request(
+			url,
+			{ method: request.method, headers: { ...headers, host: url.host } },
+			(answer) => {
+				response.writeHead(answer.statusCode, answer.headers);
+				answer.pipe(response);
+			},
+		);
+		behind.on('error', () => response.destroy());
+		request.pipe(behind);
+	});
+	door.listen(0, '127.0.0.1');
+	await once(door, 'listening');
+	return { host: `localhost:${door.address().port}`, close: () => door.closeAllConnections() ?? door.close() };
+}
+
 describe('a person finds images and gives space back', function () {
 	this.bail(true);
 	let session;
 	let workbench;
+	let guarded;
 
 	before(async () => {
+		guarded = await guardedRegistry();
 		session = await openVSCode();
 		workbench = session.workbench;
 	});
-	after(() => session?.close());
+	after(async () => {
+		await session?.close();
+		await guarded?.close();
+	});
 	photographFailures(() => session);
 
 	const mydocker = (...args) => session.mydocker(...args);
@@ -110,5 +147,49 @@ describe('a person finds images and gives space back', function () {
 		assert.equal(mydocker('volume', 'ls', '-q'), 'data');
 		assert.match(mydocker('images', '-q'), /\w/);
 		assert.deepEqual(await workbench.errors(), []);
+	});
+
+	it('registries: one that wants a login says so, with the way to log in; a wrong password is told', async () => {
+		await workbench.openMyDocker();
+		await workbench.runCommand('mydocker.registries.browse');
+		await workbench.waitForRow('registries', 'docker.io');
+		for (const view of ['containers', 'images']) {
+			await workbench.closeView(view); // room for all rows
+		}
+		await workbench.clickViewAction('registries', 'mydocker.registries.add');
+		await workbench.typeInQuickInput(guarded.host);
+		await workbench.waitForRow('registries', guarded.host);
+		await workbench.restMouse();
+		await workbench.expandRow('registries', guarded.host);
+		await workbench.waitForRow('registries', /Log in to see what is there.*authentication required/);
+		await workbench.page.screenshot({ path: 'out/ui/registry-login.png' });
+		await workbench.clickInlineAction('registries', 'Log in to see', 'mydocker.registries.login');
+		await workbench.waitForQuickInput(/User name/);
+		await workbench.typeInQuickInput('ann');
+		await workbench.waitForQuickInput(/Password/);
+		await workbench.typeInQuickInput('wrong');
+		await workbench.waitForNotification(/log in/i);
+		await workbench.waitForRow('registries', 'Log in to see');
+	});
+
+	it('registries: after the login there are its repositories, page by page, and a tag is pulled', async () => {
+		await workbench.clickInlineAction('registries', 'Log in to see', 'mydocker.registries.login');
+		await workbench.waitForQuickInput(/User name/);
+		await workbench.typeInQuickInput('ann');
+		await workbench.waitForQuickInput(/Password/);
+		await workbench.typeInQuickInput('secret');
+		await workbench.waitForRow('registries', 'demo/busybox');
+		await workbench.clickInlineAction('registries', 'There is more', 'mydocker.registries.more');
+		await workbench.waitForRow('registries', 'demo/web');
+		await workbench.expandRow('registries', 'demo/web');
+		await workbench.clickInlineAction('registries', 'latest', 'mydocker.registries.pull');
+		await workbench.waitForRow('registries', /latest.*on this machine/);
+		const labels = (await workbench.rows('registries')).map(({ label }) => label);
+		assert.deepEqual(
+			labels.filter((label) => label.startsWith('demo/')),
+			['demo/busybox', 'demo/web'],
+		);
+		assert.match(mydocker('images'), new RegExp(`${guarded.host}/demo/web +latest`));
+		await workbench.page.screenshot({ path: 'out/ui/registries.png' });
 	});
 });

@@ -129,6 +129,22 @@ describe('a person runs with choices and reads logs in an editor', function () {
 		await session.page.locator('.codelens-decoration', { hasText: 'Filtered: with “listening”' }).waitFor();
 	});
 
+	it('logs: a wrong regular expression is told while it is typed, and the old filter stays', async () => {
+		await workbench.runCommand('mydocker.log.filter');
+		await workbench.waitForQuickInput(/Only lines with/);
+		await workbench.pick('Only lines with');
+		await workbench.waitForQuickInput(/Text, upper and lower case/);
+		await workbench.page.locator('.quick-input-widget:visible [aria-label="Take as Regular Expression"]').click();
+		await workbench.waitForQuickInput(/Regular expression, upper and lower case/);
+		await workbench.typeInQuickInput('tick (\\d+');
+		await workbench.waitForQuickInput(/This is not a regular expression: .*[Uu]nterminated group/);
+		await workbench.fillQuickInput('tick [12]$');
+		await workbench.waitForQuickInput(/alike; nothing for all lines/);
+		await workbench.leaveQuickInput();
+		await session.page.locator('.codelens-decoration', { hasText: 'Filtered: with “listening”' }).waitFor();
+		assert.match(await workbench.waitForEditor(/^web: listening on/), /^web: listening on[^\n]*$/);
+	});
+
 	it('doctor: says that the engine works', async () => {
 		await workbench.runCommand('mydocker.engine.doctor');
 		assert.match((await workbench.waitForRow('engine', 'Runtime')).spoken, /Runtime, works: (runc|crun)/);

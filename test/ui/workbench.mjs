@@ -73,6 +73,12 @@ export class Workbench {
 		}
 	}
 
+	/** A tooltip that the mouse comes back to in time stays. */
+	async #tooltipGoes() {
+		const tooltip = this.page.locator('.workbench-hover:visible').first();
+		await tooltip.waitFor({ state: 'detached', timeout: patience / 6 });
+	}
+
 	/** Says whether something is on the screen within the time of a slow redraw. */
 	async #appears(locator) {
 		return locator.waitFor({ timeout: patience / 30 }).then(
@@ -106,8 +112,17 @@ export class Workbench {
 
 	/** Opens a view that is collapsed, by a click on its header. */
 	async openView(id) {
+		await this.#setView(id, 'true');
+	}
+
+	/** Collapses a view, which makes room for the others. */
+	async closeView(id) {
+		await this.#setView(id, 'false');
+	}
+
+	async #setView(id, expanded) {
 		const header = this.view(id).locator('.pane-header');
-		if ((await header.getAttribute('aria-expanded', { timeout: patience })) !== 'true') {
+		if ((await header.getAttribute('aria-expanded', { timeout: patience })) !== expanded) {
 			await header.click();
 		}
 	}
@@ -155,8 +170,9 @@ export class Workbench {
 		// The tooltip of another row, which the mouse has just left, may come late and lie over this one.
 		for (let tries = 1; ; tries++) {
 			await this.restMouse();
-			await row.hover({ timeout: patience });
 			try {
+				await this.#tooltipGoes();
+				await row.hover({ timeout: patience / 6 });
 				await action.click({ timeout: patience / 6 });
 				return;
 			} catch (error) {
