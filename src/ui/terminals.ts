@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { commands, EventEmitter, l10n, TerminalProfile, ThemeIcon, window } from 'vscode';
 import type { Disposable, Memento, Pseudoterminal, TerminalDimensions } from 'vscode';
 import type { Attachment, Client, TerminalSize } from '../api/client';
-import { DebugShells } from './debug-shell';
+import { debugLine } from './debug-shell';
 import { Notice, sentence } from './failure';
 import type { Model } from './model';
 import { shortId } from './names';
@@ -84,7 +84,6 @@ export class Terminals implements Disposable {
 	private readonly shells = new Map<string, string>();
 	/** How shells were opened last. */
 	readonly choices: ShellChoices;
-	private readonly debugShells: DebugShells;
 	private readonly profile: Disposable;
 
 	constructor(
@@ -93,7 +92,6 @@ export class Terminals implements Disposable {
 		memento: Memento,
 	) {
 		this.choices = new ShellChoices(memento);
-		this.debugShells = new DebugShells(client);
 		this.profile = window.registerTerminalProfileProvider('mydocker.container', {
 			provideTerminalProfile: async () => {
 				const [id] = await runningContainers(this.model, [], l10n.t('Open Terminal'));
@@ -118,7 +116,7 @@ export class Terminals implements Disposable {
 	/** A shell of `image` beside the container, in its namespaces. */
 	openDebugShell(id: string, image: string): void {
 		const name = l10n.t('{0} (debug)', this.nameOf(id));
-		const pty = new ContainerTerminal((size) => this.debugShells.line(id, image, size));
+		const pty = new ContainerTerminal((size) => debugLine(this.client, id, { image, size }));
 		window.createTerminal({ name, iconPath: new ThemeIcon('debug-alt'), pty }).show();
 	}
 

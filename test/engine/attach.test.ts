@@ -8,11 +8,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { isFolder, isLink } from '../../src/api/archive';
 import { attachEngine, EngineUnreachable } from '../../src/api/attach';
 import { ApiError, createClient, type Client } from '../../src/api/client';
+import { DEBUG_LABEL, startDebugShell } from '../../src/api/debug-shell';
 import { parseHost, type TlsMaterial } from '../../src/api/endpoint';
 import type { OutputChunk } from '../../src/api/stream';
 import type { EventMessage } from '../../src/api/types';
 import { podmanEngine } from './attached';
-import { busyboxLayer, imageOf } from './fixture';
+import { busyboxLayer, imageOf, layerOf } from './fixture';
 import { startRegistry, type Registry } from './registry';
 import { dockerEngine, type EngineProcess } from './subject';
 import { dist, freePort, until, within, withPath, Workspace } from './workspace';
@@ -194,6 +195,40 @@ for (const [name, start] of Object.entries(engines)) {
 				message: /^Cannot run "sh" in the container: /,
 			});
 			await client.containers.remove(id, { force: true });
+		});
+
+		for (const NetworkMode of ['none', 'host']) {
+			it(`a debug shell: sees files and processes of a container with the network "${NetworkMode}", and leaves nothing`, async () => {
+				const { Id: target } = await client.containers.create(
+					{ Image: image, Cmd: ['/bin/sleep', '60'], Env: ['PATH=/none'], HostConfig: { NetworkMode } },
+					{ name: `bare-${NetworkMode}` },
+				);
+				await client.containers.start(target);
+				const size = { rows: 40, columns: 132 };
+				const { name: shown, attachment, exit } = await startDebugShell(client, target, { image, size });
+				assert.equal(shown, `bare-${NetworkMode}`);
+				await attachment.write(
+					Buffer.from('grep -c sleep /proc/1/cmdline; stty size; echo seen >tmp/seen; exit 3\n'),
+				);
+				const { stdout } = await textOf(attachment.output);
+				assert.match(stdout, /\r\n1\r\n40 132\r\n/);
+				assert.equal(await exit, 3);
+				assert.equal((await client.containers.archive(target).stat('/tmp/seen')).size, 5);
+				const beside = () => client.containers.list({ all: true, filters: { label: [DEBUG_LABEL] } });
+				await until('the shell is gone', async () => (await beside()).length === 0);
+				await client.containers.remove(target, { force: true });
+			});
+		}
+
+		it('a debug shell of an image that has none: says so, and leaves nothing', async () => {
+			const noShell = `${registry.host}/demo/no-shell:1`;
+			await registry.push('demo/no-shell', '1', imageOf([layerOf([{ name: 'file', content: 'file' }])]));
+			await take(client.images.pull(noShell));
+			const target = await create(client, image, ['sleep', '60']);
+			await client.containers.start(target);
+			await assert.rejects(startDebugShell(client, target, { image: noShell, size: undefined }), /sh.*not found/);
+			assert.equal((await client.containers.list({ all: true })).length, 1);
+			await client.containers.remove(target, { force: true });
 		});
 
 		it("refuses what only our engine can in a sentence, a prune's dry run before all", async () => {
