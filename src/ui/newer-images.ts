@@ -75,12 +75,8 @@ export class NewerImages implements Disposable {
 		if (!this.isOn) {
 			this.stop();
 		} else if (this.asking === undefined) {
-			const asking = (this.asking = new AbortController());
-			void this.ask(asking.signal).finally(() => {
-				if (this.asking === asking) {
-					this.asking = undefined;
-				}
-			});
+			this.asking = new AbortController();
+			void this.ask(this.asking);
 		}
 	}
 
@@ -90,22 +86,36 @@ export class NewerImages implements Disposable {
 		this.asking = undefined;
 	}
 
-	private async ask(signal: AbortSignal): Promise<void> {
-		for (let row = this.due(); row !== undefined && !signal.aborted; row = this.due()) {
-			const digest = await this.digest(row.name, signal);
-			if (digest !== undefined) {
-				const here = Object.entries(this.answers).filter(([name]) => this.model.image(name) !== undefined);
-				const answers = { ...Object.fromEntries(here), [row.name]: { at: Date.now(), digest } };
-				await this.memento.update(MEMENTO_KEY, answers);
-				this.changed.fire();
+	private async ask(asking: AbortController): Promise<void> {
+		const { signal } = asking;
+		try {
+			for (let row = this.due(); row !== undefined && !signal.aborted; row = this.due()) {
+				await this.askFor(row.name, signal);
+			}
+		} finally {
+			// In the moment of the last look: the first list of images comes right after the state that begins to ask.
+			if (this.asking === asking) {
+				this.asking = undefined;
 			}
 		}
-		clearTimeout(this.timer);
-		this.timer = signal.aborted
-			? undefined
-			: setTimeout(() => {
-					this.follow();
-				}, ASK_AGAIN);
+		if (!signal.aborted) {
+			clearTimeout(this.timer);
+			this.timer = setTimeout(() => {
+				this.follow();
+			}, ASK_AGAIN);
+		}
+	}
+
+	private async askFor(name: string, signal: AbortSignal): Promise<void> {
+		const digest = await this.digest(name, signal);
+		if (digest !== undefined) {
+			const here = Object.entries(this.answers).filter(([known]) => this.model.image(known) !== undefined);
+			await this.memento.update(MEMENTO_KEY, {
+				...Object.fromEntries(here),
+				[name]: { at: Date.now(), digest },
+			});
+			this.changed.fire();
+		}
 	}
 
 	/** An image of our engine that a registry gave and was not asked about for long. */

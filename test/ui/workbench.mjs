@@ -420,6 +420,11 @@ export class Workbench {
 		await this.page.locator('.monaco-workbench .activitybar').waitFor({ timeout: 4 * patience });
 	}
 
+	/** Waits until `isThere` says so. */
+	async until(what, isThere, timeout = patience) {
+		await this.#wait(isThere, Boolean, `no sign that ${what}`, timeout);
+	}
+
 	/** Asks again, in step with the window's own redraws, until the answer is good. */
 	async #wait(ask, isGood, complaint, timeout) {
 		const deadline = Date.now() + timeout;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
@@ -66,15 +67,16 @@ describe('MCP server', function () {
 	it('the definition: its program, started as it is told, lists the tools and carries one out', async () => {
 		const { label, command, args, env, cwd } = await definition();
 		assert.equal(label, 'MyDocker');
-		const variables = Object.entries(env).map(([name, value]) => [name, String(value)]);
+		const variables = Object.entries(env).map(([name, value]): [string, string] => [name, String(value)]);
 		const server = spawn(command, args, {
 			...{ cwd: cwd?.fsPath ?? '/', env: { ...process.env, ...Object.fromEntries(variables) } },
 		});
-		const answers = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+		const lines = createInterface({ input: server.stdout });
 		let last = 0;
 		const ask = async (method: string, params: object): Promise<string> => {
+			const answer = once(lines, 'line') as Promise<[string]>;
 			server.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: ++last, method, params })}\n`);
-			return String((await answers.next()).value);
+			return (await answer)[0];
 		};
 		try {
 			const client = {
