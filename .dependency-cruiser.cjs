@@ -13,7 +13,7 @@ module.exports = {
 		only(
 			'storage-imports-no-nouns',
 			'^src/core/storage/',
-			'^src/core/(storage/|files/tree|image/(tar|opaque|erofs|layer-mounts)|[^/]+$)',
+			'^src/core/(storage/|files/tree|image/(tar|opaque|erofs|layer-(mounts|namespace))|[^/]+$)',
 		),
 		only('api-client-imports-only-api', '^src/api/(client|connect|types|stream|references)\\.ts$', '^src/api/'),
 		only('cli-imports-only-api', '^src/cli', '^src/(cli|api/)'),

@@ -8,7 +8,7 @@ import { load } from './loading';
 import { startRegistry } from './registry';
 import { collect } from './run';
 import { embeddedEngine, enginePid, leaksOf, type EngineProcess } from './subject';
-import { endProcess, hasProgram, mountsOf, processesOf, until, within, Workspace } from './workspace';
+import { endProcess, hasProgram, mountsOf, processesOf, readOr, until, within, Workspace } from './workspace';
 
 const DRIVERS = ['overlay', 'erofs', 'fuse-overlayfs', 'copy'] as const;
 /** Writes, deletes, replaces, makes opaque. */
@@ -231,30 +231,47 @@ function contract(workspace: Workspace, driver: (typeof DRIVERS)[number], manyOf
 }
 
 function choice(workspace: Workspace): void {
-	it('layers that are images: mounted when they are used, taken over after a kill, gone with the image', async () => {
-		const engine = embeddedEngine(workspace, { storageDriver: 'erofs' });
-		const mounts = (): number => mountsOf(path.join(engine.root, 'layers')).length;
-		let { client } = engine;
+	it('layers that are images: an engine that is killed leaves none mounted, containers keep theirs, and a store is removed', async () => {
+		const root = workspace.folder('killed');
+		const layers = path.join(root, 'layers');
+		let { client } = embeddedEngine(workspace, { root, storageDriver: 'erofs' });
 		await load(client, imageOf([busyboxLayer(), layerOf([{ name: 'more', content: 'more' }])]), 'images:1');
-		assert.equal(mounts(), 0);
-		const create = { Image: 'images:1', Cmd: ['cat', '/more'], HostConfig: { NetworkMode: 'none' } };
-		const run = async (): Promise<void> => {
-			const { Id } = await client.containers.create(create);
-			const { exit } = await client.containers.wait(Id, { condition: 'next-exit' });
-			await client.containers.start(Id);
-			assert.equal(await within('the container', 30_000, exit), 0);
-			await client.containers.remove(Id);
-		};
-		await run();
-		assert.equal(mounts(), 2);
-		await endProcess(enginePid(engine.root) ?? 0, 'SIGKILL');
-		assert.equal(mounts(), 2);
-		({ client } = embeddedEngine(workspace, { root: engine.root, storageDriver: 'erofs' }));
-		await run();
-		assert.equal(mounts(), 2);
+		assert.deepEqual(users(layers), []);
+		const create = { Image: 'images:1', HostConfig: { NetworkMode: 'none' } };
+		const { Id } = await client.containers.create({ ...create, Cmd: ['sleep', '1000'] });
+		await client.containers.start(Id);
+		const [holder] = users(layers).filter((pid) => readOr(`/proc/${pid}/cmdline`, '').includes('read line'));
+		assert.ok(holder);
+		await endProcess(enginePid(root) ?? 0, 'SIGKILL');
+		await until('the mounts of the engine are gone', () => !users(layers).includes(holder));
+		assert.deepEqual(mountsOf(layers), []);
+		({ client } = embeddedEngine(workspace, { root, storageDriver: 'erofs' }));
+		const again = await client.containers.create({ ...create, Cmd: ['cat', '/more'] });
+		const { exit } = await client.containers.wait(again.Id, { condition: 'next-exit' });
+		await client.containers.start(again.Id);
+		assert.equal(await within('the container', 30_000, exit), 0);
+		const exec = await client.execs.create(Id, { Cmd: ['cat', '/more'], AttachStdout: true });
+		const { output } = await client.execs.start(exec, { tty: false });
+		assert.equal((await collect(output)).stdout, 'more');
+		for (const id of [Id, again.Id]) {
+			await client.containers.remove(id, { force: true });
+		}
+		await endProcess(enginePid(root) ?? 0, 'SIGKILL');
+		fs.rmSync(layers, { recursive: true });
+		await until('nothing is mounted anywhere', () => users(layers).length === 0);
+	});
+
+	it('layers that are images: gone with the image', async () => {
+		const { client, root } = embeddedEngine(workspace, { storageDriver: 'erofs' });
+		const layers = path.join(root, 'layers');
+		await load(client, imageOf([busyboxLayer()]), 'images:1');
+		const { Id } = await client.containers.create({ Image: 'images:1', HostConfig: { NetworkMode: 'none' } });
+		await client.containers.archive(Id).stat('/bin/sh');
+		await until('only the engine has it mounted', () => users(layers).length === 1);
+		await client.containers.remove(Id);
 		await client.images.remove('images:1');
-		assert.equal(mounts(), 0);
-		await until('the folders are gone', () => fs.readdirSync(path.join(engine.root, 'layers')).length === 0);
+		await until('the folders are gone', () => fs.readdirSync(layers).length === 0);
+		assert.deepEqual(users(layers), []);
 	});
 
 	it('one root of layers that are files and layers that are images: right with either driver', async () => {
@@ -345,4 +362,20 @@ PATH=\${PATH#*:} exec mount "$@"
 		assert.equal(await within('the container', 30_000, exit), 0);
 		await containers.remove(Id);
 	});
+}
+
+/** Processes in whose mount namespace something is mounted below the folder. */
+function users(folder: string): string[] {
+	return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name) && mountsFor(name).includes(folder));
+}
+
+function mountsFor(pid: string): string {
+	try {
+		return fs.readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
+	} catch (error) {
+		const code = error instanceof Error && 'code' in error ? error.code : undefined;
+		// A process that ends has no namespace any more, then is no more.
+		assert.ok(code === 'EINVAL' || code === 'ENOENT' || code === 'ESRCH', String(code));
+		return '';
+	}
 }

@@ -209,8 +209,6 @@ async function endEmbedded(root: string, connect: () => Promise<string>): Promis
 		// It leaves when the layers that it has unpacked are on the disk.
 		await endProcess(pid, 'SIGTERM', 60_000);
 	}
-	// An engine that was killed leaves its layers mounted to the next.
-	await unmountBelow(path.join(root, 'layers'));
 }
 
 /**

@@ -13,6 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 		'src/core/image/opaque',
 		'src/core/image/erofs',
 		'src/core/image/layer-mounts',
+		'src/core/image/layer-namespace',
 		'src/core/*',
 	],
 	'src/core/container/': ['src/core/'],

@@ -78,7 +78,7 @@ export interface ContainersOptions {
 	readonly root: string;
 	readonly store: Store;
 	readonly events: Events;
-	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories' | 'lookupLayers'>;
+	readonly images: Pick<Images, 'get' | 'unpack' | 'lowerDirectories' | 'rootLayers' | 'lookupLayers'>;
 	readonly runtime: Runtimes;
 	readonly storage: Storage;
 	readonly networks: Networks;
@@ -162,10 +162,13 @@ export class Containers {
 			run: path.join(options.root, 'run'),
 			runtime: options.runtime,
 			container: (nameOrId) => this.get(nameOrId),
-			layers: (record) =>
-				options.storage
+			layers: async (record) => {
+				await options.images.unpack(record.image_id);
+				const layers = options.images.lookupLayers(record.image_id);
+				return options.storage
 					.of(record.storage_driver)
-					.lookup(containerFolder(options.root, record.id), options.images.lookupLayers(record.image_id)),
+					.lookup(containerFolder(options.root, record.id), layers);
+			},
 			emit: (id, action, attributes) => {
 				const entry = this.entries.get(id);
 				if (entry !== undefined) {
@@ -673,17 +676,17 @@ export class Containers {
 		const { record, folder } = entry;
 		const { images, runtime, root } = this.options;
 		await images.unpack(record.image_id);
-		const lower = images.lowerDirectories(record.image_id);
+		const layers = images.rootLayers(record.image_id);
 		const keep = record.config.resources.memory > 0;
 		const runtimeName = await runtime.nameFor(record.config.isolation?.runtime, { keep });
 		if (runtime.hasState(record.id)) {
 			await runtime.delete(record.id);
 		}
 		const storage = this.storage(entry);
-		await storage.prepare(folder, lower);
+		await storage.prepare(folder, images.lowerDirectories(record.image_id));
 		const rootFiles = {
 			lookup: storage.lookup(folder, images.lookupLayers(record.image_id)),
-			mount: storage.mount(folder, lower),
+			mount: storage.mount(folder, layers),
 		};
 		const mounts = await this.volumeMounts(entry, rootFiles);
 		if (restartCount === 0) {
@@ -757,10 +760,9 @@ export class Containers {
 		const { record, folder } = entry;
 		const { images, volumes } = this.options;
 		await images.unpack(record.image_id);
-		const lowers = images.lowerDirectories(record.image_id);
 		const storage = this.storage(entry);
-		await storage.prepare(folder, lowers);
-		const mount = storage.mount(folder, lowers);
+		await storage.prepare(folder, images.lowerDirectories(record.image_id));
+		const mount = storage.mount(folder, images.rootLayers(record.image_id));
 		const binds = record.config.mounts.flatMap((bound) => {
 			if (view === 'own' || bound.type === 'tmpfs') {
 				return [];

@@ -19,7 +19,7 @@ export interface ExecsOptions {
 	/** By name or id; "not-found" when there is none. */
 	readonly container: (nameOrId: string) => Container;
 	/** The container's upper folder and its image's, top first. */
-	readonly layers: (container: Container) => readonly LookupLayer[];
+	readonly layers: (container: Container) => Promise<readonly LookupLayer[]>;
 	readonly emit: (containerId: string, action: string, attributes: Readonly<Record<string, string>>) => void;
 	readonly warn: (message: string) => void;
 }
@@ -90,7 +90,8 @@ export class Execs {
 		exec.claim();
 		const folder = path.join(this.options.run, 'exec', id);
 		try {
-			const process = execProcess(container, exec.options, { layers: this.options.layers(container), size });
+			const layers = await this.options.layers(container);
+			const process = execProcess(container, exec.options, { layers, size });
 			fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
 			fs.writeFileSync(path.join(folder, 'process.json'), JSON.stringify(process));
 			const tty = exec.options.tty === true;

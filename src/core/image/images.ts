@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
-import type { LookupLayer } from '../storage/driver';
+import type { LookupLayer, RootLayers } from '../storage/driver';
 import type { RecordDurability, Store } from '../store';
 import type { Image, Platform } from '../types';
 import { Assembly } from './assembly';
@@ -267,7 +267,7 @@ export class Images {
 	 */
 	async unpack(imageId: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
 		const diffIds = this.layersOf(imageId);
-		this.layers.removeUnusable(diffIds);
+		await this.layers.removeUnusable(diffIds);
 		const stored = this.manifests.get(this.names(imageId)[0]?.digest ?? '');
 		for (const [index, diffId] of diffIds.entries()) {
 			if (this.layers.get(diffId) === undefined) {
@@ -279,16 +279,22 @@ export class Images {
 				await this.layers.obtain(request, { signal, onProgress: () => undefined });
 			}
 		}
+		await this.layers.ready(diffIds);
 		await this.layers.learnOpaque(diffIds, signal);
 		this.layers.syncInBackground();
 	}
 
-	/** Overlay lower directories of an image, top first, absolute. They stay while a container uses the image. */
+	/** The unpacked layers of an image, top first, absolute, to be read. They stay while a container uses the image. */
 	lowerDirectories(imageId: string): readonly string[] {
 		return this.layers.paths(this.lowerLayers(imageId));
 	}
 
-	/** The same, to look for names in without mounting. */
+	/** The same as overlay lower directories. */
+	rootLayers(imageId: string): RootLayers {
+		return this.layers.mountable(this.lowerLayers(imageId));
+	}
+
+	/** The same to look for names in. */
 	lookupLayers(imageId: string): readonly LookupLayer[] {
 		const diffIds = this.lowerLayers(imageId);
 		return this.layers

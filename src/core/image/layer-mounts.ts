@@ -1,4 +1,4 @@
-/** Mounts of layers that are EROFS images; see erofs.ts. They are the machine's: an engine that was killed leaves them to the next. */
+/** Mounts of layers that are EROFS images; see erofs.ts. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { EngineError } from '../errors';
@@ -11,7 +11,7 @@ export interface LayerMount {
 }
 
 /** Numbers of mount(2), which Perl needs; of other machines the images go through loop devices. */
-const MOUNT_CALLS: Readonly<Record<string, number>> = { x64: 165, arm64: 40 };
+export const MOUNT_CALLS: Readonly<Record<string, number>> = { x64: 165, arm64: 40 };
 /**
  * Linux mounts the file itself from 6.12 on, but mount(8) before 2.41 takes a loop device in any case. Flags: read-only,
  * no set-id programs and no devices by this way; through a container's overlay they count as that one's flags say.
@@ -26,19 +26,24 @@ const LOOP = `while [ $# -gt 0 ]; do
 	shift 2
 done`;
 
-/** Mounts them all. Throws EngineError "unsupported" with the bare reason; some may be mounted then. */
-export function mountLayers(mounts: readonly LayerMount[]): void {
+/**
+ * Mounts them all, in the mount namespace of the process `pid` or in this one. Throws EngineError "unsupported" with the
+ * bare reason; some may be mounted then.
+ */
+export function mountLayers(mounts: readonly LayerMount[], pid?: number): void {
 	if (mounts.length === 0) {
 		return;
 	}
 	const args = mounts.flatMap(({ image, target }) => [image, target]);
 	const call = MOUNT_CALLS[process.arch];
-	const direct = call === undefined ? undefined : tryProgram('perl', ['-e', PERL, String(call), ...args]);
+	const enter = pid === undefined ? [] : ['nsenter', `--mount=/proc/${pid}/ns/mnt`, '--'];
+	const direct = call === undefined ? undefined : tryProgram([...enter, 'perl', '-e', PERL, String(call), ...args]);
 	if (direct === '') {
 		return;
 	}
-	const left = mounts.filter(({ target }) => !mountPointsIn(target).includes(target));
-	const reason = tryProgram('sh', ['-c', LOOP, 'mount', ...left.flatMap(({ image, target }) => [image, target])]);
+	const left = mounts.filter(({ target }) => !mountPointsIn(target, pid).includes(target));
+	const pairs = left.flatMap(({ image, target }) => [image, target]);
+	const reason = tryProgram([...enter, 'sh', '-c', LOOP, 'mount', ...pairs]);
 	if (reason !== '') {
 		throw new EngineError('unsupported', direct === undefined ? reason : `${direct}; ${reason}`);
 	}
@@ -49,16 +54,16 @@ export function unmountLayers(targets: readonly string[]): void {
 	if (targets.length === 0) {
 		return;
 	}
-	const reason = tryProgram('umount', ['--lazy', '--', ...targets]);
+	const reason = tryProgram(['umount', '--lazy', '--', ...targets]);
 	if (reason !== '') {
 		throw new EngineError('internal', `Cannot unmount layers: ${reason}`);
 	}
 }
 
 /** Folders at or below `folder` (absolute, real) on which something is mounted; proc(5), mountinfo. */
-export function mountPointsIn(folder: string): string[] {
+export function mountPointsIn(folder: string, pid: number | 'self' = 'self'): string[] {
 	return fs
-		.readFileSync('/proc/self/mountinfo', 'latin1')
+		.readFileSync(`/proc/${pid}/mountinfo`, 'latin1')
 		.split('\n')
 		.map((line) => Buffer.from(unescaped(line.split(' ')[4] ?? ''), 'latin1').toString('utf8'))
 		.filter((point) => point === folder || point.startsWith(`${folder}/`));
@@ -69,7 +74,7 @@ function unescaped(text: string): string {
 }
 
 /** The reason why it failed, "" when it did not. */
-function tryProgram(program: string, args: readonly string[]): string {
+function tryProgram([program = '', ...args]: readonly string[]): string {
 	const { error, status, stderr } = spawnSync(program, args, { env: toolEnvironment(), encoding: 'utf8' });
 	if (error !== undefined) {
 		return error.message;

@@ -5,11 +5,13 @@ import * as path from 'node:path';
 import * as v from 'valibot';
 import { EngineError, messageOf, systemCode } from '../errors';
 import { run } from '../exec';
+import type { RootLayers } from '../storage/driver';
 import { hexOf, partFile } from './blobs';
 import { IMAGE, MOUNT_POINT } from './layer';
 import type { AppliedLayer, LayerFormat } from './layer';
 import { recordedOpaque } from './layer-entry';
-import { mountLayers, mountPointsIn, unmountLayers } from './layer-mounts';
+import { mountPointsIn, unmountLayers } from './layer-mounts';
+import { LayerNamespace } from './layer-namespace';
 import { LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
 import { opaqueFolders } from './opaque';
@@ -77,6 +79,8 @@ export class Layers {
 	private readonly background = new Set<Promise<void>>();
 	private syncTimer: NodeJS.Timeout | undefined;
 	private isMountable = true;
+	private realFolder: string | undefined;
+	private readonly namespace = new LayerNamespace();
 
 	constructor(
 		private readonly root: string,
@@ -116,10 +120,32 @@ export class Layers {
 		return this.records.get(diffId);
 	}
 
-	/** Where the layers' files are, absolute. Mounts what must be; throws EngineError "unsupported" when that fails. */
+	/** Makes ready what `paths` needs for these layers. Throws EngineError "unsupported" when that fails. */
+	async ready(diffIds: readonly string[]): Promise<void> {
+		if (!diffIds.some((diffId) => this.isImage(diffId))) {
+			return;
+		}
+		await this.namespace.open();
+		if (this.namespace.place !== undefined) {
+			// Of earlier versions, which mounted in the machine's own.
+			unmountLayers(mountPointsIn(fs.realpathSync(this.folder)));
+		}
+	}
+
+	/** Where the layers' files can be read, absolute. Mounts what must be; throws EngineError "unsupported" when that fails. */
 	paths(diffIds: readonly string[]): string[] {
-		this.mount(diffIds.filter((diffId) => this.records.get(diffId)?.format === 'erofs'));
-		return diffIds.map((diffId) => this.treePath(diffId));
+		this.mount(diffIds.filter((diffId) => this.isImage(diffId)));
+		return diffIds.map((diffId) => (this.isImage(diffId) ? this.readable(diffId) : this.treePath(diffId)));
+	}
+
+	/** The same for a root file system to be mounted of. */
+	mountable(diffIds: readonly string[]): RootLayers {
+		this.mount(diffIds.filter((diffId) => this.isImage(diffId)));
+		const { place } = this.namespace;
+		const lowers = diffIds.map((diffId) => this.treePath(diffId));
+		return place !== undefined && diffIds.some((diffId) => this.isImage(diffId))
+			? { lowers, images: place }
+			: { lowers };
 	}
 
 	/** See LowerLayer; nothing of a layer that learnOpaque was not asked for and whose record does not say it. */
@@ -153,8 +179,9 @@ export class Layers {
 	}
 
 	/** Removes layers that cannot be mounted here: they are unpacked again as files. */
-	removeUnusable(diffIds: readonly string[]): void {
+	async removeUnusable(diffIds: readonly string[]): Promise<void> {
 		try {
+			await this.ready(diffIds);
 			this.paths(diffIds);
 		} catch (error) {
 			if (!(error instanceof EngineError) || error.code !== 'unsupported') {
@@ -162,7 +189,7 @@ export class Layers {
 			}
 			this.warn(`Layers are unpacked again, as they cannot be mounted: ${error.message}`);
 			this.isMountable = false;
-			this.remove(diffIds.filter((diffId) => this.records.get(diffId)?.format === 'erofs'));
+			this.remove(diffIds.filter((diffId) => this.isImage(diffId)));
 		}
 	}
 
@@ -216,10 +243,11 @@ export class Layers {
 			await Promise.all(this.background);
 		}
 		// Containers that run keep what they use.
+		await this.namespace.close();
 		try {
 			unmountLayers(mountPointsIn(fs.realpathSync(this.folder)));
 		} catch (error) {
-			this.warn(messageOf(error)); // the next engine takes them over
+			this.warn(messageOf(error)); // of a machine that has no namespace for them: the next engine takes them over
 		}
 	}
 
@@ -316,15 +344,25 @@ export class Layers {
 	}
 
 	private mount(diffIds: readonly string[]): void {
-		const points = new Set(diffIds.map((diffId) => this.treePath(diffId)));
-		// An engine that was killed may have left them mounted, or somebody have unmounted them.
-		const missing = [...points].filter((point) => !isMounted(point));
-		mountLayers(missing.map((target) => ({ image: path.join(path.dirname(target), IMAGE), target })));
+		// Somebody may have unmounted them, or in the machine's own namespace an engine that was killed have left them.
+		const missing = [...new Set(diffIds)].filter((diffId) => !isMounted(this.readable(diffId)));
+		const targets = missing.map((diffId) => this.treePath(diffId));
+		this.namespace.mount(targets.map((target) => ({ image: path.join(path.dirname(target), IMAGE), target })));
+	}
+
+	private isImage(diffId: string): boolean {
+		return this.records.get(diffId)?.format === 'erofs';
+	}
+
+	/** Real, so that no link leads out of the namespace. */
+	private readable(diffId: string): string {
+		this.realFolder ??= fs.realpathSync(this.folder);
+		return this.namespace.readable(path.join(this.realFolder, this.nameOf(diffId), MOUNT_POINT));
 	}
 
 	private treePath(diffId: string): string {
 		const folder = path.join(this.folder, this.nameOf(diffId));
-		return this.records.get(diffId)?.format === 'erofs' ? path.join(folder, MOUNT_POINT) : folder;
+		return this.isImage(diffId) ? path.join(folder, MOUNT_POINT) : folder;
 	}
 
 	private nameOf(diffId: string): string {

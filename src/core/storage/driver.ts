@@ -26,6 +26,19 @@ export interface RootMount {
 	readonly cwd: string;
 	/** mount(8)'s -o text; of a bind mount the folder. */
 	readonly options: string;
+	/** See RootLayers. */
+	readonly images?: string | undefined;
+}
+
+/** Layers to mount a root file system of. */
+export interface RootLayers {
+	/** Lower directories, top first, absolute. */
+	readonly lowers: readonly string[];
+	/**
+	 * Some are images that are mounted in another mount namespace: whose, as "<pid>/<setns>/<mount>", the numbers of a
+	 * process in it and of two system calls.
+	 */
+	readonly images?: string;
 }
 
 /** A folder of a stack in which names are looked for as overlayfs would see them. */
@@ -36,12 +49,12 @@ export interface LookupLayer {
 	readonly opaque: ReadonlySet<string>;
 }
 
-/** Keeps root file systems. `lowers` are the unpacked layers of the image, top first, which nobody writes in. */
+/** Keeps root file systems. `lowers` are the unpacked layers of the image to be read, top first; nobody writes in them. */
 export interface StorageDriver {
 	readonly name: DriverName;
 	/** Makes what `mount` needs; costs little when it is there already. */
 	prepare(folders: RootFolders, lowers: readonly string[]): Promise<void>;
-	mount(folders: RootFolders, lowers: readonly string[]): RootMount;
+	mount(folders: RootFolders, layers: RootLayers): RootMount;
 	/** Where to look for names without mounting, top first; `lowers` are those of the image. */
 	lookup(folders: RootFolders, lowers: readonly LookupLayer[]): readonly LookupLayer[];
 	/** Gives `work` an overlay's upper directory that says what the container has changed; it may be gone afterwards. */
@@ -49,12 +62,37 @@ export interface StorageDriver {
 }
 
 /**
+ * Takes the layers that are images, which the links `l/<n>` of the folder in $2 lead to, from another mount namespace ($1,
+ * see RootLayers) into this one, where they end with it. The mount is the same one, so that all containers share its files in
+ * memory. Where that namespace ended with its engine meanwhile, the image is mounted here. Numbers: open_tree 428 with
+ * OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, move_mount 429 with MOVE_MOUNT_F_EMPTY_PATH, CLONE_NEWNS.
+ */
+const TAKE_IMAGES = `my ($pid, $setns, $mount) = split m{/}, shift;
+my $folder = shift;
+my @trees = grep { m{\\.erofs/tree$} } map { my $to = readlink; defined $to ? "$folder/l/$to" : () } @ARGV;
+my @taken;
+open my $own, "<", "/proc/self/ns/mnt" or die "$!\\n";
+if (open my $other, "<", "/proc/$pid/ns/mnt") {
+	syscall($setns, fileno $other, 0x20000) == 0 or die "setns: $!\\n";
+	@taken = map { (stat)[0] == (stat "$_/..")[0] ? -1 : syscall(428, -100, $_, 0x80001) } @trees;
+	syscall($setns, fileno $own, 0x20000) == 0 or die "setns: $!\\n";
+}
+my ($empty, $type) = ("", "erofs");
+for my $tree (@trees) {
+	my $taken = shift @taken // -1;
+	my $image = $tree =~ s{tree$}{image.erofs}r;
+	($taken < 0 ? syscall($mount, $image, $tree, $type, 7, 0) : syscall(429, $taken, $empty, -100, $tree, 4)) == 0
+		or die "$tree: $!\\n";
+}`;
+
+/**
  * Shell functions. `mount_root KIND CWD OPTIONS TARGET` mounts in this mount namespace, `unmount_root TARGET` ends what
  * would keep the namespace alive: fuse-overlayfs is a process in it, in the foreground so that it stays in this session.
  */
 export const MOUNT_FUNCTIONS = `fuse=
 mount_root() {
-	case $1 in
+	case $1 in *@*) (cd -P "$2" && exec perl -e '${TAKE_IMAGES}' "\${1#*@}" "$PWD" l/*) || return 1 ;; esac
+	case \${1%@*} in
 	fuse-overlayfs)
 		(cd "$2" && exec fuse-overlayfs -f -o "$3" "$4") </dev/null >/dev/null &
 		fuse=$!
@@ -73,6 +111,7 @@ unmount_root() {
 `;
 
 /** The arguments of mount_root for the mount. */
-export function mountArguments({ kind, cwd, options }: RootMount, target: string): [string, string, string, string] {
-	return [kind, cwd, options, target];
+export function mountArguments(root: RootMount, target: string): [string, string, string, string] {
+	const { kind, cwd, options, images } = root;
+	return [images === undefined ? kind : `${kind}@${images}`, cwd, options, target];
 }

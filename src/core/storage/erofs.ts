@@ -1,27 +1,31 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { ErofsWriter } from '../image/erofs';
-import { mountLayers, unmountLayers } from '../image/layer-mounts';
+import { mountPointsIn, unmountLayers } from '../image/layer-mounts';
+import { LayerNamespace } from '../image/layer-namespace';
 import { encodeEntry, endOfArchive, padding, TarReader } from '../image/tar';
 import { userNamespace } from '../user-namespace';
 
 const CONTENT = Buffer.from('of an image');
 
 /** Why layers cannot be EROFS images here; undefined when one that is made in `folder` can be mounted and read. */
-export function tryImages(folder: string): string | undefined {
+export async function tryImages(folder: string): Promise<string | undefined> {
 	if (!userNamespace().isInitial) {
 		return 'only root of the machine may mount EROFS images';
 	}
 	const image = path.join(folder, 'image');
-	const target = path.join(folder, 'mounted');
+	const target = path.join(fs.realpathSync(folder), 'mounted');
 	writeImage(image);
 	fs.mkdirSync(target);
-	mountLayers([{ image, target }]);
+	const namespace = new LayerNamespace();
 	try {
-		const isRight = fs.readFileSync(path.join(target, 'file')).equals(CONTENT);
+		await namespace.open();
+		namespace.mount([{ image, target }]);
+		const isRight = fs.readFileSync(path.join(namespace.readable(target), 'file')).equals(CONTENT);
 		return isRight ? undefined : 'a mounted image does not hold what was put in';
 	} finally {
-		unmountLayers([target]);
+		await namespace.close();
+		unmountLayers(mountPointsIn(target));
 	}
 }
 

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError } from '../errors';
-import type { LookupLayer, RootFolders, RootMount, StorageDriver } from './driver';
+import type { LookupLayer, RootFolders, RootLayers, RootMount, StorageDriver } from './driver';
 
 export interface OverlayLayers {
 	/** Lower directories, top first, absolute. */
@@ -40,12 +40,12 @@ export class OverlayDriver implements StorageDriver {
 		return Promise.resolve();
 	}
 
-	mount({ upper, work }: RootFolders, lowers: readonly string[]): RootMount {
+	mount({ upper, work }: RootFolders, { lowers, images }: RootLayers): RootMount {
 		// fuse-overlayfs looks for both kinds of attributes by itself and knows no such options.
 		const isPlain = this.name === 'fuse-overlayfs';
 		const hasManyDisks = this.name === 'erofs';
 		const layers = { lowers, upper, work, isRootless: this.isRootless, isPlain, hasManyDisks };
-		return { kind: isPlain ? 'fuse-overlayfs' : 'overlay', ...overlayMount(layers) };
+		return { kind: isPlain ? 'fuse-overlayfs' : 'overlay', ...overlayMount(layers), images };
 	}
 
 	/** What the container itself has made opaque is not known here. */

@@ -131,7 +131,7 @@ export async function tryDriver(root: string, driver: StorageDriver): Promise<st
 	}
 	const folder = fs.mkdtempSync(path.join(root, 'run', 'storage-'));
 	try {
-		const reason = (driver.name === 'erofs' ? tryImages(folder) : undefined) ?? (await tryIn(folder, driver));
+		const reason = (driver.name === 'erofs' ? await tryImages(folder) : undefined) ?? (await tryIn(folder, driver));
 		return reason !== undefined && driver.name !== 'copy' && isOnOverlay(root) ? ON_OVERLAY : reason;
 	} catch (error) {
 		return messageOf(error);
@@ -150,7 +150,7 @@ async function tryIn(folder: string, driver: StorageDriver): Promise<string | un
 	}
 	fs.writeFileSync(inside('lower/deleted'), '');
 	await driver.prepare(folders, [inside('lower')]);
-	const mount = mountArguments(driver.mount(folders, [inside('lower')]), folders.merged);
+	const mount = mountArguments(driver.mount(folders, { lowers: [inside('lower')] }), folders.merged);
 	const result = await run('unshare', ['--mount', '--propagation', 'slave', 'sh', '-ec', SCRIPT, 'try', ...mount], {
 		cwd: '/',
 		timeout: 10_000,

@@ -64,6 +64,7 @@ describe('containers', () => {
 			},
 			unpack: () => Promise.resolve(),
 			lowerDirectories: () => [],
+			rootLayers: () => ({ lowers: [] }),
 			lookupLayers: () => [],
 		};
 		const runtime = new Runtimes(path.join(root, 'run'));
