@@ -11,6 +11,8 @@ import { embeddedEngine, enginePid, leaksOf, type EngineProcess } from './subjec
 import { endProcess, hasProgram, mountsOf, processesOf, readOr, until, within, Workspace } from './workspace';
 
 const DRIVERS = ['overlay', 'erofs', 'fuse-overlayfs', 'copy'] as const;
+/** Milliseconds: an engine leaves when its layers are on the disk, which others may keep busy. */
+const SYNC = 60_000;
 /** Writes, deletes, replaces, makes opaque. */
 const SCRIPT =
 	'cd /data; rm gone; rm -r gone-folder; rm -r opaque; mkdir opaque; echo new >opaque/new; echo more >>changed; ' +
@@ -159,7 +161,7 @@ function contract(workspace: Workspace, driver: (typeof DRIVERS)[number], manyOf
 			assert.match(await start(id), /^x\nx\n/);
 			assert.equal((await engine.client.containers.inspect(id)).Driver, driver);
 		} finally {
-			await endProcess(enginePid(engine.root) ?? 0);
+			await endProcess(enginePid(engine.root) ?? 0, 'SIGTERM', SYNC);
 			engine = kept;
 		}
 	});
@@ -221,7 +223,7 @@ function contract(workspace: Workspace, driver: (typeof DRIVERS)[number], manyOf
 			await engine.client.containers.remove(Id, { force: true });
 		}
 		await until('the folders are gone', () => fs.readdirSync(path.join(engine.root, 'containers')).length === 0);
-		await endProcess(enginePid(engine.root) ?? 0);
+		await endProcess(enginePid(engine.root) ?? 0, 'SIGTERM', SYNC);
 		assert.deepEqual(leaksOf(engine.root, ids), []);
 		assert.deepEqual(
 			fs.readdirSync(path.join(engine.root, 'run')).filter((name) => name.startsWith('storage-')),
@@ -298,7 +300,7 @@ function choice(workspace: Workspace): void {
 			assert.equal(await within('the container', 30_000, exit), 0);
 			assert.equal((await collect(client.containers.logs(Id))).stdout, `${whiteoutTree}new`);
 			assert.deepEqual(await client.containers.changes(Id), []);
-			await endProcess(enginePid(root) ?? 0);
+			await endProcess(enginePid(root) ?? 0, 'SIGTERM', SYNC);
 		}
 	});
 
@@ -339,7 +341,8 @@ PATH=\${PATH#*:} exec mount "$@"
 		fs.writeFileSync(path.join(tools, 'mount'), script, { mode: 0o755 });
 		const searchPath = process.env['PATH'];
 		process.env['PATH'] = `${tools}:${searchPath ?? ''}`;
-		const engine = embeddedEngine(workspace);
+		// Whatever the environment asks for.
+		const engine = embeddedEngine(workspace, { storageDriver: '' });
 		try {
 			await engine.client.info();
 		} finally {

@@ -29,9 +29,23 @@ export function checkHolds(root: string, image: ImageFixture): void {
 	assert.ok(fs.readFileSync(blobFile(root, image.digest)).equals(image.manifest), 'the manifest');
 	assert.ok(fs.readFileSync(blobFile(root, image.id)).equals(image.config), 'the configuration');
 	for (const layer of image.layers) {
-		assert.ok(fs.existsSync(path.join(root, 'layers', layer.diffId.slice('sha256:'.length))), 'the unpacked layer');
+		assert.ok(isUnpacked(root, layer.diffId), 'the unpacked layer');
 	}
 }
+
+/** Whether a layer is unpacked, as files or as an image. */
+export function isUnpacked(root: string, diffId: string): boolean {
+	return layersIn(root).includes(diffId);
+}
+
+/** DiffIDs of the unpacked layers, whatever they are kept as. */
+export function layersIn(root: string): string[] {
+	const found = fs.readdirSync(path.join(root, 'layers')).map((name) => LAYER.exec(name)?.[1] ?? '');
+	return [...new Set(found.filter((hex) => hex !== ''))].map((hex) => `sha256:${hex}`);
+}
+
+/** Its folder; see docs/dir.md. */
+const LAYER = /^([0-9a-f]{64})(?:\.erofs)?$/;
 
 export function blobFile(root: string, digest: string): string {
 	return path.join(root, 'blobs', ...digest.split(':'));
@@ -43,7 +57,7 @@ export function leftovers(root: string): string[] {
 		...fs.readdirSync(path.join(root, 'ingest')).map((name) => `ingest/${name}`),
 		...fs
 			.readdirSync(path.join(root, 'layers'))
-			.filter((name) => !/^[0-9a-f]{64}(\.json)?$/.test(name))
+			.filter((name) => !LAYER.test(name.replace(/\.json$/, '')))
 			.map((name) => `layers/${name}`),
 		...['', 'records', 'blobs/sha256'].flatMap((folder) =>
 			fs

@@ -14,7 +14,7 @@ import type { Seen } from './proxy';
 import { account, request } from './registry';
 import { pull, refused, run } from './run';
 import './setup';
-import { checkHolds, checkStore, leftovers } from './store-checks';
+import { checkHolds, checkStore, isUnpacked, layersIn, leftovers } from './store-checks';
 import {
 	embeddedEngine,
 	enginePid,
@@ -195,8 +195,7 @@ describe('transfers', () => {
 				others.some(({ digest }) => url.endsWith(digest)) ? { kind: 'hold', until: held } : undefined,
 			);
 			const pulling = pull(subject, reference);
-			const unpacked = path.join(engine.root, 'layers', first?.diffId.slice('sha256:'.length) ?? '');
-			await until('one layer is there', () => fs.existsSync(unpacked));
+			await until('one layer is there', () => isUnpacked(engine.root, first?.diffId ?? ''));
 			for (const content of ['1', '2', '3']) {
 				await load(engine.client, imageOf([layerOf([{ name: 'x', content }])]), 'waste:1');
 				await engine.client.images.prune({ filters: { dangling: ['false'] } });
@@ -249,9 +248,11 @@ describe('transfers', () => {
 					});
 					await engine.client.images.remove(name, { force: true });
 				}
-				const used = new Set([...kept.layers, ...gone.layers].map(({ diffId }) => diffId.slice(7)));
-				const left = fs.readdirSync(path.join(engine.root, 'layers')).filter((name) => used.has(name));
-				assert.deepEqual(left, []);
+				const used = new Set([...kept.layers, ...gone.layers].map(({ diffId }) => diffId));
+				assert.deepEqual(
+					layersIn(engine.root).filter((diffId) => used.has(diffId)),
+					[],
+				);
 			});
 		}
 	});

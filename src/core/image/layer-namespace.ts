@@ -49,7 +49,7 @@ export class LayerNamespace {
 	/** Ends it, and resolves when it is gone. */
 	async close(): Promise<void> {
 		await this.opening?.catch(() => undefined);
-		this.holder?.child.stdin?.end();
+		this.holder?.child.kill('SIGKILL');
 		await this.holder?.ended;
 	}
 
