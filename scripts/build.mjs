@@ -40,8 +40,9 @@ const bundles = {
 	extension: {
 		entryPoints: ['src/extension.ts'],
 		external: ['vscode'],
-		...lazily('stats-page', 'agent-tool', 'remade'),
+		...lazily('stats-page', 'agent-tool', 'layer-report', 'remade'),
 	},
+	'layer-report': { entryPoints: ['src/ui/layer-report.ts'] },
 	remade: { entryPoints: ['src/ui/remade.ts'] },
 	'stats-page': { entryPoints: ['src/ui/stats-page.ts'], external: ['vscode'] },
 	'agent-tool': { entryPoints: ['src/ui/agent-tool.ts'], external: ['vscode'] },

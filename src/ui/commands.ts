@@ -21,7 +21,16 @@ import { connectContainer, createNetwork, disconnectContainer, removeNetworks } 
 import { checkForNewer, copyDigests, pullNewer } from './newer';
 import { partsOfOne } from './one-engine';
 import { copyAddress, openInBrowser } from './open-port';
-import { filterLog, openLogs, pauseLog, saveLog, showAllOfLog, showPart, toggleTimestamps } from './log-commands';
+import {
+	filterLog,
+	openLogs,
+	pauseLog,
+	saveLog,
+	showAllOfLog,
+	showPart,
+	togglePrettyJson,
+	toggleTimestamps,
+} from './log-commands';
 import type { Parts } from './parts';
 import { containersFor, imagesFor, networksFor, volumesFor } from './pick';
 import { pruneContainers, pruneEverything, pruneImages, pruneNetworks, pruneVolumes } from './prune';
@@ -102,6 +111,7 @@ const table: Readonly<Record<string, Handler>> = {
 	'mydocker.container.download': downloadFiles('container'),
 	'mydocker.log.filter': filterLog,
 	'mydocker.log.timestamps': toggleTimestamps,
+	'mydocker.log.json': togglePrettyJson,
 	'mydocker.log.pause': pauseLog(true),
 	'mydocker.log.resume': pauseLog(false),
 	'mydocker.log.showAll': showAllOfLog,

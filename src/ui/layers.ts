@@ -18,15 +18,7 @@ import type { Client } from '../api/client';
 import { formatBytes } from './amounts';
 import { bare, beside, lastingKey } from './engine-keys';
 import { layerUri } from './layer-place';
-import {
-	comparedSide,
-	layerReport,
-	sharedLayers,
-	type LayerList,
-	type LayeredImage,
-	type Report,
-	type Wording,
-} from './layer-report';
+import type { LayerList, LayeredImage, Report, Wording } from './layer-report';
 
 const SCHEME = 'mydocker-layer-report';
 const PAGE = 10_000;
@@ -76,6 +68,7 @@ export class LayerReports implements TextDocumentContentProvider, Disposable {
 
 	async provideTextDocumentContent(uri: Uri): Promise<string> {
 		const [name = '', other] = JSON.parse(uri.query) as string[];
+		const { comparedSide, layerReport, sharedLayers } = await import('./layer-report');
 		if (other === undefined) {
 			const report = layerReport(await this.examine(name, 0, MOST_FILES), wording());
 			this.reports.set(uri.toString(), report);

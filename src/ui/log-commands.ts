@@ -41,7 +41,7 @@ export async function filterLog({ logEditors }: Needs, given?: unknown): Promise
 			return;
 		}
 		logEditors.choose(uri, { ...document.choices, part: undefined, ...change });
-		if ('hasTimestamps' in change) {
+		if ('hasTimestamps' in change || 'isJsonPretty' in change) {
 			return;
 		}
 	}
@@ -50,13 +50,20 @@ export async function filterLog({ logEditors }: Needs, given?: unknown): Promise
 /** Show All Lines: without any filter. */
 export function showAllOfLog({ logEditors }: Needs, given?: unknown): void {
 	const { uri, document } = logFor({ logEditors }, given);
-	logEditors.choose(uri, { ...ALL_OF_LOG, hasTimestamps: document.choices.hasTimestamps });
+	const { hasTimestamps, isJsonPretty } = document.choices;
+	logEditors.choose(uri, { ...ALL_OF_LOG, hasTimestamps, isJsonPretty });
 }
 
 /** Toggle Timestamps. */
 export function toggleTimestamps({ logEditors }: Needs, given?: unknown): void {
 	const { uri, document } = logFor({ logEditors }, given);
 	logEditors.choose(uri, { ...document.choices, hasTimestamps: !document.choices.hasTimestamps });
+}
+
+/** Toggle Pretty JSON: lines that end with JSON on several lines, which fold, or as they were written. */
+export function togglePrettyJson({ logEditors }: Needs, given?: unknown): void {
+	const { uri, document } = logFor({ logEditors }, given);
+	logEditors.choose(uri, { ...document.choices, isJsonPretty: !document.choices.isJsonPretty });
 }
 
 /** Show the Beginning, Show Earlier Lines, Show Later Lines, Follow the End: parts of a log that is too long for one editor. */
@@ -153,7 +160,7 @@ function entries(choices: LogChoices): Entry[] {
 		),
 		line('warning', l10n.t('Level…'), choices.level ? levelWords(choices.level) : '', () => pickLevel(choices)),
 		line('history', l10n.t('Since…'), choices.since, time(l10n.t('Since'), 'since')),
-		line('debug-step-over', l10n.t('Until…'), choices.until, time(l10n.t('Until'), 'until')),
+		line('calendar', l10n.t('Until…'), choices.until, time(l10n.t('Until'), 'until')),
 		line('list-ordered', l10n.t('Last lines…'), String(choices.tail ?? ''), () => askTail(choices)),
 		line('split-horizontal', l10n.t('Stream'), streams[choices.stream], () => pickStream(choices)),
 		line('word-wrap', l10n.t('Word wrap'), l10n.t('on or off'), async () => {
@@ -162,6 +169,9 @@ function entries(choices: LogChoices): Entry[] {
 		}),
 		line('watch', l10n.t('Timestamps'), choices.hasTimestamps ? l10n.t('yes') : l10n.t('no'), () => ({
 			hasTimestamps: !choices.hasTimestamps,
+		})),
+		line('json', l10n.t('JSON on several lines'), choices.isJsonPretty ? l10n.t('yes') : l10n.t('no'), () => ({
+			isJsonPretty: !choices.isJsonPretty,
 		})),
 	];
 }

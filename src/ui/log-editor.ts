@@ -26,6 +26,8 @@ import {
 import type { Client } from '../api/client';
 import { bare, lastingKey } from './engine-keys';
 import { LogDocument } from './log-document';
+import { jsonIn } from './log-json';
+import { LogLevels } from './log-levels';
 import { filterWords } from './log-words';
 import { ALL_OF_LOG, type LogChoices } from './log-view';
 import type { Model } from './model';
@@ -39,8 +41,18 @@ const BYTES_PER_MILLISECOND = 8 * 1024;
 /** The same while a log longer than LONG bytes is being read. */
 const LOADING_UPDATE = 10_000;
 const LONG = 512 * 1024;
+/** Milliseconds in which a scroll by a person and one by new lines may cross on their ways between the processes. */
+const SAME_MOMENT = 500;
 /** Milliseconds that an editor waits for the first lines before it opens empty. */
 const FIRST_WAIT = 500;
+
+/** What a person saw last of a document: its first line, when the end was shown, when and whereto they scrolled away from it. */
+interface Look {
+	first: number;
+	shown: number;
+	left: number;
+	place: number;
+}
 
 /** Logs as read-only documents: `mydocker-log:/web.log?<ids>`. An open one follows; its end stays in sight. */
 export class LogEditors implements FileSystemProvider, Disposable {
@@ -49,6 +61,8 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	private readonly documents = new Map<string, LogDocument>();
 	/** URIs of documents whose end a person looks at. */
 	private readonly following = new Set<string>();
+	private readonly looks = new Map<string, Look>();
+	private readonly levels = new LogLevels();
 	private readonly updates = new Map<string, { readonly timer: NodeJS.Timeout; readonly isEarly: boolean }>();
 	/** URIs of documents that stand still. */
 	private readonly paused = new Set<string>();
@@ -75,10 +89,10 @@ export class LogEditors implements FileSystemProvider, Disposable {
 					this.followEnd(document);
 				}
 			}),
-			window.onDidChangeTextEditorVisibleRanges(({ textEditor: { document }, visibleRanges }) => {
-				if (document.uri.scheme === LOG_SCHEME) {
-					const seen = Math.max(0, ...visibleRanges.map((range) => range.end.line));
-					this.setFollowing(document, seen >= document.lineCount - 2);
+			this.levels,
+			window.onDidChangeTextEditorVisibleRanges(({ textEditor, visibleRanges }) => {
+				if (textEditor.document.uri.scheme === LOG_SCHEME) {
+					this.look(textEditor, visibleRanges);
 				}
 			}),
 			languages.registerHoverProvider({ scheme: LOG_SCHEME }, { provideHover: jsonHover }),
@@ -257,9 +271,45 @@ export class LogEditors implements FileSystemProvider, Disposable {
 
 	/** Who looks at the end goes on looking at the end; who reads further up is left alone. */
 	private followEnd(document: TextDocument): void {
+		const editors = window.visibleTextEditors.filter((editor) => editor.document === document);
 		if (this.following.has(document.uri.toString())) {
-			window.visibleTextEditors.filter((editor) => editor.document === document).forEach(revealEnd);
+			this.lookOf(document).shown = performance.now();
+			editors.forEach(revealEnd);
 		}
+		for (const editor of editors) {
+			this.levels.draw(editor);
+		}
+	}
+
+	/** Who scrolls up has left the end, also when new lines have just had it shown again: then they get back to where they were. */
+	private look(editor: TextEditor, visibleRanges: readonly Range[]): void {
+		const { document } = editor;
+		const first = Math.min(...visibleRanges.map((range) => range.start.line));
+		const seen = Math.max(0, ...visibleRanges.map((range) => range.end.line));
+		const last = this.lookOf(document);
+		const isUp = first < last.first;
+		const now = performance.now();
+		last.first = first;
+		if (seen >= document.lineCount - 2) {
+			const isOurScroll = now - last.left < SAME_MOMENT && last.left - last.shown < SAME_MOMENT;
+			if (isOurScroll) {
+				editor.revealRange(new Range(last.place, 0, last.place, 0), TextEditorRevealType.AtTop);
+			} else {
+				this.setFollowing(document, true);
+			}
+		} else if (isUp && this.following.has(document.uri.toString())) {
+			last.left = now;
+			last.place = first;
+			this.setFollowing(document, false);
+		}
+		this.levels.draw(editor);
+	}
+
+	private lookOf({ uri }: TextDocument): Look {
+		const key = uri.toString();
+		const known = this.looks.get(key) ?? { first: 0, shown: -Infinity, left: -Infinity, place: 0 };
+		this.looks.set(key, known);
+		return known;
 	}
 
 	/** Ways to the parts of a long log, and out of a pause, above the first and the last line. */
@@ -304,6 +354,7 @@ export class LogEditors implements FileSystemProvider, Disposable {
 	private close({ uri }: TextDocument): void {
 		const key = uri.toString();
 		this.following.delete(key);
+		this.looks.delete(key);
 		clearTimeout(this.updates.get(key)?.timer);
 		this.updates.delete(key);
 		this.setPaused(uri, false);
@@ -331,24 +382,8 @@ const LONGEST_JSON = 20_000;
 /** A line with JSON in it, written over several lines. */
 function jsonHover(document: TextDocument, position: Position): Hover | undefined {
 	const { text, range } = document.lineAt(position.line);
-	const value = jsonIn(text);
-	return value === undefined
+	const json = jsonIn(text)?.json;
+	return json === undefined
 		? undefined
-		: new Hover(new MarkdownString().appendCodeblock(value.slice(0, LONGEST_JSON), 'json'), range);
-}
-
-/** The JSON object that a line ends with, on several lines; undefined when there is none. */
-function jsonIn(text: string): string | undefined {
-	const start = text.indexOf('{');
-	if (start < 0) {
-		return undefined;
-	}
-	try {
-		return JSON.stringify(JSON.parse(text.slice(start)), undefined, 2);
-	} catch (error) {
-		if (error instanceof SyntaxError) {
-			return undefined;
-		}
-		throw error;
-	}
+		: new Hover(new MarkdownString().appendCodeblock(json.slice(0, LONGEST_JSON), 'json'), range);
 }

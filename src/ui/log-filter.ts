@@ -75,15 +75,34 @@ const LETTERS: Readonly<Record<string, LogLevel>> = { I: 'info', W: 'warning', E
 const NUMBERED = /"level":([1-6])0\b/;
 const NUMBERS: readonly (LogLevel | undefined)[] = [undefined, 'debug', 'debug', 'info', 'warning', 'error', 'error'];
 
+/** The level that a line names, and where: [start, end). */
+export interface NamedLevel {
+	readonly level: LogLevel;
+	readonly start: number;
+	readonly end: number;
+}
+
+/** Undefined when the line names none. */
+export function levelAt(text: string): NamedLevel | undefined {
+	const head = text.slice(0, HEAD);
+	const named = NAMED.exec(head);
+	const level = LEVELS.find((one) => named?.groups?.[one] !== undefined);
+	if (named !== null && level !== undefined) {
+		const end = named.index + named[0].length;
+		return { level, start: end - (named.groups?.[level]?.length ?? 0), end };
+	}
+	const numbered = NUMBERED.exec(head);
+	const ofNumber = NUMBERS[Number(numbered?.[1] ?? 0)];
+	if (numbered !== null && ofNumber !== undefined) {
+		return { level: ofNumber, start: numbered.index, end: numbered.index + numbered[0].length };
+	}
+	const ofLetter = LETTERS[GLOG.exec(head)?.[1] ?? ''];
+	return ofLetter && { level: ofLetter, start: 0, end: 1 };
+}
+
 /** The level that a line names; undefined when it names none. */
 export function levelOf(text: string): LogLevel | undefined {
-	const head = text.slice(0, HEAD);
-	const names = NAMED.exec(head)?.groups;
-	return (
-		LEVELS.find((level) => names?.[level] !== undefined) ??
-		NUMBERS[Number(NUMBERED.exec(head)?.[1] ?? 0)] ??
-		LETTERS[GLOG.exec(head)?.[1] ?? '']
-	);
+	return levelAt(text)?.level;
 }
 
 function expressionOf(pattern: LogPattern | undefined): RegExp | undefined {

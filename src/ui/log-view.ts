@@ -1,9 +1,12 @@
 import type { LogFilter } from './log-filter';
+import { jsonIn } from './log-json';
 import type { LogLine } from '../api/log-lines';
 
 /** What a person wants to see of a log. */
 export interface LogChoices extends LogFilter {
 	readonly hasTimestamps: boolean;
+	/** A line that ends with a JSON object stands on several lines. */
+	readonly isJsonPretty: boolean;
 	/** As `docker logs` takes it: "10m", an RFC 3339 time; "" from the beginning. */
 	readonly since: string;
 	/** "" to follow. */
@@ -20,6 +23,7 @@ export type LogPart = { readonly before: number } | { readonly from: number };
 
 export const ALL_OF_LOG: LogChoices = {
 	hasTimestamps: false,
+	isJsonPretty: false,
 	since: '',
 	until: '',
 	tail: undefined,
@@ -33,12 +37,14 @@ export const ALL_OF_LOG: LogChoices = {
 /** The line as it is shown; `name` with its column's width when there are several containers. */
 export function lineText(
 	line: LogLine,
-	{ hasTimestamps }: Pick<LogChoices, 'hasTimestamps'>,
+	{ hasTimestamps, isJsonPretty }: Pick<LogChoices, 'hasTimestamps' | 'isJsonPretty'>,
 	column?: { readonly name: string; readonly width: number },
 ): string {
 	const time = hasTimestamps && line.time !== undefined ? `${shortTime(line.time)} ` : '';
 	const name = column === undefined ? '' : `${column.name.padEnd(column.width)} │ `;
-	return `${time}${name}${line.text}\n`;
+	const pretty = isJsonPretty ? jsonIn(line.text) : undefined;
+	const text = pretty === undefined ? line.text : pretty.before + pretty.json;
+	return `${time}${name}${text}\n`;
 }
 
 /** Milliseconds are what a person can use of nine digits. */

@@ -4,10 +4,10 @@ import {
 	QuickInputButtons,
 	QuickPickItemKind,
 	ThemeIcon,
+	Uri,
 	window,
 	workspace,
 	type QuickPickItem,
-	type Uri,
 } from 'vscode';
 import { splitArguments } from '../api/arguments';
 import { ask } from './ask';
@@ -242,8 +242,7 @@ async function askEnvironment(plan: RunPlan): Promise<RunPlan | undefined> {
 
 /** A file of the workspace, which a dialog would hide when it is called ".env", another one, or none. */
 async function pickEnvFile(plan: RunPlan): Promise<RunPlan | undefined> {
-	const found = await workspace.findFiles('**/{.env,.env.*,*.env}', '**/{node_modules,.git}/**', MOST_ENV_FILES);
-	const here = found.filter(({ scheme }) => scheme === 'file').sort((a, b) => a.path.length - b.path.length);
+	const here = await envFilesHere();
 	const item = (icon: string, label: string, change: () => Promise<string | undefined>) => ({
 		label,
 		change,
@@ -259,6 +258,18 @@ async function pickEnvFile(plan: RunPlan): Promise<RunPlan | undefined> {
 	);
 	const envFile = await picked?.change();
 	return envFile === undefined ? undefined : { ...plan, envFile };
+}
+
+/** Those that lie in the folders of the workspace themselves. */
+async function envFilesHere(): Promise<Uri[]> {
+	const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
+	const files = await Promise.all(
+		folders.map(async ({ uri }) => {
+			const names = (await workspace.fs.readDirectory(uri)).map(([name]) => name);
+			return names.filter((name) => /^\.env(\.|$)|\.env$/.test(name)).map((name) => Uri.joinPath(uri, name));
+		}),
+	);
+	return files.flat().slice(0, MOST_ENV_FILES);
 }
 
 async function browseForEnvFile(): Promise<string | undefined> {

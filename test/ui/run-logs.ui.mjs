@@ -56,6 +56,30 @@ describe('a person runs with choices and reads logs in an editor', function () {
 		await workbench.leaveQuickInput();
 	});
 
+	it('run: an environment file and a folder of the workspace', async () => {
+		fs.writeFileSync(path.join(session.folder, '.env'), 'MODE=dev\n');
+		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
+		await workbench.typeInQuickInput('mounted');
+		await workbench.waitForQuickInput(/Environment file/);
+		await workbench.typeInQuickInput('Environment file');
+		await workbench.waitForQuickInput(/Another file/);
+		await workbench.typeInQuickInput('.env');
+		await workbench.waitForQuickInput(/workspace\/\.env/);
+		await workbench.typeInQuickInput('Folders and volumes');
+		await workbench.waitForQuickInput(/Another folder/);
+		await workbench.typeInQuickInput(session.folder);
+		await workbench.waitForQuickInput(/Path inside the container/);
+		await workbench.typeInQuickInput('/src:ro');
+		await workbench.waitForQuickInput(/:\/src:ro/);
+		await workbench.acceptQuickInput();
+		await workbench.waitForRow('containers', /mounted.*running/);
+		const [{ Config: config, HostConfig: host }] = JSON.parse(mydocker('inspect', 'mounted'));
+		assert.ok(config.Env.includes('MODE=dev'), config.Env.join());
+		assert.deepEqual(host.Binds, [`${session.folder}:/src:ro`]);
+		mydocker('rm', '-f', 'mounted');
+		await workbench.waitForNoRow('containers', 'mounted');
+	});
+
 	it('preset: is kept in the settings of the workspace, and offered', async () => {
 		await workbench.clickInlineAction('images', 'demo/web', 'mydocker.image.run');
 		await workbench.typeInQuickInput('preset');

@@ -81,6 +81,16 @@ describe('logs in an editor', function () {
 		await until('they are there', () => /^\d{4}-\d\d-\d\dT[\d:.]+Z first\n/.test(shown(`${name}-one`)));
 	});
 
+	it('JSON: stands on several lines when asked, and as it was written when asked again', async () => {
+		await run('mydocker.container.openLogs', await start('json', `echo 'web {"level":"error","n":1}'; sleep 60`));
+		const title = `${name}-json`;
+		await until('it is there', () => shown(title) === 'web {"level":"error","n":1}\n');
+		await run('mydocker.log.json');
+		await until('it has several lines', () => shown(title) === 'web {\n  "level": "error",\n  "n": 1\n}\n');
+		await run('mydocker.log.json');
+		await until('it has one line', () => shown(title) === 'web {"level":"error","n":1}\n');
+	});
+
 	it('several containers: are one document by time, with a column of names', async () => {
 		const ids = [
 			await start('a', 'echo a1; sleep 3; echo a2; sleep 60'),

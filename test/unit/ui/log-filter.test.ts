@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { levelOf, lineFilter, problemOf } from '../../../src/ui/log-filter';
+import { levelAt, levelOf, lineFilter, problemOf } from '../../../src/ui/log-filter';
 import { ALL_OF_LOG, type LogChoices } from '../../../src/ui/log-view';
 
 describe('filter of a log', () => {
@@ -60,5 +60,22 @@ describe('filter of a log', () => {
 		for (const [text, level] of cases) {
 			assert.equal(levelOf(text), level, text);
 		}
+	});
+
+	it('the place of a level: the word or the number that names it', () => {
+		const named = (text: string): string | undefined => {
+			const found = levelAt(text);
+			return found && `${found.level}: ${text.slice(found.start, found.end)}`;
+		};
+		assert.deepEqual(
+			[
+				'12:00 [ERROR] no space',
+				'{"msg":"x","level":"warn"}',
+				'{"level":50,"msg":"x"}',
+				'E1126 10:00:00.000000 gone',
+				'plain',
+			].map(named),
+			['error: ERROR', 'warning: warn', 'error: "level":50', 'error: E', undefined],
+		);
 	});
 });

@@ -7,9 +7,9 @@ describe('view of a log', () => {
 	it('a line: with its time to the millisecond and its container when asked', () => {
 		assert.deepEqual(
 			[
-				lineText(line, { hasTimestamps: false }),
-				lineText(line, { hasTimestamps: true }),
-				lineText(line, { hasTimestamps: true }, { name: 'web', width: 5 }),
+				lineText(line, { hasTimestamps: false, isJsonPretty: false }),
+				lineText(line, { hasTimestamps: true, isJsonPretty: false }),
+				lineText(line, { hasTimestamps: true, isJsonPretty: true }, { name: 'web', width: 5 }),
 			],
 			[
 				'ERROR no space\n',
@@ -17,5 +17,14 @@ describe('view of a log', () => {
 				'2026-11-26T08:00:00.123Z web   │ ERROR no space\n',
 			],
 		);
+	});
+
+	it('JSON: on several lines when asked, after what stands before it; what is none stays as it is', () => {
+		const shown = (text: string): string =>
+			lineText({ ...line, text }, { hasTimestamps: false, isJsonPretty: true });
+		assert.equal(shown('api {"a":1,"b":["x"]}'), 'api {\n  "a": 1,\n  "b": [\n    "x"\n  ]\n}\n');
+		for (const text of ['{"a":1} tail', '{"a":', 'set {a}', '']) {
+			assert.equal(shown(text), `${text}\n`);
+		}
 	});
 });
