@@ -104,6 +104,7 @@ describe('MCP server', function () {
 				return tool() !== undefined;
 			},
 			() => vscode.lm.tools.map(({ name }) => name).join(),
+			45_000,
 		);
 		const { name } = tool() ?? assert.fail();
 		const { content } = await vscode.lm.invokeTool(name, { input: {}, toolInvocationToken: undefined });
