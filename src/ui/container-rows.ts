@@ -192,7 +192,7 @@ function stateIcon(row: ContainerRow): Pick<Drawing, 'icon' | 'color'> {
 		case 'running':
 			return row.health === 'unhealthy'
 				? { icon: 'warning', color: 'list.warningForeground' }
-				: { icon: 'circle-large-filled', color: 'testing.iconPassed' };
+				: { icon: 'circle-large-filled', color: 'charts.green' };
 		case 'paused':
 			return { icon: 'debug-pause', color: 'charts.yellow' };
 		case 'exited':

@@ -166,7 +166,7 @@ async function findingsOf(client: Client): Promise<DoctorFinding[] | undefined> 
 }
 
 const ICONS: Readonly<Record<CheckStatus, Pick<Drawing, 'icon' | 'color'>>> = {
-	good: { icon: 'pass', color: 'testing.iconPassed' },
+	good: { icon: 'pass', color: 'charts.green' },
 	warning: { icon: 'warning', color: 'list.warningForeground' },
 	bad: { icon: 'error', color: 'testing.iconFailed' },
 };

@@ -97,7 +97,7 @@ function iconOf({ id }: Engine, engines: Engines, models: Models): Pick<Drawing,
 	if (engines.isUsed(id)) {
 		return models.of(id).state === 'failed'
 			? { icon: 'error', color: 'testing.iconFailed' }
-			: { icon: 'pass-filled', color: 'testing.iconPassed' };
+			: { icon: 'pass-filled', color: 'charts.green' };
 	}
 	switch (engines.reach(id).state) {
 		case 'asking':

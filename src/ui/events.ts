@@ -240,7 +240,7 @@ function iconOf(entry: EventEntry): Pick<Drawing, 'icon' | 'color'> {
 		return { icon: 'warning', color: 'list.warningForeground' };
 	}
 	const icon = ICONS[entry.action] ?? (entry.kind === 'exec' ? 'terminal' : 'circle-small');
-	return entry.action === 'start' ? { icon, color: 'testing.iconPassed' } : { icon };
+	return entry.action === 'start' ? { icon, color: 'charts.green' } : { icon };
 }
 
 /** What happened. An engine's verb without words here is shown as it is. */
@@ -289,6 +289,8 @@ function actionWords(
 			return l10n.t('connected {0}', nameOfContainer(beside(id, attributes['container'] ?? '')));
 		case 'disconnect':
 			return l10n.t('disconnected {0}', nameOfContainer(beside(id, attributes['container'] ?? '')));
+		case 'attach':
+			return l10n.t('attached');
 		case 'mount':
 			return l10n.t('mounted');
 		case 'unmount':

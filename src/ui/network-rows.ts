@@ -82,7 +82,7 @@ function networkIcon(on: readonly ContainerRow[], fault: string | undefined): Pi
 		return { icon: 'error', color: 'testing.iconFailed' };
 	}
 	return on.some((container) => isAlive(container.state))
-		? { icon: 'type-hierarchy', color: 'testing.iconPassed' }
+		? { icon: 'type-hierarchy', color: 'charts.green' }
 		: { icon: 'type-hierarchy' };
 }
 
@@ -93,7 +93,7 @@ function drawMember(container: ContainerRow, network: NetworkRow, isBusy: boolea
 		label: container.name,
 		description: words,
 		icon: isBusy ? 'loading~spin' : isAlive(container.state) ? 'circle-large-filled' : 'circle-large-outline',
-		color: isAlive(container.state) ? 'testing.iconPassed' : 'disabledForeground',
+		color: isAlive(container.state) ? 'charts.green' : 'disabledForeground',
 		context: `member;${isBusy ? 'busy' : network.driver === 'bridge' ? 'removable' : 'fixed'}`,
 		spoken: l10n.t('Container {0} on network {1}, {2}', container.name, network.name, words),
 	};

@@ -56,7 +56,7 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 	/** What VS Code shows: the rows below each row that it opened, and how it drew them. */
 	private readonly lists = new Map<string, readonly string[]>();
 	private readonly drawn = new Map<string, string>();
-	/** What a person opened or closed: a row whose rows went and came back is as they left it. */
+	/** What a person opened or closed: a row that a filter took away, or its rows, comes back as they left it. */
 	private readonly isOpen = new Map<string, boolean>();
 	private lastChange = 0;
 	private waiting: NodeJS.Timeout | undefined;
@@ -163,7 +163,6 @@ export class RowTree implements TreeDataProvider<string>, Disposable {
 		for (const [key, drawing] of this.drawn) {
 			if (!present.has(key)) {
 				this.drawn.delete(key);
-				this.isOpen.delete(key);
 			} else if (drawing !== JSON.stringify(this.source.draw(key))) {
 				changed.add(key);
 			}

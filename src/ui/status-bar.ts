@@ -71,13 +71,16 @@ export class StatusBar implements Disposable {
 			this.model.state === 'failed'
 				? l10n.t('The engine did not start')
 				: l10n.t('{0} of {1} containers running', running.toLocaleString(env.language), rows.length);
-		const icon = this.model.state === 'failed' ? 'error' : unhealthy > 0 ? 'warning' : 'package';
+		// A warning sign before the first number would say that so many are unhealthy.
+		const icon = this.model.state === 'failed' ? 'error' : 'package';
+		const sick = unhealthy === 0 ? '' : unhealthy.toLocaleString(env.language);
 		const item = (this.item ??= createItem('mydocker', 'mydocker.containers.focus', 1));
-		const text = `$(${icon}) ${running.toLocaleString(env.language)}`;
-		if (item.text !== text || item.tooltip !== words) {
+		const text = `$(${icon}) ${running.toLocaleString(env.language)}${sick && ` $(warning) ${sick}`}`;
+		const tooltip = sick === '' ? words : l10n.t('{0}, {1} unhealthy', words, sick);
+		if (item.text !== text || item.tooltip !== tooltip) {
 			item.text = text;
-			item.tooltip = words;
-			item.accessibilityInformation = { label: `MyDocker: ${words}` };
+			item.tooltip = tooltip;
+			item.accessibilityInformation = { label: `MyDocker: ${tooltip}` };
 		}
 		item.show();
 	}

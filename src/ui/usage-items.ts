@@ -51,8 +51,20 @@ export function usageParts(usage: DiskUsage): UsagePart[] {
 		})),
 		'build-cache': [],
 	};
-	const parts = summarizeUsage(usage).map((part) => ({ ...part, items: items[part.kind].toSorted(bySize) }));
+	const parts = summarizeUsage(usage).map((part) => ({
+		...part,
+		...(part.kind === 'image' && part.active > 0 ? { reclaimable: ofUnused(items.image) } : {}),
+		items: items[part.kind].toSorted(bySize),
+	}));
 	return [...parts, ...otherPart(usage)];
+}
+
+/**
+ * Bytes that go with the images that no container uses, at least. Docker's own figure counts what images in use share as
+ * well, so that it promises room where nothing can go.
+ */
+function ofUnused(images: readonly UsageItem[]): number {
+	return images.filter(({ users }) => users === 0).reduce((sum, { size, shared }) => sum + size - shared, 0);
 }
 
 /** Nothing for an engine that does not tell it. */

@@ -71,7 +71,7 @@ function volumeIcon(users: readonly ContainerRow[], fault: string | undefined): 
 		return { icon: 'database', color: 'disabledForeground' };
 	}
 	return users.some((container) => isAlive(container.state))
-		? { icon: 'database', color: 'testing.iconPassed' }
+		? { icon: 'database', color: 'charts.green' }
 		: { icon: 'database' };
 }
 

@@ -70,7 +70,7 @@ export async function removeVolumes({ client, model, volumeSizes }: Needs, ...ca
 					: l10n.t('Its files go for good.'),
 				...(users.length === 0
 					? []
-					: [l10n.t('Used by {0}, and kept until they are removed.', users.join(', '))]),
+					: [l10n.t('What containers use is kept until they are removed: {0}.', users.join(', '))]),
 			].join('\n'),
 		},
 		remove,

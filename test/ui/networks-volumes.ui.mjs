@@ -132,6 +132,16 @@ describe('a person connects containers, keeps data and finds things', function (
 		assert.equal(await row.getAttribute('aria-expanded'), 'true');
 	});
 
+	it('open rows: are open again after a filter that had taken them away', async () => {
+		const row = workbench.row('containers', /^site/);
+		await workbench.runCommand('mydocker.containers.filter');
+		await workbench.typeInQuickInput('shop');
+		await workbench.waitForNoRow('containers', /^site/);
+		await workbench.runCommand('mydocker.containers.showAll');
+		await row.waitFor({ timeout: 60_000 });
+		assert.equal(await row.getAttribute('aria-expanded'), 'true');
+	});
+
 	it('disconnect: the button of the row below the network', async () => {
 		await workbench.expandRow('networks', 'app');
 		await workbench.clickInlineAction('networks', /^site/, 'mydocker.network.disconnect');
@@ -140,7 +150,7 @@ describe('a person connects containers, keeps data and finds things', function (
 
 	it('a refused action: is told on the row, not in a message', async () => {
 		await workbench.clickInlineAction('volumes', 'data', 'mydocker.volume.remove');
-		assert.match(await workbench.answerDialog('Remove'), /Used by site/);
+		assert.match(await workbench.answerDialog('Remove'), /kept until they are removed: site\./);
 		assert.match((await workbench.waitForRow('volumes', 'failed:')).description, /volume is in use/);
 		assert.deepEqual(await workbench.errors(), []);
 	});

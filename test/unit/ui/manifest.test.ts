@@ -51,6 +51,18 @@ describe('package.json', () => {
 		assert.deepEqual(table, ids);
 	});
 
+	it('menus of rows: what a submenu holds is not beside it as well', () => {
+		const rows = menus['view/item/context'] ?? [];
+		const beside = rows.flatMap(({ submenu, when }) => {
+			const view = /view == \S+/.exec(when ?? '')?.[0] ?? '';
+			const held = new Set(menus[submenu ?? '']?.map(({ command }) => command));
+			return rows.filter(
+				(row) => held.has(row.command) && row.when?.includes(view) && !row.group?.startsWith('inline'),
+			);
+		});
+		assert.deepEqual(beside, []);
+	});
+
 	it('commands: each has title, category and enablement', () => {
 		assert.deepEqual(
 			commands.filter(

@@ -33,11 +33,18 @@ describe('usageParts', () => {
 		BuildCache: null,
 	};
 
-	it('sums: as docker system df', () => {
+	it('images: nothing can be freed of those in use, whatever they share', () => {
+		const [both] = usageParts({ ...usage, Images: [image('one', 40, 1, 30), image('two', 30, 1, 30)] });
+		assert.equal(both?.reclaimable, 0);
+		const [none] = usageParts({ ...usage, Images: [image('one', 70, 0, 30), image('two', 60, 0, 30)] });
+		assert.equal(none?.reclaimable, 100);
+	});
+
+	it('sums: as docker system df, but for images', () => {
 		assert.deepEqual(
 			usageParts(usage).map((part) => ({ ...part, items: [] })),
 			[
-				{ kind: 'image', total: 3, active: 1, size: 100, reclaimable: 60, items: [] },
+				{ kind: 'image', total: 3, active: 1, size: 100, reclaimable: 40, items: [] },
 				{ kind: 'container', total: 2, active: 1, size: 12, reclaimable: 7, items: [] },
 				{ kind: 'volume', total: 2, active: 1, size: 50, reclaimable: 0, items: [] },
 				{ kind: 'build-cache', total: 0, active: 0, size: 0, reclaimable: 0, items: [] },
