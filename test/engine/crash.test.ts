@@ -82,15 +82,12 @@ describe('engine crash', () => {
 				interrupted.catch(() => undefined);
 				await delay(moment);
 				await kill(subject);
-				const isDone = await interrupted.then(
-					() => true,
-					() => false,
-				);
+				await Promise.allSettled([interrupted]);
 				registries.proxy.force();
-				// On a busy machine the kill may come late: then the image is there whole.
-				if (!isDone) {
-					await refused(subject.client.images.inspect(reference), 404, /No such image/);
-				}
+				// The kill may come when the image is there, and the answer not yet.
+				const all = await subject.client.images.list();
+				const named = all.filter(({ RepoTags }) => RepoTags?.includes(reference));
+				assert.ok(named.every(({ Id }) => Id === image.id));
 				checkStore(subject.root);
 				await pull(subject, reference);
 				assert.equal((await subject.client.images.inspect(reference)).Id, image.id);

@@ -15,14 +15,12 @@ export interface IndexEntry {
 }
 
 const HEX = /^[a-f0-9]{64}$/;
-/** Bytes of a download after which they are sent to the disk. */
-const SYNC_EVERY = 32 * 1024 * 1024;
 /** Milliseconds after which nobody will go on with a download. */
 const PART_LIFETIME = 7 * 24 * 3600 * 1000;
 
 /**
- * Blobs by digest. A file in blobs/sha256 is whole and has its digest: it is written under another name, checked, made
- * durable and renamed.
+ * Blobs by digest. A file in blobs/sha256 is whole and has its digest: it is written under another name, checked and
+ * renamed. It is durable before that, but for a layer's (commitBlob).
  */
 export class Blobs {
 	private readonly folder: string;
@@ -178,16 +176,10 @@ export function partFile(root: string, digest: string, isShared: boolean): strin
 }
 
 /**
- * Gives a whole and checked blob its name in the store at `root`, once its bytes are on the disk; see Blobs.write for
- * the name.
+ * Gives a whole and checked blob its name in the store at `root`. It need not be on the disk: that it is there is noted with
+ * its layer (LayerRecord), and one that a power cut has spoilt is told by its digest when the layer is unpacked again.
  */
-export async function commitBlob(root: string, digest: string, file: string): Promise<void> {
-	const handle = await fs.promises.open(file, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW);
-	try {
-		await handle.sync();
-	} finally {
-		await handle.close();
-	}
+export function commitBlob(root: string, digest: string, file: string): void {
 	fs.renameSync(file, blobPath(root, digest));
 }
 
@@ -198,9 +190,6 @@ export async function commitBlob(root: string, digest: string, file: string): Pr
 export class Ingest {
 	private readonly hash = createHash('sha256');
 	private openFile: number | undefined;
-	private syncing: Promise<void> | undefined;
-	/** Of a write that the system had put off: it tells only once. */
-	private failure: Error | undefined;
 	/** Bytes that were there already. */
 	readonly start: number;
 
@@ -225,7 +214,6 @@ export class Ingest {
 			throw new TypeError('The file is closed');
 		}
 		let size = 0;
-		let synced = 0;
 		for await (const chunk of this.both(source)) {
 			this.hash.update(chunk);
 			if (size >= this.start) {
@@ -234,42 +222,20 @@ export class Ingest {
 				}
 			}
 			size += chunk.length;
-			// Not near the end, where it would only be waited for.
-			const isDue = size - synced >= SYNC_EVERY && this.descriptor.size - size >= SYNC_EVERY;
-			if (isDue && this.syncing === undefined) {
-				synced = size;
-				this.startSync(file);
-			}
 			yield chunk;
 		}
 		const digest = `sha256:${this.hash.digest('hex')}`;
 		if (size !== this.descriptor.size || digest !== this.descriptor.digest) {
 			throw new EngineError('corrupt', `its content has ${size} bytes and digest ${digest}`);
 		}
-		await this.syncing;
-		if (this.failure !== undefined) {
-			throw this.failure;
-		}
 	}
 
 	/** Closes the file; it stays, for commitBlob or for whoever comes next. */
-	async close(): Promise<void> {
-		await this.syncing;
+	close(): void {
 		if (this.openFile !== undefined) {
 			fs.closeSync(this.openFile);
 			this.openFile = undefined;
 		}
-	}
-
-	/** Lets the disk work while the rest comes in, so that commitBlob has little to wait for. */
-	private startSync(file: number): void {
-		this.syncing = new Promise((resolve) => {
-			fs.fdatasync(file, (error) => {
-				this.failure ??= error ?? undefined;
-				this.syncing = undefined;
-				resolve();
-			});
-		});
 	}
 
 	private async *both(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

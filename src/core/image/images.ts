@@ -10,11 +10,12 @@ import type { Image, Platform } from '../types';
 import { Assembly } from './assembly';
 import type { NewImage, SavedImage, StoredLayer } from './assembly';
 import { Blobs } from './blobs';
+import { shortened } from './connection';
 import type { RegistryAuth } from './credentials';
 import { familiarTag, isImage, recordKey, repositoryOf } from './image-records';
 import type { TagName } from './image-records';
 import type { LayerFormat } from './layer';
-import { Layers } from './layers';
+import { Layers, type LayerRequest } from './layers';
 import { chainIds, parseConfiguration, parseDiffIds } from './manifest';
 import type { Descriptor } from './manifest';
 import { readManifest, resolveImage } from './pull';
@@ -276,7 +277,11 @@ export class Images {
 					throw missingLayer(imageId, diffId);
 				}
 				const request = { descriptor, diffId, download: null };
-				await this.layers.obtain(request, { signal, onProgress: () => undefined });
+				try {
+					await this.layers.obtain(request, { signal, onProgress: () => undefined });
+				} catch (error) {
+					throw isCorrupt(error) ? spoiltLayer(imageId, error) : error;
+				}
 			}
 		}
 		await this.layers.ready(diffIds);
@@ -478,6 +483,9 @@ export class Images {
 		const lease: Lease = { blobs, layers: image.layers };
 		this.leases.add(lease);
 		try {
+			if (image.layers.some((diffId) => this.layers.get(diffId) === undefined)) {
+				await this.unpack(image.id); // which tells whether their blobs are whole
+			}
 			return await work(stored);
 		} finally {
 			this.leases.delete(lease);
@@ -584,13 +592,24 @@ export class Images {
 		{ signal, progress }: { signal: AbortSignal; progress: Progress },
 	): Promise<void> {
 		const id = shortId(descriptor.digest);
-		const isLocal = this.blobs.has(descriptor) && this.layers.get(diffId) === undefined;
-		const download = isLocal ? null : { sources: registry.handover(), reference };
-		const onProgress = ({ phase, current, total }: JobProgress): void => {
-			const status = STATUS[isLocal ? 'extracting' : phase];
-			progress({ status, id, ...(phase === 'downloading' || phase === 'extracting' ? { current, total } : {}) });
+		const obtain = async (download: LayerRequest['download']): Promise<void> => {
+			const onProgress = ({ phase, current, total }: JobProgress): void => {
+				const status = STATUS[download === null ? 'extracting' : phase];
+				const isCounted = phase === 'downloading' || phase === 'extracting';
+				progress({ status, id, ...(isCounted ? { current, total } : {}) });
+			};
+			await this.layers.obtain({ descriptor, diffId, download }, { signal, onProgress });
 		};
-		await this.layers.obtain({ descriptor, diffId, download }, { signal, onProgress });
+		const fromRegistry = { sources: registry.handover(), reference };
+		const isLocal = this.blobs.has(descriptor) && this.layers.get(diffId) === undefined;
+		try {
+			await obtain(isLocal ? null : fromRegistry);
+		} catch (error) {
+			if (!isLocal || !isCorrupt(error)) {
+				throw error;
+			}
+			await obtain(fromRegistry); // a power cut has spoilt the blob
+		}
 		progress({ status: 'Pull complete', id });
 	}
 
@@ -981,6 +1000,15 @@ function leaseOf({ descriptor, manifest, configuration }: ResolvedImage): Lease 
 function conflict(image: Image, force: string, reason: string): EngineError {
 	const message = `conflict: unable to delete ${shortId(image.id)} (${force}) - ${reason}`;
 	return new EngineError('conflict', message);
+}
+
+function spoiltLayer(imageId: string, error: EngineError): EngineError {
+	const message = `Cannot use image "${imageId}": ${shortened(error.message)}; pull the image again`;
+	return new EngineError('corrupt', message, { cause: error });
+}
+
+function isCorrupt(error: unknown): error is EngineError {
+	return error instanceof EngineError && error.code === 'corrupt';
 }
 
 function missingLayer(imageId: string, diffId: string): EngineError {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import * as zlib from 'node:zlib';
 import { EngineError, messageOf } from '../errors';
+import { gzipDecoder, streamDecoder, type Decoder } from './zlib-handle';
 
 /** A whole huge page of tar at a time keeps calls few; see bench. */
 const CHUNK = 256 * 1024;
@@ -25,12 +26,20 @@ export function compressionOf(start: Uint8Array): Compression {
 	return hex.startsWith('425a68') ? 'bzip2' : 'none';
 }
 
+export interface InflateOptions {
+	/** Whoever reads compares a digest of the content, so a checksum in the stream itself need not be looked at. */
+	readonly isVerified?: boolean;
+}
+
 /**
  * The content, decompressed. Each chunk, of the source too, is only valid until the next one is asked for. The media type is not looked at,
  * as docker does not: a wrong one shows in the digest of the content. Throws EngineError "corrupt" or "unsupported"
  * with the bare reason.
  */
-export async function* inflate(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+export async function* inflate(
+	source: AsyncIterable<Buffer>,
+	{ isVerified = false }: InflateOptions = {},
+): AsyncGenerator<Buffer> {
 	const chunks = source[Symbol.asyncIterator]();
 	try {
 		const start = await readStart(chunks);
@@ -38,9 +47,10 @@ export async function* inflate(source: AsyncIterable<Buffer>): AsyncGenerator<Bu
 		const rest = chained(start, chunks);
 		if (compression === 'none') {
 			yield* rest;
-		} else {
-			yield* decompressed(rest, newDecompressor(compression));
+			return;
 		}
+		const decoder = decoderFor(compression, isVerified);
+		yield* decoder ? throughDecoder(rest, decoder) : throughStream(rest, newDecompressor(compression));
 	} finally {
 		await chunks.return?.();
 	}
@@ -67,6 +77,13 @@ async function* chained(start: Buffer, chunks: AsyncIterator<Buffer>): AsyncGene
 	for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
 		yield next.value;
 	}
+}
+
+/** Undefined where only streams are to be had. */
+function decoderFor(compression: Exclude<Compression, 'none'>, isVerified: boolean): Decoder | undefined {
+	return compression === 'gzip' && isVerified
+		? gzipDecoder(CHUNK)
+		: streamDecoder(() => newDecompressor(compression), CHUNK);
 }
 
 function newDecompressor(compression: Exclude<Compression, 'none'>): zlib.Gunzip {
@@ -96,153 +113,14 @@ function newZstd(): zlib.Gunzip {
 	return create({ chunkSize: CHUNK });
 }
 
-function decompressed(source: AsyncIterable<Buffer>, stream: zlib.Gunzip): AsyncGenerator<Buffer> {
-	const handle = handleOf(stream);
-	return handle && isHandleAsExpected() ? throughHandle(source, stream, handle) : throughStream(source, stream);
-}
-
-/**
- * node:zlib's own binding. Driven directly it costs half of what a stream costs: no thread hand-over, no event and no
- * new buffer per chunk. It is internal, so isHandleAsExpected tries it first.
- */
-interface Handle {
-	writeSync(
-		flush: number,
-		input: Buffer,
-		inputStart: number,
-		inputLength: number,
-		output: Buffer,
-		outputStart: number,
-		outputLength: number,
-	): void;
-	onerror: (message: string, errno: number, code: string) => void;
-}
-
-interface DrivenHandle {
-	readonly handle: Handle;
-	/** After a write: [bytes of output left, bytes of input left]. */
-	readonly state: Uint32Array;
-}
-
-function handleOf(stream: zlib.Gunzip): DrivenHandle | undefined {
-	const { _handle: handle, _writeState: state } = stream as { _handle?: unknown; _writeState?: unknown };
-	return isHandle(handle) && state instanceof Uint32Array && state.length === 2 ? { handle, state } : undefined;
-}
-
-function isHandle(value: unknown): value is Handle {
-	return typeof value === 'object' && value !== null && 'onerror' in value && 'writeSync' in value;
-}
-
-async function* throughHandle(
-	source: AsyncIterable<Buffer>,
-	stream: zlib.Gunzip,
-	driven: DrivenHandle,
-): AsyncGenerator<Buffer> {
-	const output = Buffer.allocUnsafeSlow(CHUNK);
+async function* throughDecoder(source: AsyncIterable<Buffer>, decoder: Decoder): AsyncGenerator<Buffer> {
 	try {
-		const decoder = new HandleDecoder(driven, output);
 		for await (const input of source) {
 			yield* decoder.decode(input);
 		}
 		yield* decoder.rest();
 	} finally {
-		stream.close();
-	}
-}
-
-class HandleDecoder {
-	private filled = 0;
-	private failure: string | undefined;
-	private hasEnded = false;
-
-	constructor(
-		private readonly driven: DrivenHandle,
-		private readonly output: Buffer,
-	) {
-		driven.handle.onerror = (message) => {
-			this.failure = message;
-		};
-	}
-
-	/** Every full buffer of output that `input` leads to. */
-	*decode(input: Buffer): Generator<Buffer> {
-		let position = 0;
-		while (position < input.length) {
-			if (this.hasEnded) {
-				checkZeros(input, position);
-				return;
-			}
-			const consumed = this.step(input, position);
-			position += consumed;
-			if (this.filled === this.output.length) {
-				this.filled = 0;
-				yield this.output;
-			} else if (consumed === 0) {
-				this.hasEnded = true; // the decoder takes no more: only the padding of a tape may follow
-			}
-		}
-		// Output may be left inside of the decoder when the buffer was full exactly as the input ended.
-		while (this.filled === 0 && this.step(input, input.length) === 0 && this.filled === this.output.length) {
-			this.filled = 0;
-			yield this.output;
-		}
-	}
-
-	*rest(): Generator<Buffer> {
-		if (this.filled > 0) {
-			yield this.output.subarray(0, this.filled);
-		}
-	}
-
-	private step(input: Buffer, position: number): number {
-		const { handle, state } = this.driven;
-		const space = this.output.length - this.filled;
-		const length = input.length - position;
-		handle.writeSync(zlib.constants.Z_NO_FLUSH, input, position, length, this.output, this.filled, space);
-		if (this.failure !== undefined) {
-			throw new EngineError('corrupt', `its compression is damaged: ${this.failure}`);
-		}
-		const [outputLeft = 0, inputLeft = 0] = state;
-		this.filled = this.output.length - outputLeft;
-		return length - inputLeft;
-	}
-}
-
-function checkZeros(input: Buffer, position: number): void {
-	if (input.subarray(position).some((byte) => byte !== 0)) {
-		throw new EngineError('corrupt', 'its compression is damaged: something follows the end of the stream');
-	}
-}
-
-let expected: boolean | undefined;
-
-/** Whether the internal binding still behaves: two gzip members must come out as what went in. */
-function isHandleAsExpected(): boolean {
-	expected ??= tryHandle();
-	return expected;
-}
-
-function tryHandle(): boolean {
-	const stream = zlib.createGunzip({ chunkSize: CHUNK });
-	const driven = handleOf(stream);
-	try {
-		const members = Buffer.concat([zlib.gzipSync('first'), zlib.gzipSync('second')]);
-		const decoder = driven && new HandleDecoder(driven, Buffer.alloc(4));
-		const pieces = decoder ? [...copies(decoder.decode(members)), ...copies(decoder.rest())] : [];
-		return Buffer.concat(pieces).toString() === 'firstsecond';
-	} catch (error) {
-		if (!(error instanceof Error)) {
-			throw error;
-		}
-		return false; // whatever is wrong with a binding that changed, the streams still work
-	} finally {
-		stream.close();
-	}
-}
-
-function* copies(chunks: Iterable<Buffer>): Generator<Buffer> {
-	for (const chunk of chunks) {
-		yield Buffer.from(chunk);
+		decoder.close();
 	}
 }
 

@@ -97,6 +97,8 @@ export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: Laye
 }
 
 const MAX_FLUSHES = 100;
+/** Bytes of a path that every system call takes (PATH_MAX, less the NUL at its end). */
+const MAX_PATH = 4095;
 const CREATE = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW;
 
 interface Folder {
@@ -144,8 +146,10 @@ function newImage(directory: string): ErofsWriter {
 }
 
 class LayerWriter implements TarSink {
-	/** Names below this go through an open directory, so they are short and the store's own path plays no part. */
+	/** The directory, by which the kernel is quickest; one character a byte, as names are. */
 	private readonly base: string;
+	/** The same as an open directory, for what would be too long behind the store's path. */
+	private readonly openBase: string;
 	private readonly rootDescriptor: number;
 	private readonly root: Folder = newFolder('', undefined, IMPLIED);
 	private readonly side: SideArchive;
@@ -163,7 +167,8 @@ class LayerWriter implements TarSink {
 
 	constructor(directory: string, sideArchive: string) {
 		this.rootDescriptor = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-		this.base = `/proc/self/fd/${this.rootDescriptor}/`;
+		this.base = Buffer.from(`${directory}/`).toString('latin1');
+		this.openBase = `/proc/self/fd/${this.rootDescriptor}/`;
 		this.isOnOverlay = isOnOverlay(directory);
 		this.side = new SideArchive(sideArchive, directory, (warning) => this.warnings.add(warning));
 	}
@@ -420,7 +425,7 @@ class LayerWriter implements TarSink {
 			// What waits in the side archive would come back over the entry that replaces it.
 			this.side.flush();
 		}
-		removeTree(this.base, pathOf(place));
+		removeTree(this.openBase, pathOf(place));
 		place.folder.children.delete(place.name);
 		this.lastFolderPath = '';
 		this.lastFolder = this.root;
@@ -500,7 +505,7 @@ class LayerWriter implements TarSink {
 	}
 
 	private at(path: string): string | Buffer {
-		return asPath(this.base + path);
+		return asPath((this.base.length + path.length < MAX_PATH ? this.base : this.openBase) + path);
 	}
 }
 

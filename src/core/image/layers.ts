@@ -30,8 +30,9 @@ export interface LayerRecord {
 	 */
 	readonly opaque?: readonly string[] | undefined;
 	/**
-	 * The boot in which the layer was unpacked and its files may still be in memory only; "" once they are on the disk.
-	 * After a power cut a layer of another boot is not trusted and unpacked again from its blob.
+	 * The boot in which the layer was unpacked; its files and its blob may still be in memory only. "" once they are on the
+	 * disk. After a power cut a layer of another boot is not trusted and unpacked again from its blob, whose digest then tells
+	 * whether it is whole.
 	 */
 	readonly boot_id: string;
 }
@@ -254,8 +255,8 @@ export class Layers {
 	private startSync(): void {
 		clearTimeout(this.syncTimer);
 		this.syncTimer = undefined;
-		const unsynced = [...this.records].filter(([, record]) => record.boot_id !== '').map(([diffId]) => diffId);
-		if (unsynced.length > 0) {
+		const unsynced = new Map([...this.records].filter(([, record]) => record.boot_id !== ''));
+		if (unsynced.size > 0) {
 			this.inBackground(this.sync(unsynced));
 		}
 	}
@@ -303,8 +304,7 @@ export class Layers {
 			for (const warning of layer.warnings) {
 				this.warn(`Layer ${request.descriptor.digest}: ${warning}`);
 			}
-			// The threads go on with the next layer while the disk takes this one's blob.
-			await commitLayer(job);
+			commitLayer(job);
 			this.settle(request.diffId, temporary, { ...layer, format });
 		} finally {
 			// Nobody waits for that: a cancelled pull is over at once.
@@ -332,8 +332,10 @@ export class Layers {
 	}
 
 	private settle(diffId: string, temporary: string, layer: AppliedLayer & { readonly format: LayerFormat }): void {
-		if (this.records.has(diffId)) {
-			return; // unpacked from another blob meanwhile
+		const known = this.records.get(diffId);
+		if (known) {
+			this.note(diffId, { ...known, boot_id: bootId() }); // it came with another blob
+			return;
 		}
 		const { size, isOpaque, opaque, format } = layer;
 		const record = { size, is_opaque: isOpaque, opaque, boot_id: bootId() };
@@ -341,6 +343,12 @@ export class Layers {
 		this.writeRecord(name, record);
 		fs.renameSync(treeOf(temporary), path.join(this.folder, name));
 		this.records.set(diffId, { ...record, format });
+	}
+
+	private note(diffId: string, layer: StoredLayer): void {
+		const { format, ...record } = layer;
+		this.writeRecord(nameOf(diffId, format), record);
+		this.records.set(diffId, layer);
 	}
 
 	private mount(diffIds: readonly string[]): void {
@@ -369,19 +377,15 @@ export class Layers {
 		return nameOf(diffId, this.records.get(diffId)?.format ?? 'files');
 	}
 
-	private async sync(diffIds: readonly string[]): Promise<void> {
+	private async sync(unsynced: ReadonlyMap<string, StoredLayer>): Promise<void> {
 		const { code, stderr } = await run('sync', ['--file-system', this.folder]);
 		if (code !== 0) {
 			this.warn(`Cannot write layers to the disk: ${stderr.trim()}`);
 			return;
 		}
-		for (const diffId of diffIds) {
-			const record = this.records.get(diffId);
-			if (record) {
-				const { format, ...rest } = record;
-				const synced = { ...rest, boot_id: '' };
-				this.records.set(diffId, { ...synced, format });
-				this.writeRecord(nameOf(diffId, format), synced);
+		for (const [diffId, record] of unsynced) {
+			if (this.records.get(diffId) === record) {
+				this.note(diffId, { ...record, boot_id: '' });
 			}
 		}
 	}

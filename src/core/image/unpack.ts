@@ -3,6 +3,7 @@
  * files. Runs in the engine's thread, in a worker or in a child process: what it is given and what it gives survive
  * structured cloning.
  */
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
@@ -73,12 +74,12 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 	const source = new Source(
 		job.download && ingest
 			? download(job.download, descriptor, { start: ingest.start, signal: options.signal })
-			: readFile(blobPath(root, descriptor.digest)),
+			: readBlob(root, descriptor),
 	);
 	try {
 		const bytes = source.read();
 		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
-		const layer = await applyLayerStream(inflate(all), {
+		const layer = await applyLayerStream(inflate(all, { isVerified: true }), {
 			directory: treeOf(temporary),
 			format: job.format,
 			sideArchive: path.join(temporary, 'side.tar'),
@@ -92,19 +93,19 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 		return layer;
 	} catch (error) {
 		options.signal.throwIfAborted();
-		throw error === source.failure ? error : failureOf(job, error);
+		throw job.download && error === source.failure ? error : failureOf(job, error);
 	} finally {
-		await ingest?.close();
+		ingest?.close();
 	}
 }
 
-/** Gives the blob that a job has downloaded its name, once it is on the disk. */
-export async function commitLayer(job: LayerJob): Promise<void> {
+/** Gives the blob that a job has downloaded its name. */
+export function commitLayer(job: LayerJob): void {
 	if (job.download === null) {
 		return;
 	}
 	try {
-		await commitBlob(job.root, job.descriptor.digest, job.part);
+		commitBlob(job.root, job.descriptor.digest, job.part);
 	} catch (error) {
 		throw failureOf(job, error);
 	}
@@ -139,16 +140,22 @@ async function* download(
 	}
 }
 
-async function* readFile(file: string): AsyncGenerator<Buffer> {
-	const handle = await fs.promises.open(file);
+/** Throws EngineError "corrupt" at the end of a blob that is no longer what it was: a power cut can have spoilt it. */
+async function* readBlob(root: string, { digest }: Descriptor): AsyncGenerator<Buffer> {
+	const handle = await fs.promises.open(blobPath(root, digest));
 	try {
+		const hash = createHash('sha256');
 		const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
 		for (;;) {
 			const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
 			if (bytesRead === 0) {
-				return;
+				break;
 			}
+			hash.update(buffer.subarray(0, bytesRead));
 			yield buffer.subarray(0, bytesRead);
+		}
+		if (`sha256:${hash.digest('hex')}` !== digest) {
+			throw new EngineError('corrupt', 'its blob in the store is damaged');
 		}
 	} finally {
 		await handle.close();

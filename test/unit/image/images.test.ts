@@ -669,10 +669,18 @@ describe('images', () => {
 			};
 			const blob = path.join(root, 'blobs/sha256', (manifest.layers[0]?.digest ?? '').slice(7));
 			const bytes = fs.readFileSync(blob);
-			bytes[15] = 255 - (bytes[15] ?? 0);
+			bytes[4] = 255 - (bytes[4] ?? 0); // a time in gzip's header, so all that is unpacked is as it was
 			fs.writeFileSync(blob, bytes);
 			await reopen();
-			await assert.rejects(images.unpack(image.id), { code: 'corrupt' });
+			await assert.rejects(images.unpack(image.id), {
+				code: 'corrupt',
+				message: /its blob in the store is damaged; pull the image again$/,
+			});
+			await pull();
+			assert.equal(images.lowerDirectories(image.id).length, 2);
+			fs.rmSync(layerFile(0), { recursive: true });
+			await reopen();
+			await images.unpack(image.id); // from a blob that is whole again
 		});
 
 		it('a record that cannot be read is set aside, and nothing is removed that may be its own', async () => {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as zlib from 'node:zlib';
 import { EngineError } from '../../../src/core/errors';
-import { compressionOf, inflate } from '../../../src/core/image/inflate';
+import { compressionOf, inflate, type InflateOptions } from '../../../src/core/image/inflate';
 import { pieces } from './archives';
 
-async function inflated(bytes: Buffer, size?: number): Promise<Buffer> {
+async function inflated(bytes: Buffer, size?: number, options?: InflateOptions): Promise<Buffer> {
 	const chunks: Buffer[] = [];
-	for await (const chunk of inflate(pieces(bytes, size))) {
+	for await (const chunk of inflate(pieces(bytes, size), options)) {
 		chunks.push(Buffer.from(chunk));
 	}
 	return Buffer.concat(chunks);
@@ -31,36 +31,72 @@ describe('inflate', () => {
 		assert.deepEqual(await inflated(Buffer.from('abc'), 1), Buffer.from('abc'));
 	});
 
-	it('reads gzip in chunks of any size, also where output fills a buffer exactly', async () => {
-		const exact = Buffer.alloc(2 * 256 * 1024, 'x');
-		for (const bytes of [content, exact]) {
-			const zipped = zlib.gzipSync(bytes);
-			for (const size of [997, 65_536, zipped.length]) {
-				assert.ok((await inflated(zipped, size)).equals(bytes));
-			}
+	for (const isVerified of [false, true]) {
+		const options = { isVerified };
+
+		describe(isVerified ? 'of content whose digest is compared' : 'of gzip', () => {
+			it('reads gzip in chunks of any size, also where output fills a buffer exactly', async () => {
+				const exact = Buffer.alloc(2 * 256 * 1024, 'x');
+				for (const bytes of [content, exact]) {
+					const zipped = zlib.gzipSync(bytes);
+					for (const size of [997, 65_536, zipped.length]) {
+						assert.ok((await inflated(zipped, size, options)).equals(bytes));
+					}
+				}
+				assert.deepEqual(await inflated(zlib.gzipSync('short'), 1, options), Buffer.from('short'));
+			});
+
+			it('reads all members of a gzip stream, wherever chunks end', async () => {
+				const members = ['a', '', 'bc', 'd'.repeat(5000)].map((text) => zlib.gzipSync(text));
+				const expected = `abc${'d'.repeat(5000)}`;
+				for (let size = 1; size < 80; size++) {
+					assert.equal((await inflated(Buffer.concat(members), size, options)).toString(), expected);
+				}
+			});
+
+			it('zeros after the end are padding, anything else is damage', async () => {
+				const padded = Buffer.concat([zlib.gzipSync('a'), Buffer.alloc(2000)]);
+				assert.equal((await inflated(padded, 7, options)).toString(), 'a');
+				const dirty = Buffer.concat([zlib.gzipSync('a'), Buffer.from('garbage')]);
+				await assert.rejects(inflated(dirty, undefined, options), {
+					code: 'corrupt',
+					message: /compression is damaged/,
+				});
+			});
+
+			it('damage in the middle is an error', async () => {
+				const zipped = zlib.gzipSync(content);
+				zipped.fill(0xff, 10, 40);
+				await assert.rejects(inflated(zipped, 1000, options), {
+					code: 'corrupt',
+					message: /compression is damaged/,
+				});
+			});
+		});
+	}
+
+	it('the checksum of a gzip member is looked at unless the content has a digest', async () => {
+		const zipped = zlib.gzipSync('abc');
+		zipped.writeUInt32LE(0, zipped.length - 8);
+		await assert.rejects(inflated(zipped), { code: 'corrupt', message: /incorrect data check/ });
+		assert.equal((await inflated(zipped, 3, { isVerified: true })).toString(), 'abc');
+	});
+
+	it('all fields that the header of a gzip member may have are passed over', async () => {
+		const [zipped, isVerified] = [zlib.gzipSync('abc'), true];
+		const fields = Buffer.from('\x04\0NULLname\0comment\0CC', 'latin1');
+		const full = Buffer.concat([zipped.subarray(0, 10), fields, zipped.subarray(10)]);
+		full[3] = 2 + 4 + 8 + 16;
+		for (let size = 1; size < 40; size++) {
+			assert.equal((await inflated(Buffer.concat([zipped, full]), size, { isVerified })).toString(), 'abcabc');
 		}
-		assert.deepEqual(await inflated(zlib.gzipSync('short'), 1), Buffer.from('short'));
+		full[3] = 0x20;
+		await assert.rejects(inflated(full, 9, { isVerified }), { code: 'corrupt', message: /unknown header flags/ });
 	});
 
-	it('reads all members of a gzip stream, wherever chunks end', async () => {
-		const members = ['a', '', 'bc', 'd'.repeat(5000)].map((text) => zlib.gzipSync(text));
-		const expected = `abc${'d'.repeat(5000)}`;
-		for (let size = 1; size < 80; size++) {
-			assert.equal((await inflated(Buffer.concat(members), size)).toString(), expected);
-		}
-	});
-
-	it('zeros after the end are padding, anything else is damage', async () => {
-		const padded = Buffer.concat([zlib.gzipSync('a'), Buffer.alloc(2000)]);
-		assert.equal((await inflated(padded, 7)).toString(), 'a');
-		const dirty = Buffer.concat([zlib.gzipSync('a'), Buffer.from('garbage')]);
-		await assert.rejects(inflated(dirty), { code: 'corrupt', message: /compression is damaged/ });
-	});
-
-	it('damage in the middle is an error', async () => {
-		const zipped = zlib.gzipSync(content);
-		zipped.fill(0x55, 500, 600);
-		await assert.rejects(inflated(zipped, 1000), { code: 'corrupt', message: /compression is damaged/ });
+	it('the header of a gzip member that does not end is damage, and takes no memory', async () => {
+		const endless = Buffer.concat([Buffer.from('1f8b0808', 'hex'), Buffer.alloc(200_000, 'x')]);
+		await assert.rejects(inflated(endless, 1000, { isVerified: true }), { code: 'corrupt', message: /too long/ });
 	});
 
 	it('an error of the source passes through', async () => {
