@@ -73,10 +73,10 @@ export class Workbench {
 		}
 	}
 
-	/** A tooltip that the mouse comes back to in time stays. */
+	/** Waits a moment for tooltips to go, since one stays that the mouse comes back to. That of an icon may stay anyway. */
 	async #tooltipGoes() {
 		const tooltip = this.page.locator('.workbench-hover:visible').first();
-		await tooltip.waitFor({ state: 'detached', timeout: patience / 6 });
+		await tooltip.waitFor({ state: 'detached', timeout: patience / 30 }).catch(() => undefined);
 	}
 
 	/** Says whether something is on the screen within the time of a slow redraw. */
@@ -170,8 +170,8 @@ export class Workbench {
 		// The tooltip of another row, which the mouse has just left, may come late and lie over this one.
 		for (let tries = 1; ; tries++) {
 			await this.restMouse();
+			await this.#tooltipGoes();
 			try {
-				await this.#tooltipGoes();
 				await row.hover({ timeout: patience / 6 });
 				await action.click({ timeout: patience / 6 });
 				return;
