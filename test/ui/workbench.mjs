@@ -129,7 +129,19 @@ export class Workbench {
 
 	/** Opens the rows below a row. */
 	async expandRow(view, text) {
-		await this.row(view, text).locator('.monaco-tl-twistie').click({ timeout: patience });
+		const isOpen = this.view(view).locator('.monaco-list-row[aria-expanded="true"]', { hasText: text }).first();
+		for (const deadline = Date.now() + patience; ;) {
+			await this.row(view, text).locator('.monaco-tl-twistie').click({ timeout: patience });
+			try {
+				await isOpen.waitFor({ timeout: 5000 });
+				return;
+			} catch (error) {
+				// Rows that come meanwhile move this one away from below the mouse.
+				if (Date.now() > deadline) {
+					throw error;
+				}
+			}
+		}
 	}
 
 	/** The row of a view that shows the text in its label or description. */
