@@ -105,9 +105,10 @@ function topKeys(scope: Scope, groups: ReadonlyMap<string, unknown>): string[] {
 
 function drawGroup(name: string, rows: readonly ContainerRow[]): Drawing {
 	const alive = rows.filter((row) => isAlive(row.state)).length;
+	const running = rows.filter((row) => row.state === 'running').length;
 	const failing = rows.filter((row) => row.health === 'unhealthy' || hasFailed(row)).length;
 	const words = [
-		l10n.t('{0} of {1} running', alive, rows.length),
+		l10n.t('{0} of {1} running', running, rows.length),
 		...(failing === 0 ? [] : [l10n.t('{0} failing', failing)]),
 	];
 	return {

@@ -56,7 +56,7 @@ async function pickGroup({ model, scope }: Needs): Promise<string | undefined> {
 function partsOf({ model, scope }: Needs, group: string, rows: readonly ContainerRow[]): Part[] {
 	const containers = rows.map((row): Part => ({
 		...{ kind: 'container', key: row.id, label: row.name, bytes: undefined, isPicked: true },
-		description: isAlive(row.state) ? l10n.t('running, is stopped first') : '',
+		description: isAlive(row.state) ? l10n.t('is stopped first') : '',
 		group: l10n.t('Containers'),
 	}));
 	if (scope.choices.groupBy !== 'project') {

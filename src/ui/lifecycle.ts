@@ -108,9 +108,7 @@ async function confirmRemoval(model: Parts['model'], ids: readonly string[]): Pr
 }
 
 function stopWords(count: number, running: readonly string[]): string {
-	return count === 1
-		? l10n.t('It is running and will be stopped first.')
-		: l10n.t('Running, and stopped first: {0}', running.join(', '));
+	return count === 1 ? l10n.t('It will be stopped first.') : l10n.t('Stopped first: {0}', running.join(', '));
 }
 
 function canStart(row: ContainerRow): boolean {
