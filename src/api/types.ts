@@ -26,8 +26,10 @@ export interface DoctorFinding {
 	readonly Subject: 'runtime' | 'user' | 'limits' | 'storage' | 'network' | 'outbound' | 'disk';
 	/** "problem": containers cannot run. "warning": something does not work without it. */
 	readonly Status: 'ok' | 'warning' | 'problem';
-	/** A whole sentence. */
+	/** In English. */
 	readonly Message: string;
+	/** What it is made of: English sentences with places to fill, {0} and so on. */
+	readonly Sentences?: readonly { readonly Text: string; readonly Values: readonly string[] }[];
 	/** The one command that mends it; "" when there is none to give. */
 	readonly Remedy: string;
 }

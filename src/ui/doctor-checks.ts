@@ -11,20 +11,31 @@ export interface Check {
 	readonly name: CheckName | `warning-${number}`;
 	readonly status: CheckStatus;
 	readonly value: string;
+	/** The same in the language of the window, where that is known. */
+	readonly local?: string;
 	/** The one command that mends it; "" when there is none to give. */
 	readonly remedy: string;
 }
 
 const STATUSES = { ok: 'good', warning: 'warning', problem: 'bad' } as const;
 
-/** What our engine has tried on its machine, as a list of what works and what does not. */
-export function checksOfFindings(findings: readonly DoctorFinding[], info: Info, version: Version): Check[] {
+/**
+ * What our engine has tried on its machine, as a list of what works and what does not; `translate` gives a sentence in
+ * the language of the window.
+ */
+export function checksOfFindings(
+	findings: readonly DoctorFinding[],
+	info: Info,
+	version: Version,
+	translate: (text: string, ...values: string[]) => string,
+): Check[] {
 	return [
 		engineCheck(version),
-		...findings.map(({ Subject, Status, Message, Remedy }): Check => ({
+		...findings.map(({ Subject, Status, Message, Sentences, Remedy }): Check => ({
 			name: Subject,
 			status: STATUSES[Status],
 			value: Message,
+			...(Sentences && { local: Sentences.map(({ Text, Values }) => translate(Text, ...Values)).join(' ') }),
 			remedy: Remedy,
 		})),
 		check('folder', 'good', info.DockerRootDir),

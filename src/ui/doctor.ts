@@ -54,7 +54,7 @@ export class Doctor implements Disposable {
 			check &&
 			facts(titleOf(check), [
 				[l10n.t('State'), statusWords(check.status)],
-				[l10n.t('Found'), check.value],
+				[l10n.t('Found'), check.local ?? check.value],
 				[l10n.t('What to do'), check.remedy || adviceFor(check)],
 			])
 		);
@@ -138,7 +138,8 @@ export class Doctor implements Disposable {
 		try {
 			const client = this.client.at(model.keyOf(''));
 			const [info, version, findings] = await Promise.all([client.info(), client.version(), findingsOf(client)]);
-			checks = findings === undefined ? checksOf(info, version) : checksOfFindings(findings, info, version);
+			checks =
+				findings === undefined ? checksOf(info, version) : checksOfFindings(findings, info, version, l10n.t);
 		} catch (error) {
 			if (isAbort(error)) {
 				return;
@@ -172,7 +173,7 @@ const ICONS: Readonly<Record<CheckStatus, Pick<Drawing, 'icon' | 'color'>>> = {
 };
 
 function drawCheck(check: Check): Drawing {
-	const value = check.value || l10n.t('none');
+	const value = (check.local ?? check.value) || l10n.t('none');
 	return {
 		label: titleOf(check),
 		description: check.remedy === '' ? value : `${value} → ${check.remedy}`,

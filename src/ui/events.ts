@@ -275,6 +275,8 @@ function actionWords(
 			return l10n.t('renamed, was {0}', (attributes['oldName'] ?? '').replace(/^\//, ''));
 		case 'update':
 			return l10n.t('limits changed');
+		case 'commit':
+			return l10n.t('committed');
 		case 'pull':
 			return l10n.t('pulled');
 		case 'push':

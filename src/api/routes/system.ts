@@ -33,10 +33,11 @@ export const systemRoutes: readonly Route[] = [
 	route('GET', '/mydocker/doctor', async (request) => {
 		const findings = await request.core.examine();
 		request.json(
-			findings.map(({ subject, status, message, remedy }): DoctorFinding => ({
+			findings.map(({ subject, status, message, sentences, remedy }): DoctorFinding => ({
 				Subject: subject,
 				Status: status,
 				Message: message,
+				Sentences: sentences.map(({ text, values }) => ({ Text: text, Values: values })),
 				Remedy: remedy,
 			})),
 		);

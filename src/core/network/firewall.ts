@@ -25,17 +25,26 @@ export function probeNetwork(place: NetworkPlace): NetworkFacts {
 	const hasIptables = !isMissing('iptables-save', 'iptables-restore');
 	const firewall = hasIptables ? 'iptables' : isMissing('nft') ? 'none' : 'nftables';
 	const isAllowed = place.command.length > 0 || mayChangeNetworks();
-	const problems = [
-		...(isAllowed ? [] : ['Without the right to change networks (root with CAP_NET_ADMIN)']),
-		...(isMissing('ip') ? ['The program "ip" is missing (package iproute2):'] : []),
-		...(firewall === 'none' ? ['Neither iptables nor nft is installed (package iptables):'] : []),
-	].map((reason) => `${reason} only the networks host and none work`);
+	const problems = networkProblems({ isAllowed, hasIp: !isMissing('ip'), hasFirewall: firewall !== 'none' });
 	const ipv6Problem = !fs.existsSync('/proc/net/if_inet6')
 		? 'this kernel runs without IPv6'
 		: firewall === 'iptables' && isMissing('ip6tables-save', 'ip6tables-restore')
 			? 'the programs ip6tables-save and ip6tables-restore are missing (package iptables)'
 			: '';
 	return { hasBridge: problems.length === 0, firewall, ipv6Problem, problems };
+}
+
+/** Why networks do not work, each in a sentence without its full stop. */
+export function networkProblems(can: {
+	readonly isAllowed: boolean;
+	readonly hasIp: boolean;
+	readonly hasFirewall: boolean;
+}): string[] {
+	return [
+		...(can.isAllowed ? [] : ['Without the right to change networks (root with CAP_NET_ADMIN)']),
+		...(can.hasIp ? [] : ['The program "ip" is missing (package iproute2):']),
+		...(can.hasFirewall ? [] : ['Neither iptables nor nft is installed (package iptables):']),
+	].map((reason) => `${reason} only the networks host and none work`);
 }
 
 /** Whose rules, made where and by what. */

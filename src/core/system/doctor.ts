@@ -18,10 +18,18 @@ export interface Finding {
 	readonly subject: 'runtime' | 'user' | 'limits' | 'storage' | 'network' | 'outbound' | 'disk';
 	/** "problem": containers cannot run. "warning": something does not work without it. */
 	readonly status: 'ok' | 'warning' | 'problem';
-	/** A whole sentence. */
+	/** In English. */
 	readonly message: string;
+	/** What `message` is made of, for fronts that speak other languages. */
+	readonly sentences: readonly Sentence[];
 	/** The one command that mends it; "" when there is nothing to mend, or no command that could. */
 	readonly remedy: string;
+}
+
+/** An English sentence with places to fill, {0} and so on (the form of vscode.l10n.t). */
+export interface Sentence {
+	readonly text: string;
+	readonly values: readonly string[];
 }
 
 /** What is known of a user without root's rights. */
@@ -58,113 +66,116 @@ async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
 	try {
 		const { name, version, path: program } = await runtime.info();
 		if (name === 'minimal') {
-			const said = trials.filter((trial) => trial.name !== name).map(inWords);
-			return {
-				subject: 'runtime',
-				status: 'warning',
-				message: [MINIMAL_PROBLEM, ...said].join(' '),
-				remedy: findProgram('runc') === undefined ? install('runc') : '',
-			};
+			const others = trials.filter((trial) => trial.name !== name).map(inWords);
+			const remedy = findProgram('runc') === undefined ? install('runc') : '';
+			return finding('runtime', 'warning', remedy, say(MINIMAL_PROBLEM), ...others);
 		}
 		const others = trials.filter((trial) => trial.name !== name).map(inWords);
-		const works = [`${name} ${version} (${program}) has run a test container.`, ...others];
+		const works = [say('{0} {1} ({2}) has run a test container.', name, version, program), ...others];
 		return hasConsoles()
-			? ok('runtime', works.join(' '))
-			: {
-					subject: 'runtime',
-					status: 'warning',
-					message: [CONSOLE_PROBLEM, ...works].join(' '),
-					remedy: findProgram('perl') === undefined ? install('perl') : '',
-				};
+			? ok('runtime', ...works)
+			: finding(
+					'runtime',
+					'warning',
+					findProgram('perl') === undefined ? install('perl') : '',
+					say(CONSOLE_PROBLEM),
+					...works,
+				);
 	} catch (error) {
 		if (error instanceof EngineError && error.code === 'unsupported') {
 			const remedy = findProgram('runc') === undefined ? install('runc') : '';
-			return { subject: 'runtime', status: 'problem', message: `${error.message}.`, remedy };
+			return finding('runtime', 'problem', remedy, say('{0}.', error.message));
 		}
 		throw error;
 	}
 }
 
-function inWords({ name, path: program, version, problem }: Trial): string {
+function inWords({ name, path: program, version, problem }: Trial): Sentence {
 	if (program === undefined) {
-		return `${name} is not installed.`;
+		return say('{0} is not installed.', name);
 	}
-	return problem === '' ? `${name} ${version} (${program}) works, too.` : `${name} does not work: ${problem}.`;
+	return problem === ''
+		? say('{0} {1} ({2}) works, too.', name, version, program)
+		: say('{0} does not work: {1}.', name, problem);
 }
 
 function userFinding({ rootless }: Patient): Finding {
 	if (rootless === undefined) {
-		return ok('user', 'The engine runs as root.');
+		return ok('user', say('The engine runs as root.'));
 	}
 	const { uids } = userNamespace();
 	if (rootless.singleReason === '') {
-		return ok('user', `The engine runs as an ordinary user with ${uids - 1} subordinate user ids.`);
+		const text = say('The engine runs as an ordinary user with {0} subordinate user ids.', String(uids - 1));
+		return ok('user', text);
 	}
 	const [, quoted] = /"(sudo [^"]+)"/.exec(rootless.singleReason) ?? [];
-	return {
-		subject: 'user',
-		status: 'warning',
-		message: `Containers have one user id only, so all their files are root's and programs cannot become another user: ${rootless.singleReason}.`,
-		remedy: quoted ?? (rootless.singleReason.includes('not installed') ? install('uidmap') : ''),
-	};
+	return finding(
+		'user',
+		'warning',
+		quoted ?? (rootless.singleReason.includes('not installed') ? install('uidmap') : ''),
+		say(
+			'Containers have one user id only, so all their files belong to root and programs cannot become another user: {0}.',
+			rootless.singleReason,
+		),
+	);
 }
 
 function limitsFinding(): Finding {
 	const { hasCgroups, cgroupVersion } = machine();
 	if (!hasCgroups) {
 		const message = limitsProblem();
-		return { subject: 'limits', status: 'warning', message, remedy: message.includes(LINGER) ? LINGER : '' };
+		return finding('limits', 'warning', message.includes(LINGER) ? LINGER : '', say(message));
 	}
 	const { memory, cfs: cpu, pids } = limitFacts().can;
 	const missing = Object.entries({ memory, cpu, pids }).flatMap(([name, can]) => (can ? [] : [name]));
-	const place = delegatedGroup() === undefined ? '' : ', delegated to this user by systemd';
+	const where = say('Control groups have version {0}.', String(cgroupVersion));
+	const place = delegatedGroup() === undefined ? [where] : [where, say('systemd delegates them to this user.')];
 	return missing.length === 0
-		? ok('limits', `Memory, CPU and processes can be limited (control groups, version ${cgroupVersion}${place}).`)
-		: {
-				subject: 'limits',
-				status: 'warning',
-				message: `Not everything can be limited (control groups, version ${cgroupVersion}${place}): missing are ${missing.join(', ')}.`,
-				remedy: '',
-			};
+		? ok('limits', say('Memory, CPU and processes can be limited.'), ...place)
+		: finding('limits', 'warning', '', say('Cannot be limited: {0}.', missing.join(', ')), ...place);
 }
 
 async function storageFinding({ root, storage }: Patient): Promise<Finding> {
 	const { driver, problem } = await storage.chosen();
 	const reason = await tryDriver(root, driver);
 	if (reason !== undefined) {
-		const message = `No container can be mounted in "${root}" (${driver.name}): ${problem ?? reason}; it needs Linux 5.11 for ordinary users, and a store on ext4, xfs, btrfs or tmpfs.`;
-		return { subject: 'storage', status: 'problem', message, remedy: '' };
+		return finding(
+			'storage',
+			'problem',
+			'',
+			say('No container can be mounted in "{0}" ({1}): {2}.', root, driver.name, problem ?? reason),
+			say('It needs Linux 5.11 for ordinary users, and a store on ext4, xfs, btrfs or tmpfs.'),
+		);
 	}
 	return driver.name === 'copy'
-		? {
-				subject: 'storage',
-				status: 'warning',
-				message: `Each container in "${root}" is a copy of its image (storage driver copy): it starts later and takes more room than with an overlay.`,
-				remedy: findProgram('fuse-overlayfs') === undefined ? install('fuse-overlayfs') : '',
-			}
-		: ok('storage', `The storage driver ${driver.name} could mount, write and delete in "${root}".`);
+		? finding(
+				'storage',
+				'warning',
+				findProgram('fuse-overlayfs') === undefined ? install('fuse-overlayfs') : '',
+				say(
+					'Each container in "{0}" is a copy of its image (storage driver copy): it starts later and takes more room than with an overlay.',
+					root,
+				),
+			)
+		: ok('storage', say('The storage driver {0} could mount, write and delete in "{1}".', driver.name, root));
 }
 
 function networkFinding({ network }: Patient): Finding {
 	if (network.hasBridge) {
-		return ok('network', `Bridge networks work (ip, ${network.firewall}).`);
+		return ok('network', say('Bridge networks work (ip, {0}).', network.firewall));
 	}
 	const missing = [
 		...(findProgram('ip') === undefined ? ['iproute2'] : []),
 		...(network.firewall === 'none' ? ['iptables'] : []),
 	];
-	return {
-		subject: 'network',
-		status: 'warning',
-		message: `${network.problems.join('. ')}.`,
-		remedy: missing.length === 0 ? '' : install(missing.join(' ')),
-	};
+	const remedy = missing.length === 0 ? '' : install(missing.join(' '));
+	return finding('network', 'warning', remedy, ...network.problems.map((problem) => say(`${problem}.`)));
 }
 
 function outboundFinding({ problem, remedy, program }: OutboundFacts): Finding {
 	return problem === ''
-		? ok('outbound', `Containers on bridge networks reach other machines through ${program}.`)
-		: { subject: 'outbound', status: 'warning', message: problem, remedy };
+		? ok('outbound', say('Containers on bridge networks reach other machines through {0}.', program))
+		: finding('outbound', 'warning', remedy, say(problem));
 }
 
 /** Bytes; less does not hold many images. */
@@ -173,14 +184,29 @@ const LITTLE = 1024 ** 3;
 function diskFinding({ root }: Patient): Finding {
 	const { bavail, bsize } = fs.statfsSync(root);
 	const free = bavail * bsize;
-	const message = `${(free / 1024 ** 3).toFixed(1)} GiB are free in "${root}".`;
-	return free >= LITTLE
-		? ok('disk', message)
-		: { subject: 'disk', status: 'warning', message, remedy: 'mydocker system prune' };
+	const room = say('{0} GiB are free in "{1}".', (free / 1024 ** 3).toFixed(1), root);
+	return free >= LITTLE ? ok('disk', room) : finding('disk', 'warning', 'mydocker system prune', room);
 }
 
-function ok(subject: Finding['subject'], message: string): Finding {
-	return { subject, status: 'ok', message, remedy: '' };
+function ok(subject: Finding['subject'], ...sentences: readonly Sentence[]): Finding {
+	return finding(subject, 'ok', '', ...sentences);
+}
+
+function finding(
+	subject: Finding['subject'],
+	status: Finding['status'],
+	remedy: string,
+	...sentences: readonly Sentence[]
+): Finding {
+	return { subject, status, message: sentences.map(filled).join(' '), sentences, remedy };
+}
+
+function say(text: string, ...values: readonly string[]): Sentence {
+	return { text, values };
+}
+
+function filled({ text, values }: Sentence): string {
+	return text.replace(/\{(\d)\}/g, (place, index: string) => values[Number(index)] ?? place);
 }
 
 const MANAGERS: readonly (readonly [string, string])[] = [

@@ -66,7 +66,7 @@ describe('doctor', () => {
 			{ Subject: 'storage', Status: 'problem', Message: 'No overlay.', Remedy: '' },
 		];
 		assert.equal(
-			reportText(checksOfFindings(findings, info, version)),
+			reportText(checksOfFindings(findings, info, version, String)),
 			[
 				'good: engine: MyDocker 0.1.0',
 				'good: runtime: runc has run.',

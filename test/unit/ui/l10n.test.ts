@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { limitsProblem } from '../../../src/core/container/cgroup';
+import { CONSOLE_PROBLEM } from '../../../src/core/container/console';
+import { MINIMAL_PROBLEM } from '../../../src/core/container/minimal-runtime';
+import { networkProblems } from '../../../src/core/network/firewall';
+import { probeOutbound } from '../../../src/core/network/outbound';
 
 type Strings = Record<string, string>;
 
@@ -17,9 +22,25 @@ describe('languages', () => {
 		.filter((file) => file.endsWith('.ts'))
 		.map((file) => read(path.join('src', file)));
 	const calls = sources.flatMap((source) => [...source.matchAll(/\bl10n\.t\(/g)]);
-	const used = sources
-		.flatMap((source) => [...source.matchAll(/\bl10n\.t\(\s*'((?:[^'\\]|\\.)*)'/g)])
-		.map((match) => (match[1] ?? '').replaceAll(/\\(.)/g, '$1'));
+	const literals = (call: string): string[] =>
+		sources
+			.flatMap((source) => [...source.matchAll(new RegExp(`\\b${call}\\(\\s*'((?:[^'\\\\]|\\\\.)*)'`, 'g'))])
+			.map((match) => (match[1] ?? '').replaceAll(/\\(.)/g, '$1'));
+	const used = literals('l10n\\.t');
+	/** Of the engine, whose sentences the Doctor shows. */
+	const found = [
+		...literals('say'),
+		...[MINIMAL_PROBLEM, CONSOLE_PROBLEM, limitsProblem(true, true), limitsProblem(false, false)],
+		...[false, true]
+			.map((mayUse) =>
+				probeOutbound(
+					() => undefined,
+					() => mayUse,
+				),
+			)
+			.map(({ problem }) => problem),
+		...networkProblems({ isAllowed: false, hasIp: false, hasFirewall: false }).map((problem) => `${problem}.`),
+	];
 	const bundle = strings('l10n/bundle.l10n.zh-cn.json');
 	const english = strings('package.nls.json');
 	const chinese = strings('package.nls.zh-cn.json');
@@ -32,7 +53,10 @@ describe('languages', () => {
 
 	it('sentences of the code: all are in the Chinese bundle, and none is there for nothing', () => {
 		assert.deepEqual(
-			{ missing: difference(used, Object.keys(bundle)), stale: difference(Object.keys(bundle), used) },
+			{
+				missing: difference([...used, ...found], Object.keys(bundle)),
+				stale: difference(Object.keys(bundle), [...used, ...found]),
+			},
 			{
 				missing: [],
 				stale: [],
