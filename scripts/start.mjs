@@ -12,7 +12,7 @@ const isScreenshots = process.argv.includes('--screenshots');
 const isOnce = process.argv.includes('--once') || isScreenshots || !process.stdin.isTTY;
 /** Slow enough that the pull of some megabytes can be watched. */
 const bytesPerSecond = 1_500_000;
-const themes = { light: 'Default Light Modern', dark: 'Default Dark Modern' };
+const themes = { light: 'Light Modern', dark: 'Dark Modern' };
 
 const interrupted = interruption();
 process.chdir(root);

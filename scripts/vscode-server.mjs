@@ -19,7 +19,8 @@ export function serverNode() {
 
 const quietSettings = {
 	'extensions.autoCheckUpdates': false,
-	'extensions.autoUpdate': false,
+	// In the words of today: older ones VS Code writes anew when a window opens, and complains when that fails.
+	'extensions.autoUpdate': 'off',
 	'telemetry.telemetryLevel': 'off',
 	'workbench.startupEditor': 'none',
 	'workbench.tips.enabled': false,

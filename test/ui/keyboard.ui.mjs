@@ -19,7 +19,7 @@ describe('a person who uses keys only, in the dark', function () {
 	before(async function () {
 		this.timeout(4 * patience);
 		session = await openVSCode({
-			settings: { 'mydocker.logs.showOnRun': false, 'workbench.colorTheme': 'Default Dark Modern' },
+			settings: { 'mydocker.logs.showOnRun': false, 'workbench.colorTheme': 'Dark Modern' },
 		});
 		workbench = session.workbench;
 		keyboard = session.page.keyboard;

@@ -8,7 +8,7 @@ import { seriousProblems, webviewFrame } from './webview.mjs';
 
 const image = `${process.env.MYDOCKER_TEST_REGISTRY}/demo/busybox`;
 const patience = 60_000;
-const dark = { 'workbench.colorTheme': 'Default Dark Modern' };
+const dark = { 'workbench.colorTheme': 'Dark Modern' };
 
 describe('a person watches what containers use', function () {
 	this.bail(true);
@@ -97,7 +97,7 @@ describe('a person watches what containers use', function () {
 		for (const [theme, body, name] of [
 			['Default High Contrast Light', 'vscode-high-contrast-light', 'contrast-light'],
 			['Default High Contrast', 'vscode-high-contrast:not(.vscode-high-contrast-light)', 'contrast-dark'],
-			['Default Dark Modern', 'vscode-dark', 'dark'],
+			['Dark Modern', 'vscode-dark', 'dark'],
 		]) {
 			useSettings({ 'workbench.colorTheme': theme });
 			await frame.locator(`body.${body}`).waitFor({ timeout: patience });

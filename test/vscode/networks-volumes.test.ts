@@ -106,7 +106,7 @@ describe('networks, volumes and ports', function () {
 
 	it('remove of a volume in use: is refused, and the row says why', async () => {
 		const { dialogs } = await pressing('Remove', () => run('mydocker.volume.remove', `${name}-data`));
-		assert.match(dialogs.join(), new RegExp(`Used by ${name}`));
+		assert.match(dialogs.join(), new RegExp(`kept until they are removed: ${name}`));
 		assert.match(api.model.fault(`${name}-data`) ?? '', /volume is in use/);
 		assert.ok(volume('data'));
 	});
