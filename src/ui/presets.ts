@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { ConfigurationTarget, l10n, window, workspace, type Memento } from 'vscode';
 import { ask } from './ask';
+import { localFolder } from './saved-files';
 import { settings } from './settings';
 import { compactPlan, readPlan, type RunPlan } from '../api/run-plan';
 
@@ -58,17 +59,13 @@ function withPaths(plan: RunPlan, change: (path: string) => string): RunPlan {
 
 /** A preset of the workspace is shared with others, whose folder is elsewhere. */
 function relative(file: string): string {
-	const folder = workspaceFolder();
+	const folder = localFolder()?.fsPath;
 	const inside = path.relative(folder ?? '/', file);
 	return folder === undefined || inside.startsWith('..') ? file : `./${inside}`;
 }
 
 function absolute(file: string): string {
-	return path.resolve(workspaceFolder() ?? '/', file);
-}
-
-function workspaceFolder(): string | undefined {
-	return workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+	return path.resolve(localFolder()?.fsPath ?? '/', file);
 }
 
 /** What was run last in this workspace, the last first. */

@@ -14,7 +14,8 @@ import { ask } from './ask';
 import { listeningPorts } from './listening';
 import type { Model } from './model';
 import { isContainerName } from './names';
-import { portProblem, takenPorts } from './port-conflicts';
+import { portProblem, takenPorts, type TakenPorts } from './port-conflicts';
+import { localFolder, localFolders } from './saved-files';
 import { parseSize, planCommandLine, type RunPlan } from '../api/run-plan';
 
 /** Files with variables that are offered. */
@@ -63,7 +64,7 @@ export async function editPlan(plan: RunPlan, context: FormContext): Promise<Run
 
 /** What has to be asked before the plan can be carried out: one of a preset may be out of date. */
 function openQuestion(plan: RunPlan, context: FormContext): Question | undefined {
-	if (portsMessage(plan.ports?.join(' ') ?? '', context, true) !== undefined) {
+	if (portsMessage(plan.ports?.join(' ') ?? '', portsTaken(context), true) !== undefined) {
 		return askPorts;
 	}
 	return plan.env.every(hasValue) ? undefined : askEnvironment;
@@ -104,7 +105,7 @@ function entriesOf(plan: RunPlan, context: FormContext): Entry[] {
 	const { exposed } = context;
 	const automatic = exposed.length === 0 ? l10n.t('none') : l10n.t('{0}, or the next free', exposed.join(', '));
 	const limits = [plan.memory, plan.cpus === '' ? '' : l10n.t('{0} CPUs', plan.cpus)].filter(Boolean).join(', ');
-	const taken = portsMessage(plan.ports?.join(' ') ?? '', context, true);
+	const taken = portsMessage(plan.ports?.join(' ') ?? '', portsTaken(context), true);
 	const row = (icon: string, label: string, value: string, change: Entry['change']): Entry => ({
 		label,
 		description: value,
@@ -190,6 +191,7 @@ export function nameMessage(value: string, taken: ReadonlySet<string>, isFinal: 
 
 async function askPorts(plan: RunPlan, context: FormContext): Promise<RunPlan | undefined> {
 	const { title, exposed } = context;
+	const taken = portsTaken(context);
 	const answer = await ask({
 		title,
 		prompt: l10n.t('Ports as host:container, several with blanks; nothing for none'),
@@ -197,15 +199,19 @@ async function askPorts(plan: RunPlan, context: FormContext): Promise<RunPlan | 
 		value: (plan.ports ?? exposed.map((port) => `${Number.parseInt(port)}:${port.replace(/\/tcp$/, '')}`)).join(
 			' ',
 		),
-		check: (value, isFinal) => portsMessage(value, context, isFinal),
+		check: (value, isFinal) => portsMessage(value, taken, isFinal),
 		isDoubtful: true,
 	});
 	return typeof answer === 'string' ? { ...plan, ports: answer.split(/\s+/).filter(Boolean) } : undefined;
 }
 
+function portsTaken({ model, except }: FormContext): TakenPorts {
+	return takenPorts(model.containers, listeningPorts(), except);
+}
+
 /** What is wrong with ports as typed; one that another container or program has is told before anything starts. */
-function portsMessage(value: string, { model, except }: FormContext, isFinal: boolean): string | undefined {
-	const problem = portProblem(value, takenPorts(model.containers, listeningPorts(), except), isFinal);
+function portsMessage(value: string, taken: TakenPorts, isFinal: boolean): string | undefined {
+	const problem = portProblem(value, taken, isFinal);
 	switch (problem?.kind) {
 		case undefined:
 			return undefined;
@@ -262,9 +268,8 @@ async function pickEnvFile(plan: RunPlan): Promise<RunPlan | undefined> {
 
 /** Those that lie in the folders of the workspace themselves. */
 async function envFilesHere(): Promise<Uri[]> {
-	const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
 	const files = await Promise.all(
-		folders.map(async ({ uri }) => {
+		localFolders().map(async (uri) => {
 			const names = (await workspace.fs.readDirectory(uri)).map(([name]) => name);
 			return names.filter((name) => /^\.env(\.|$)|\.env$/.test(name)).map((name) => Uri.joinPath(uri, name));
 		}),
@@ -279,8 +284,8 @@ async function browseForEnvFile(): Promise<string | undefined> {
 
 /** Where a dialog begins. */
 function besideWorkspace(): { readonly defaultUri?: Uri } {
-	const folder = workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file');
-	return folder === undefined ? {} : { defaultUri: folder.uri };
+	const folder = localFolder();
+	return folder === undefined ? {} : { defaultUri: folder };
 }
 
 /** A folder of this machine or a volume, and where the container sees it; or one less. */
@@ -290,11 +295,10 @@ async function changeMounts(plan: RunPlan, { model }: FormContext): Promise<RunP
 		source,
 		iconPath: new ThemeIcon(icon),
 	});
-	const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
 	const picked = await window.showQuickPick(
 		[
 			...plan.mounts.map((mount) => item('close', l10n.t('Leave out {0}', mount), `-${mount}`)),
-			...folders.map(({ uri }) => item('root-folder', uri.fsPath, uri.fsPath)),
+			...localFolders().map(({ fsPath }) => item('root-folder', fsPath, fsPath)),
 			item('folder-opened', l10n.t('Another folder…'), ''),
 			...model.volumes.rows
 				.filter((volume) => !volume.isAnonymous)

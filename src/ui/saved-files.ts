@@ -21,7 +21,12 @@ export async function writeWhole(
 
 /** The folder that dialogs begin in: the workspace's first one on this machine. */
 export function localFolder(): Uri | undefined {
-	return workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri;
+	return localFolders()[0];
+}
+
+/** The workspace's folders on this machine. */
+export function localFolders(): Uri[] {
+	return (workspace.workspaceFolders ?? []).map(({ uri }) => uri).filter(({ scheme }) => scheme === 'file');
 }
 
 /** Asks where to save; undefined when the person left. */

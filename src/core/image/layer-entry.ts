@@ -21,7 +21,8 @@ export const MAX_FOLDERS = 250_000;
 export const WHITEOUT = '.wh.';
 export const WHITEOUT_META = '.wh..wh.';
 export const OPAQUE = '.wh..wh..opq';
-const MAX_PATH = 4095;
+/** Bytes of a path that every system call takes (PATH_MAX, less the NUL at its end). */
+export const MAX_PATH = 4095;
 export const MAX_NAME = 255;
 /** A slash too many, "." or "..": most names have none. */
 export const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;

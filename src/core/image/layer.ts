@@ -22,6 +22,7 @@ import {
 	IMPLIED,
 	lostTarget,
 	MAX_FOLDERS,
+	MAX_PATH,
 	NO_XATTRS,
 	OPAQUE,
 	OVERLAY_OPAQUE,
@@ -97,8 +98,6 @@ export async function applyLayerStream(tar: AsyncIterable<Buffer>, options: Laye
 }
 
 const MAX_FLUSHES = 100;
-/** Bytes of a path that every system call takes (PATH_MAX, less the NUL at its end). */
-const MAX_PATH = 4095;
 const CREATE = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW;
 
 interface Folder {
@@ -135,7 +134,6 @@ interface Place {
 	readonly name: string;
 }
 
-/** The body being written. */
 /** In a layer's folder when it is an image: the image, and the folder that it is mounted on. */
 export const IMAGE = 'image.erofs';
 export const MOUNT_POINT = 'tree';

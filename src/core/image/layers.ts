@@ -174,9 +174,7 @@ export class Layers {
 			this.found.set(diffId, found);
 			return;
 		}
-		const { format, ...rest } = record;
-		this.records.set(diffId, { ...record, opaque });
-		this.writeRecord(nameOf(diffId, format), { ...rest, opaque });
+		this.note(diffId, { ...record, opaque });
 	}
 
 	/** Removes layers that cannot be mounted here: they are unpacked again as files. */

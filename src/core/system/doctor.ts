@@ -65,26 +65,17 @@ async function runtimeFinding({ runtime }: Patient): Promise<Finding> {
 	const trials = await runtime.trials();
 	try {
 		const { name, version, path: program } = await runtime.info();
-		if (name === 'minimal') {
-			const others = trials.filter((trial) => trial.name !== name).map(inWords);
-			const remedy = findProgram('runc') === undefined ? install('runc') : '';
-			return finding('runtime', 'warning', remedy, say(MINIMAL_PROBLEM), ...others);
-		}
 		const others = trials.filter((trial) => trial.name !== name).map(inWords);
+		if (name === 'minimal') {
+			return finding('runtime', 'warning', installMissing('runc'), say(MINIMAL_PROBLEM), ...others);
+		}
 		const works = [say('{0} {1} ({2}) has run a test container.', name, version, program), ...others];
 		return hasConsoles()
 			? ok('runtime', ...works)
-			: finding(
-					'runtime',
-					'warning',
-					findProgram('perl') === undefined ? install('perl') : '',
-					say(CONSOLE_PROBLEM),
-					...works,
-				);
+			: finding('runtime', 'warning', installMissing('perl'), say(CONSOLE_PROBLEM), ...works);
 	} catch (error) {
 		if (error instanceof EngineError && error.code === 'unsupported') {
-			const remedy = findProgram('runc') === undefined ? install('runc') : '';
-			return finding('runtime', 'problem', remedy, say('{0}.', error.message));
+			return finding('runtime', 'problem', installMissing('runc'), say('{0}.', error.message));
 		}
 		throw error;
 	}
@@ -151,7 +142,7 @@ async function storageFinding({ root, storage }: Patient): Promise<Finding> {
 		? finding(
 				'storage',
 				'warning',
-				findProgram('fuse-overlayfs') === undefined ? install('fuse-overlayfs') : '',
+				installMissing('fuse-overlayfs'),
 				say(
 					'Each container in "{0}" is a copy of its image (storage driver copy): it starts later and takes more room than with an overlay.',
 					root,
@@ -216,6 +207,11 @@ const MANAGERS: readonly (readonly [string, string])[] = [
 	['apk', 'sudo apk add'],
 	['pacman', 'sudo pacman -S'],
 ];
+
+/** The command that installs a program whose package has its name; "" when it is there. */
+function installMissing(program: string): string {
+	return findProgram(program) === undefined ? install(program) : '';
+}
 
 /** The command that installs Debian's package of this name, in the words of this machine's package manager. */
 function install(name: string): string {
