@@ -113,9 +113,15 @@ describe('a person runs with choices and reads logs in an editor', function () {
 			found = mydocker('ps', '-aq', '--filter', 'name=^site$') === '' ? [] : environment();
 		}
 		assert.deepEqual(found, ['GREETING=hello']);
-		await workbench.waitForNoRow('containers', 'site-before');
-		await workbench.waitForRow('containers', 'running');
-		assert.equal((await workbench.rows('containers')).filter(({ label }) => label.startsWith('site')).length, 1);
+		// The old one is there beside the new one until the new one runs.
+		await workbench.until(
+			'the new one alone is left',
+			() => mydocker('ps', '-aq') === mydocker('ps', '-q', '--filter', 'name=^site$'),
+		);
+		await workbench.until('its row alone is left', async () => {
+			const rows = (await workbench.rows('containers')).filter(({ label }) => label.startsWith('site'));
+			return rows.length === 1 && rows[0].label === 'site' && rows[0].description.includes('running');
+		});
 		assert.deepEqual(await workbench.errors(), []);
 	});
 
