@@ -201,7 +201,10 @@ export class Ingest {
 		this.openFile = fs.openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
 		const { size } = fs.fstatSync(this.openFile);
 		this.start = size <= descriptor.size ? size : 0;
-		fs.ftruncateSync(this.openFile, this.start);
+		// Even of an empty file it would have ext4 write all that comes to the disk when it is closed (auto_da_alloc).
+		if (size !== this.start) {
+			fs.ftruncateSync(this.openFile, this.start);
+		}
 	}
 
 	/**
