@@ -344,7 +344,8 @@ function networkPlace(root: string, rootless: ReturnType<typeof rootlessFacts>):
 }
 
 async function main(): Promise<void> {
-	process.umask(0o077);
+	// The store's folder is its owner's alone (openStoreFolder): what layers hold need no mode of their own beside open's.
+	process.umask(0o022);
 	// Standard streams, report, and what the process outside hands on (api/enter-holder).
 	closeInherited(7);
 	const options = parseArguments(process.argv.slice(2));

@@ -41,7 +41,7 @@ export function containerFolder(root: string, id: string): ContainerFolder {
 	};
 }
 
-/** Makes the folder of a new container. Modes are set in so many words: the engine's umask is strict. */
+/** Makes the folder of a new container. Modes are set in so many words, whatever the umask. */
 export function makeContainerFolder(folder: ContainerFolder): void {
 	fs.mkdirSync(folder.path, { recursive: true, mode: 0o710 });
 	for (const name of [folder.upper, folder.work, folder.merged, folder.bundle, folder.etc]) {

@@ -164,6 +164,9 @@ export class Images {
 				platform,
 				signal,
 				known: (digest) => this.blobs.read(digest),
+				onManifest: ({ layers }) => {
+					this.layers.prepare(layers.filter((layer) => !this.blobs.has(layer)).map(({ size }) => size));
+				},
 			});
 			if (platform === undefined && !isRunnable(image.configuration.platform, hostPlatform())) {
 				// Docker says so when a container is made of it, which comes too late.

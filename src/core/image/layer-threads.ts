@@ -39,6 +39,14 @@ export class LayerThreads {
 		return this.threads.enter(() => this.runInThread(job, options), options.signal);
 	}
 
+	/** Starts the threads that layers of these sizes in bytes will need: they are ready sooner. */
+	prepare(sizes: readonly number[]): void {
+		const wanted = Math.min(MAX_THREADS, sizes.filter((size) => size >= INLINE_SIZE).length);
+		for (let there = this.idle.size + this.threads.busy; there < wanted; there++) {
+			this.keepIdle(this.newWorker());
+		}
+	}
+
 	private async runInThread(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
 		const worker = this.takeIdle() ?? this.newWorker();
 		let isHealthy = false;
@@ -131,8 +139,12 @@ class Lanes {
 	private free: number;
 	private readonly waiting = new Set<() => void>();
 
-	constructor(count: number) {
+	constructor(private readonly count: number) {
 		this.free = count;
+	}
+
+	get busy(): number {
+		return this.count - this.free;
 	}
 
 	async enter<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {

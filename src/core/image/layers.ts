@@ -259,6 +259,11 @@ export class Layers {
 		}
 	}
 
+	/** Says that layers of these sizes in bytes will be asked for soon. */
+	prepare(sizes: readonly number[]): void {
+		this.threads.prepare(sizes);
+	}
+
 	/** Keeps the part of a download that was cut off, for the next one. */
 	private async unpack(request: LayerRequest, options: ObtainOptions): Promise<void> {
 		const shared = partFile(this.root, request.descriptor.digest, true);

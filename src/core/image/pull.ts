@@ -28,6 +28,8 @@ export interface ResolveOptions {
 	readonly platform: Platform | undefined;
 	/** A small blob that is in the store already, its digest checked. */
 	readonly known: (digest: string) => Buffer | undefined;
+	/** Called when it is known which layers the image has. */
+	readonly onManifest?: (manifest: ImageManifest) => void;
 	readonly signal: AbortSignal;
 }
 
@@ -46,6 +48,7 @@ export async function resolveImage(
 ): Promise<ResolvedImage> {
 	const stored = await manifestFor(registry, reference, fetched, options);
 	const { manifest } = stored;
+	options.onManifest?.(manifest);
 	const configurationBytes =
 		options.known(manifest.config.digest) ?? (await registry.document(reference, manifest.config, options.signal));
 	const configuration = explained(reference, () => parseConfiguration(configurationBytes, manifest));

@@ -470,7 +470,7 @@ export class Volumes {
 	}
 }
 
-/** Any user of a container may enter; said in so many words, since the engine's umask is strict. */
+/** Any user of a container may enter; said in so many words, whatever the umask. */
 function makeData(directory: string): void {
 	fs.mkdirSync(directory, { recursive: true });
 	fs.chmodSync(directory, 0o755);
