@@ -43,6 +43,7 @@ type How = 'anew' | 'as before';
 export class Runtimes {
 	private chosen: Promise<RuntimeInfo> | undefined;
 	private readonly all: readonly ContainerRuntime[];
+	private hasTriedAgain = false;
 
 	/** @param run the store's run folder. @param wanted the only one to use; by default the first that works. */
 	constructor(
@@ -97,9 +98,8 @@ export class Runtimes {
 			return (await this.use(name)).name;
 		}
 		const usual = await this.info();
-		const keeper =
-			keep && this.wanted === undefined ? await this.tryOut(this.named('runc'), 'as before') : undefined;
-		return keeper !== undefined && works(keeper) !== undefined ? keeper.name : usual.name;
+		const keeper = keep && this.wanted === undefined ? await this.keeper() : undefined;
+		return (keeper ?? usual).name;
 	}
 
 	/** See ContainerRuntime. */
@@ -146,6 +146,17 @@ export class Runtimes {
 		for (const runtime of this.all) {
 			runtime.forget(id);
 		}
+	}
+
+	/** A failure of earlier may have had a reason that is gone, such as a busy machine: each engine tries runc once more. */
+	private async keeper(): Promise<RuntimeInfo | undefined> {
+		const runc = this.named('runc');
+		const before = works(await this.tryOut(runc, 'as before'));
+		if (before !== undefined || this.hasTriedAgain) {
+			return before;
+		}
+		this.hasTriedAgain = true;
+		return works(await this.tryOut(runc, 'anew'));
 	}
 
 	/** Without a receiver of terminals crun loses the end of their output. */

@@ -24,12 +24,13 @@ describe('runtimes', () => {
 		fs.rmSync(folder, { recursive: true, force: true });
 	});
 
-	/** A program that notes each call in `<name>.calls`; `works` decides how a run ends. */
-	function install(name: string, works: boolean): void {
+	/** A program that notes each call in `<name>.calls`; `works` decides how a run ends, or whether there is such a file. */
+	function install(name: string, works: boolean | string): void {
+		const run = `${typeof works === 'string' ? `test -e '${works}'` : String(works)} || { echo "not here" >&2; exit 1; }`;
 		const script = [
 			'#!/bin/sh',
 			`echo "$*" >>'${path.join(folder, `${name}.calls`)}'`,
-			`case "$*" in --version) echo '${name} version 9.8.7' ;; *) ${works ? ':' : 'echo "not here" >&2; exit 1'} ;; esac`,
+			`case "$*" in --version) echo '${name} version 9.8.7' ;; *) ${run} ;; esac`,
 		];
 		fs.writeFileSync(path.join(bin, name), `${script.join('\n')}\n`, { mode: 0o755 });
 	}
@@ -59,6 +60,19 @@ describe('runtimes', () => {
 		// Without perl.
 		process.env['PATH'] = bin;
 		assert.equal((await open().info()).name, 'runc');
+	});
+
+	it('runc failed once: each engine tries it once more for what needs its control groups', async () => {
+		const mended = path.join(folder, 'mended');
+		install('crun', true);
+		install('runc', mended);
+		const broken = open();
+		for (const keep of [true, true, true]) {
+			assert.equal(await broken.nameFor(undefined, { keep }), 'crun');
+		}
+		assert.equal(runs('runc'), 2);
+		fs.writeFileSync(mended, '');
+		assert.equal(await open().nameFor(undefined, { keep: true }), 'runc');
 	});
 
 	it('each is tried once for all engines, until the program changes', async () => {
