@@ -166,7 +166,7 @@ export class JsonFileLog implements LogDriver {
 
 	private open(): void {
 		this.pause();
-		this.descriptor = fs.openSync(this.file, 'a', 0o640);
+		this.descriptor = fs.openSync(this.file, 'a', 0o600);
 		const stat = fs.fstatSync(this.descriptor);
 		this.inode = stat.ino;
 		this.size = stat.size;

@@ -110,7 +110,7 @@ export class LogCompressor {
 async function compressFile(source: number, target: string): Promise<void> {
 	const extra = JSON.stringify({ lastTime: lastTime(source) });
 	const input = fs.createReadStream('', { fd: source, start: 0 });
-	const output = fs.openSync(target, 'w', 0o640);
+	const output = fs.openSync(target, 'w', 0o600);
 	try {
 		await pipeline(input, zlib.createGzip(), new ExtraField(extra), async (chunks: AsyncIterable<Buffer>) => {
 			for await (const chunk of chunks) {
