@@ -29,6 +29,8 @@ export function compressionOf(start: Uint8Array): Compression {
 export interface InflateOptions {
 	/** Whoever reads compares a digest of the content, so a checksum in the stream itself need not be looked at. */
 	readonly isVerified?: boolean;
+	/** Asked again and again: whether another thread would run at once. Then it decompresses ahead of whoever reads. */
+	readonly hasIdleCore?: () => boolean;
 }
 
 /**
@@ -36,10 +38,7 @@ export interface InflateOptions {
  * as docker does not: a wrong one shows in the digest of the content. Throws EngineError "corrupt" or "unsupported"
  * with the bare reason.
  */
-export async function* inflate(
-	source: AsyncIterable<Buffer>,
-	{ isVerified = false }: InflateOptions = {},
-): AsyncGenerator<Buffer> {
+export async function* inflate(source: AsyncIterable<Buffer>, options: InflateOptions = {}): AsyncGenerator<Buffer> {
 	const chunks = source[Symbol.asyncIterator]();
 	try {
 		const start = await readStart(chunks);
@@ -49,7 +48,7 @@ export async function* inflate(
 			yield* rest;
 			return;
 		}
-		const decoder = decoderFor(compression, isVerified);
+		const decoder = decoderFor(compression, options);
 		yield* decoder ? throughDecoder(rest, decoder) : throughStream(rest, newDecompressor(compression));
 	} finally {
 		await chunks.return?.();
@@ -80,9 +79,12 @@ async function* chained(start: Buffer, chunks: AsyncIterator<Buffer>): AsyncGene
 }
 
 /** Undefined where only streams are to be had. */
-function decoderFor(compression: Exclude<Compression, 'none'>, isVerified: boolean): Decoder | undefined {
+function decoderFor(
+	compression: Exclude<Compression, 'none'>,
+	{ isVerified = false, hasIdleCore = () => false }: InflateOptions,
+): Decoder | undefined {
 	return compression === 'gzip' && isVerified
-		? gzipDecoder(CHUNK)
+		? gzipDecoder(CHUNK, hasIdleCore)
 		: streamDecoder(() => newDecompressor(compression), CHUNK);
 }
 
@@ -116,7 +118,13 @@ function newZstd(): zlib.Gunzip {
 async function* throughDecoder(source: AsyncIterable<Buffer>, decoder: Decoder): AsyncGenerator<Buffer> {
 	try {
 		for await (const input of source) {
-			yield* decoder.decode(input);
+			for (const part of decoder.decode(input)) {
+				if (part instanceof Promise) {
+					await part;
+				} else {
+					yield part;
+				}
+			}
 		}
 		yield* decoder.rest();
 	} finally {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { EngineError } from '../errors';
 import type { AppliedLayer } from './layer';
 import type { WorkerAnswer, WorkerRequest } from './layer-worker';
-import { unpackLayer } from './unpack';
+import { hasIdleCore, unpackLayer } from './unpack';
 import type { JobProgress, LayerJob } from './unpack';
 
 export interface RunOptions {
@@ -25,6 +25,8 @@ export class LayerThreads {
 	private readonly inline = new Lanes(MAX_INLINE);
 	private readonly threads = new Lanes(MAX_THREADS);
 	private readonly idle = new Map<Worker, NodeJS.Timeout>();
+	/** For all threads: how many layers are being unpacked. */
+	private readonly running = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 	constructor(
 		/** The bundle of layer-worker.ts. */
@@ -34,9 +36,19 @@ export class LayerThreads {
 	/** Runs the job as soon as there is a place; see unpackLayer. */
 	run(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
 		if (job.descriptor.size < INLINE_SIZE) {
-			return this.inline.enter(() => unpackLayer(job, { ...options, isSharedThread: true }), options.signal);
+			const inline = { ...options, isSharedThread: true, hasIdleCore: () => hasIdleCore(this.running) };
+			return this.inline.enter(() => this.counted(() => unpackLayer(job, inline)), options.signal);
 		}
-		return this.threads.enter(() => this.runInThread(job, options), options.signal);
+		return this.threads.enter(() => this.counted(() => this.runInThread(job, options)), options.signal);
+	}
+
+	private async counted<T>(work: () => Promise<T>): Promise<T> {
+		Atomics.add(this.running, 0, 1);
+		try {
+			return await work();
+		} finally {
+			Atomics.sub(this.running, 0, 1);
+		}
 	}
 
 	/** Starts the threads that layers of these sizes in bytes will need: they are ready sooner. */
@@ -64,7 +76,10 @@ export class LayerThreads {
 	}
 
 	private newWorker(): Worker {
-		const worker = new Worker(this.workerFile, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES } });
+		const worker = new Worker(this.workerFile, {
+			workerData: this.running,
+			resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+		});
 		// Whoever waits for it hears of the error too (converse); without any listener it would end the engine.
 		worker.on('error', () => {
 			clearTimeout(this.idle.get(worker));

@@ -1,9 +1,9 @@
 /** A thread that unpacks layers, one at a time; bundled as dist/layer-worker.js and driven by layer-threads.ts. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { EngineError, messageOf } from '../errors';
 import type { ErrorCode } from '../errors';
 import type { AppliedLayer } from './layer';
-import { unpackLayer } from './unpack';
+import { hasIdleCore, unpackLayer } from './unpack';
 import type { JobProgress, LayerJob } from './unpack';
 
 /** From the engine to the thread. */
@@ -16,10 +16,10 @@ export type WorkerAnswer =
 	| { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 if (parentPort) {
-	serve(parentPort);
+	serve(parentPort, workerData as Int32Array);
 }
 
-function serve(port: NonNullable<typeof parentPort>): void {
+function serve(port: NonNullable<typeof parentPort>, running: Int32Array): void {
 	let controller = new AbortController();
 	const answer = (message: WorkerAnswer): void => {
 		port.postMessage(message);
@@ -33,7 +33,8 @@ function serve(port: NonNullable<typeof parentPort>): void {
 		const onProgress = (progress: JobProgress): void => {
 			answer({ kind: 'progress', progress });
 		};
-		unpackLayer(request.job, { isSharedThread: false, signal: controller.signal, onProgress }).then(
+		const options = { isSharedThread: false, hasIdleCore: () => hasIdleCore(running), onProgress };
+		unpackLayer(request.job, { ...options, signal: controller.signal }).then(
 			(layer) => {
 				answer({ kind: 'done', layer });
 			},

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
 import { blobPath, commitBlob, Ingest } from './blobs';
@@ -46,6 +47,8 @@ export interface JobProgress {
 export interface JobOptions {
 	/** See LayerOptions. */
 	readonly isSharedThread: boolean;
+	/** See InflateOptions. */
+	readonly hasIdleCore: () => boolean;
 	readonly signal: AbortSignal;
 	readonly onProgress: (progress: JobProgress) => void;
 }
@@ -55,6 +58,13 @@ const MAX_RATIO = 200;
 const ALWAYS_ALLOWED = 1024 ** 3;
 const PROGRESS_MILLISECONDS = 100;
 const READ_BYTES = 128 * 1024;
+
+const cores = os.availableParallelism();
+
+/** Whether a core has nothing to do with layers, of which `running` (an array of one) are being unpacked. */
+export function hasIdleCore(running: Int32Array): boolean {
+	return Atomics.load(running, 0) < cores;
+}
 
 /** The folder in which a job's layer is when it is done. */
 export function treeOf(temporary: string): string {
@@ -79,7 +89,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 	try {
 		const bytes = source.read();
 		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
-		const layer = await applyLayerStream(inflate(all, { isVerified: true }), {
+		const layer = await applyLayerStream(inflate(all, { isVerified: true, hasIdleCore: options.hasIdleCore }), {
 			directory: treeOf(temporary),
 			format: job.format,
 			sideArchive: path.join(temporary, 'side.tar'),

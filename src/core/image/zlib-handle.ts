@@ -7,8 +7,11 @@ import { EngineError } from '../errors';
 
 /** Decompresses what it is given in pieces. What comes is valid until the next piece is asked for. */
 export interface Decoder {
-	/** Every full buffer of output that `input` leads to. Throws EngineError "corrupt" with the bare reason. */
-	decode(input: Buffer): Generator<Buffer>;
+	/**
+	 * Every full buffer of output that `input` leads to; a promise has to be waited for before more is asked for. Throws
+	 * EngineError "corrupt" with the bare reason.
+	 */
+	decode(input: Buffer): Generator<Buffer | Promise<void>>;
 	/** What is left when there is no more input. */
 	rest(): Generator<Buffer>;
 	close(): void;
@@ -21,23 +24,42 @@ export function streamDecoder(newStream: () => zlib.Gunzip, size: number): Decod
 
 /**
  * A decoder of gzip members (RFC 1952) that does not look at their checksums, which takes an eighth of the time of
- * decompression; undefined where there is no such binding.
+ * decompression; undefined where there is no such binding. While `hasIdleCore` says so, the next buffer is filled in
+ * another thread as the last one is worked with.
  */
-export function gzipDecoder(size: number): Decoder | undefined {
-	return isHandleAsExpected() ? newGzipDecoder(size) : undefined;
+export function gzipDecoder(size: number, hasIdleCore: () => boolean): Decoder | undefined {
+	if (!isHandleAsExpected()) {
+		return undefined;
+	}
+	void worksAhead();
+	return newGzipDecoder(size, () => mayGoAhead && hasIdleCore());
 }
 
+type Write = (
+	flush: number,
+	input: Buffer,
+	inputStart: number,
+	inputLength: number,
+	output: Buffer,
+	outputStart: number,
+	outputLength: number,
+) => void;
+
 interface Handle {
-	writeSync(
-		flush: number,
-		input: Buffer,
-		inputStart: number,
-		inputLength: number,
-		output: Buffer,
-		outputStart: number,
-		outputLength: number,
+	/** In a thread of Node's pool; calls back what `init` was given. */
+	write: Write;
+	writeSync: Write;
+	init(
+		windowBits: number,
+		level: number,
+		memoryLevel: number,
+		strategy: number,
+		state: Uint32Array,
+		callback: () => void,
+		dictionary: undefined,
 	): void;
 	reset(): void;
+	close(): void;
 	onerror: (message: string, errno: number, code: string) => void;
 }
 
@@ -53,7 +75,7 @@ function handleOf(stream: zlib.Gunzip | zlib.InflateRaw): DrivenHandle | undefin
 }
 
 function isHandle(value: unknown): value is Handle {
-	const names = ['writeSync', 'reset', 'onerror'];
+	const names = ['write', 'writeSync', 'init', 'reset', 'close', 'onerror'];
 	return typeof value === 'object' && value !== null && names.every((name) => name in value);
 }
 
@@ -67,20 +89,71 @@ function newDecoder(stream: zlib.Gunzip, size: number): Decoder | undefined {
 	);
 }
 
-function newGzipDecoder(size: number): Decoder | undefined {
-	const stream = zlib.createInflateRaw();
-	const driven = handleOf(stream);
+function newGzipDecoder(size: number, hasIdleCore: () => boolean): Decoder | undefined {
+	const ahead = new Ahead(hasIdleCore);
+	const driven = newInflateHandle(() => {
+		ahead.ended();
+	});
 	return (
 		driven &&
-		new GzipDecoder(new HandleDecoder(driven, size), () => {
-			stream.close();
+		new GzipDecoder(new HandleDecoder(driven, size, ahead), () => {
+			driven.handle.close();
 		})
 	);
 }
 
+const MOST_WINDOW_BITS = 15;
+const USUAL_LEVEL = -1;
+const USUAL_MEMORY_LEVEL = 8;
+
+/** A handle with a callback of its own, which a stream's has not. */
+function newInflateHandle(callback: () => void): DrivenHandle | undefined {
+	const stream = zlib.createInflateRaw();
+	const known = handleOf(stream)?.handle;
+	stream.close();
+	if (known === undefined) {
+		return undefined;
+	}
+	const handle = new (known.constructor as new (mode: number) => Handle)(zlib.constants.INFLATERAW);
+	const state = new Uint32Array(2);
+	const { Z_DEFAULT_STRATEGY } = zlib.constants;
+	handle.init(MOST_WINDOW_BITS, USUAL_LEVEL, USUAL_MEMORY_LEVEL, Z_DEFAULT_STRATEGY, state, callback, undefined);
+	return { handle, state };
+}
+
+/** A step that goes on in a thread of Node's pool. */
+class Ahead {
+	/** To be called when the step has ended, well or not. */
+	ended: () => void = () => undefined;
+	private readonly buffers: Buffer[] = [];
+
+	constructor(readonly isWanted: () => boolean) {}
+
+	/** Resolves at the end of the step that `start` begins. */
+	begin(start: () => void): Promise<void> {
+		const end = new Promise<void>((resolve) => {
+			this.ended = resolve;
+		});
+		start();
+		return end;
+	}
+
+	/** One of two buffers in turn: while one is filled, the other is worked with. */
+	buffer(size: number): Buffer {
+		const buffer = this.buffers.length < 2 ? Buffer.allocUnsafeSlow(size) : (this.buffers.shift() as Buffer);
+		this.buffers.push(buffer);
+		return buffer;
+	}
+}
+
+/** Of a buffer that is filled ahead to the usual one: most of what a connection reads at once fits in it, unpacked. */
+const AHEAD_FACTOR = 2;
+
 class HandleDecoder {
 	private readonly output: Buffer;
 	private filled = 0;
+	/** What was filled ahead and has not been worked with. */
+	private held: Buffer | undefined;
 	private failure: string | undefined;
 	/** The decoder takes no more. */
 	hasEnded = false;
@@ -88,15 +161,21 @@ class HandleDecoder {
 	constructor(
 		private readonly driven: DrivenHandle,
 		size: number,
+		private readonly ahead = new Ahead(() => false),
 	) {
 		this.output = Buffer.allocUnsafeSlow(size);
 		driven.handle.onerror = (message) => {
 			this.failure = message;
+			this.ahead.ended(); // nothing else says so
 		};
 	}
 
 	/** Every full buffer of output that the input from `position` on leads to; gives where it has ended. */
-	*decode(input: Buffer, position: number): Generator<Buffer, number> {
+	*decode(input: Buffer, position: number): Generator<Buffer | Promise<void>, number> {
+		if (this.ahead.isWanted()) {
+			return yield* this.decodeAhead(input, position);
+		}
+		yield* this.takeHeld();
 		let end = position;
 		while (end < input.length && !this.hasEnded) {
 			const consumed = this.step(input, end);
@@ -117,6 +196,7 @@ class HandleDecoder {
 	}
 
 	*rest(): Generator<Buffer> {
+		yield* this.takeHeld();
 		if (this.filled > 0) {
 			yield this.output.subarray(0, this.filled);
 		}
@@ -128,17 +208,55 @@ class HandleDecoder {
 		this.hasEnded = false;
 	}
 
+	/** What one step has given is worked with during the next one, which may be that of the next input. */
+	private *decodeAhead(input: Buffer, position: number): Generator<Buffer | Promise<void>, number> {
+		this.held ??= this.filled > 0 ? this.output.subarray(0, this.filled) : undefined;
+		this.filled = 0;
+		let end = position;
+		let isFull = false;
+		while ((end < input.length || isFull) && !this.hasEnded) {
+			const output = this.ahead.buffer(AHEAD_FACTOR * this.output.length);
+			const begun = this.ahead.begin(() => {
+				this.write('write', input, end, output, 0);
+			});
+			yield* this.takeHeld();
+			yield begun;
+			const { inputLeft, outputLeft } = this.result();
+			end = input.length - inputLeft;
+			isFull = outputLeft === 0;
+			this.held = outputLeft < output.length ? output.subarray(0, output.length - outputLeft) : undefined;
+			this.hasEnded = inputLeft > 0 && !isFull;
+		}
+		return end;
+	}
+
+	private *takeHeld(): Generator<Buffer> {
+		const { held } = this;
+		this.held = undefined;
+		if (held !== undefined) {
+			yield held;
+		}
+	}
+
+	/** Gives how many bytes of input it has taken. */
 	private step(input: Buffer, position: number): number {
-		const { handle, state } = this.driven;
-		const space = this.output.length - this.filled;
-		const length = input.length - position;
-		handle.writeSync(zlib.constants.Z_NO_FLUSH, input, position, length, this.output, this.filled, space);
+		this.write('writeSync', input, position, this.output, this.filled);
+		const { inputLeft, outputLeft } = this.result();
+		this.filled = this.output.length - outputLeft;
+		return input.length - position - inputLeft;
+	}
+
+	private write(how: 'write' | 'writeSync', input: Buffer, position: number, output: Buffer, filled: number): void {
+		const [length, space] = [input.length - position, output.length - filled];
+		this.driven.handle[how](zlib.constants.Z_NO_FLUSH, input, position, length, output, filled, space);
+	}
+
+	private result(): { readonly inputLeft: number; readonly outputLeft: number } {
 		if (this.failure !== undefined) {
 			throw damaged(this.failure);
 		}
-		const [outputLeft = 0, inputLeft = 0] = state;
-		this.filled = this.output.length - outputLeft;
-		return length - inputLeft;
+		const [outputLeft = 0, inputLeft = 0] = this.driven.state;
+		return { inputLeft, outputLeft };
 	}
 }
 
@@ -149,7 +267,7 @@ class StreamDecoder implements Decoder {
 		readonly close: () => void,
 	) {}
 
-	*decode(input: Buffer): Generator<Buffer> {
+	*decode(input: Buffer): Generator<Buffer | Promise<void>> {
 		checkZeros(input, yield* this.handle.decode(input, 0));
 	}
 
@@ -175,7 +293,7 @@ class GzipDecoder implements Decoder {
 		readonly close: () => void,
 	) {}
 
-	*decode(input: Buffer): Generator<Buffer> {
+	*decode(input: Buffer): Generator<Buffer | Promise<void>> {
 		for (let position = 0; position < input.length;) {
 			switch (this.part) {
 				case 'header':
@@ -274,21 +392,26 @@ let expected: boolean | undefined;
 
 /** Whether the internal binding still behaves: two gzip members must come out as what went in, both ways. */
 function isHandleAsExpected(): boolean {
-	expected ??= [() => newDecoder(zlib.createGunzip(), SMALL), () => newGzipDecoder(SMALL)].every(decodesTwoMembers);
+	expected ??= [() => newDecoder(zlib.createGunzip(), SMALL), () => newGzipDecoder(SMALL, () => false)].every(
+		decodesTwoMembers,
+	);
 	return expected;
 }
 
 /** Bytes of output that are less than what is tried. */
 const SMALL = 64;
+const TRIED = ['first'.repeat(SMALL), 'second'];
+
+function twoMembers(): Buffer {
+	return Buffer.concat(TRIED.map((text) => zlib.gzipSync(text)));
+}
 
 function decodesTwoMembers(newOne: () => Decoder | undefined): boolean {
-	const texts = ['first'.repeat(SMALL), 'second'];
-	const members = Buffer.concat(texts.map((text) => zlib.gzipSync(text)));
 	let decoder: Decoder | undefined;
 	try {
 		decoder = newOne();
-		const pieces = decoder ? [...copies(decoder.decode(members)), ...copies(decoder.rest())] : [];
-		return Buffer.concat(pieces).toString() === texts.join('');
+		const pieces = decoder ? [...copies(decoder.decode(twoMembers())), ...copies(decoder.rest())] : [];
+		return Buffer.concat(pieces).toString() === TRIED.join('');
 	} catch (error) {
 		if (!(error instanceof Error)) {
 			throw error;
@@ -299,8 +422,39 @@ function decodesTwoMembers(newOne: () => Decoder | undefined): boolean {
 	}
 }
 
-function* copies(chunks: Iterable<Buffer>): Generator<Buffer> {
-	for (const chunk of chunks) {
-		yield Buffer.from(chunk);
+function* copies(parts: Iterable<Buffer | Promise<void>>): Generator<Buffer> {
+	for (const part of parts) {
+		if (Buffer.isBuffer(part)) {
+			yield Buffer.from(part);
+		}
+	}
+}
+
+let trial: Promise<boolean> | undefined;
+let mayGoAhead = false;
+
+/** Whether the binding behaves in another thread as well: tried once, and not used so before. */
+export function worksAhead(): Promise<boolean> {
+	trial ??= decodesAhead().then((works) => (mayGoAhead = works));
+	return trial;
+}
+
+async function decodesAhead(): Promise<boolean> {
+	const pieces: Buffer[] = [];
+	const decoder = newGzipDecoder(SMALL, () => true);
+	try {
+		for (const part of decoder?.decode(twoMembers()) ?? []) {
+			await part;
+			pieces.push(...copies([part]));
+		}
+		pieces.push(...copies(decoder?.rest() ?? []));
+		return Buffer.concat(pieces).toString() === TRIED.join('');
+	} catch (error) {
+		if (!(error instanceof Error)) {
+			throw error;
+		}
+		return false;
+	} finally {
+		decoder?.close();
 	}
 }

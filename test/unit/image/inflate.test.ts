@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as zlib from 'node:zlib';
 import { EngineError } from '../../../src/core/errors';
 import { compressionOf, inflate, type InflateOptions } from '../../../src/core/image/inflate';
+import { worksAhead } from '../../../src/core/image/zlib-handle';
 import { pieces } from './archives';
 
 async function inflated(bytes: Buffer, size?: number, options?: InflateOptions): Promise<Buffer> {
@@ -11,6 +12,12 @@ async function inflated(bytes: Buffer, size?: number, options?: InflateOptions):
 		chunks.push(Buffer.from(chunk));
 	}
 	return Buffer.concat(chunks);
+}
+
+/** True two times of three, in no step with anything. */
+function sometimes(): () => boolean {
+	let asked = 0;
+	return () => asked++ % 3 !== 0;
 }
 
 const content = Buffer.concat([Buffer.alloc(270_000, 'text '), randomBytes(30_000), Buffer.alloc(30_000)]);
@@ -31,10 +38,18 @@ describe('inflate', () => {
 		assert.deepEqual(await inflated(Buffer.from('abc'), 1), Buffer.from('abc'));
 	});
 
-	for (const isVerified of [false, true]) {
-		const options = { isVerified };
+	it('a thread of Node’s pool decompresses as this one does', async () => {
+		assert.equal(await worksAhead(), true);
+	});
 
-		describe(isVerified ? 'of content whose digest is compared' : 'of gzip', () => {
+	const ways: readonly (InflateOptions & { readonly title: string })[] = [
+		{ title: 'of gzip' },
+		{ title: 'of content whose digest is compared', isVerified: true },
+		{ title: 'ahead of the reader', isVerified: true, hasIdleCore: () => true },
+		{ title: 'ahead of the reader now and then', isVerified: true, hasIdleCore: sometimes() },
+	];
+	for (const { title, ...options } of ways) {
+		describe(title, () => {
 			it('reads gzip in chunks of any size, also where output fills a buffer exactly', async () => {
 				const exact = Buffer.alloc(2 * 256 * 1024, 'x');
 				for (const bytes of [content, exact]) {
