@@ -22,11 +22,11 @@ const IDLE_MILLISECONDS = 2000;
 
 /** Unpacks layers: small ones in this thread, others in up to two worker threads, which end soon after their work. */
 export class LayerThreads {
-	private readonly inline = new Lanes(MAX_INLINE);
-	private readonly threads = new Lanes(MAX_THREADS);
-	private readonly idle = new Map<Worker, NodeJS.Timeout>();
 	/** For all threads: how many layers are being unpacked. */
 	private readonly running = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+	private readonly inline = new Lanes(MAX_INLINE, this.running);
+	private readonly threads = new Lanes(MAX_THREADS, this.running);
+	private readonly idle = new Map<Worker, NodeJS.Timeout>();
 
 	constructor(
 		/** The bundle of layer-worker.ts. */
@@ -37,18 +37,9 @@ export class LayerThreads {
 	run(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
 		if (job.descriptor.size < INLINE_SIZE) {
 			const inline = { ...options, isSharedThread: true, hasIdleCore: () => hasIdleCore(this.running) };
-			return this.inline.enter(() => this.counted(() => unpackLayer(job, inline)), options.signal);
+			return this.inline.enter(() => unpackLayer(job, inline), options.signal);
 		}
-		return this.threads.enter(() => this.counted(() => this.runInThread(job, options)), options.signal);
-	}
-
-	private async counted<T>(work: () => Promise<T>): Promise<T> {
-		Atomics.add(this.running, 0, 1);
-		try {
-			return await work();
-		} finally {
-			Atomics.sub(this.running, 0, 1);
-		}
+		return this.threads.enter(() => this.runInThread(job, options), options.signal);
 	}
 
 	/** Starts the threads that layers of these sizes in bytes will need: they are ready sooner. */
@@ -154,7 +145,11 @@ class Lanes {
 	private free: number;
 	private readonly waiting = new Set<() => void>();
 
-	constructor(private readonly count: number) {
+	constructor(
+		private readonly count: number,
+		/** Counts those of all lanes. */
+		private readonly running: Int32Array,
+	) {
 		this.free = count;
 	}
 
@@ -164,9 +159,11 @@ class Lanes {
 
 	async enter<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
 		await this.place(signal);
+		Atomics.add(this.running, 0, 1);
 		try {
 			return await work();
 		} finally {
+			Atomics.sub(this.running, 0, 1);
 			this.leave();
 		}
 	}

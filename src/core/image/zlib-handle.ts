@@ -402,8 +402,11 @@ function isHandleAsExpected(): boolean {
 const SMALL = 64;
 const TRIED = ['first'.repeat(SMALL), 'second'];
 
+let members: Buffer | undefined;
+
 function twoMembers(): Buffer {
-	return Buffer.concat(TRIED.map((text) => zlib.gzipSync(text)));
+	members ??= Buffer.concat(TRIED.map((text) => zlib.gzipSync(text)));
+	return members;
 }
 
 function decodesTwoMembers(newOne: () => Decoder | undefined): boolean {
