@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import { messageOf, systemCode } from '../core/errors';
 
 /** Bytes; a log that has grown longer is moved to engine.log.1. */
 const LONGEST_LOG = 4 * 1024 * 1024;
@@ -7,18 +8,30 @@ const LONGEST_LOG = 4 * 1024 * 1024;
 export class EngineLog {
 	private descriptor: number;
 	private size: number;
+	/** Lines in a row that could not be written, and why. */
+	private missing = 0;
+	private reason = '';
+	private isTorn = false;
 
 	constructor(private readonly file: string) {
 		this.descriptor = fs.openSync(file, 'a', 0o600);
 		this.size = fs.fstatSync(this.descriptor).size;
 	}
 
+	/** A disk that takes no more (the system's error) ends nothing: the next line that can be written tells of it. */
 	write(line: string): void {
-		// A path or a name in it may hold anything; a line stays a line.
-		const text = `${new Date().toISOString()} ${line.replace(/[\0-\x08\x0b-\x1f\x7f]/g, '?')}\n`;
-		this.size += fs.writeSync(this.descriptor, text);
-		if (this.size > LONGEST_LOG) {
-			this.rotate();
+		try {
+			this.append(`${this.isTorn ? '\n' : ''}${this.gap()}${stamped(line)}`);
+			this.missing = 0;
+			if (this.size > LONGEST_LOG) {
+				this.rotate();
+			}
+		} catch (error) {
+			if (systemCode(error) === undefined) {
+				throw error;
+			}
+			this.missing++;
+			this.reason = messageOf(error);
 		}
 	}
 
@@ -27,10 +40,28 @@ export class EngineLog {
 		this.write(`Fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 	}
 
+	private gap(): string {
+		return this.missing === 0 ? '' : stamped(`Warning: ${this.missing} lines are missing here: ${this.reason}`);
+	}
+
+	private append(text: string): void {
+		const data = Buffer.from(text);
+		for (let done = 0; done < data.length;) {
+			done += fs.writeSync(this.descriptor, data, done);
+			this.isTorn = done < data.length;
+		}
+		this.size += data.length;
+	}
+
 	private rotate(): void {
 		fs.renameSync(this.file, `${this.file}.1`);
 		fs.closeSync(this.descriptor);
 		this.descriptor = fs.openSync(this.file, 'a', 0o600);
 		this.size = 0;
 	}
+}
+
+/** A path or a name in it may hold anything; a line stays a line. */
+function stamped(line: string): string {
+	return `${new Date().toISOString()} ${line.replace(/[\0-\x08\x0b-\x1f\x7f]/g, '?')}\n`;
 }

@@ -17,7 +17,7 @@ import {
 	type Registries,
 	type Subject,
 } from './subject';
-import { dist, endProcess, until, within, Workspace } from './workspace';
+import { delay, dist, endProcess, until, within, Workspace } from './workspace';
 
 const LINES = 30_000;
 
@@ -93,6 +93,11 @@ describe('engine disk', function () {
 		}
 	}
 
+	/** Bytes in the last block of a file; 0 when a next line needs a block of its own. */
+	function lastBlockOf(file: string): number {
+		return fs.statSync(file).size % fs.statfsSync(disk).bsize;
+	}
+
 	it('pull: says that the disk is full; what was downloaded of it can be gone on with, its layers are not there', async () => {
 		const image = imageOf([noiseLayer(20_000_000), noiseLayer(20_000_000)]);
 		await registries.open.push('demo/too-big', '1', image);
@@ -134,31 +139,78 @@ describe('engine disk', function () {
 		await remove(subject, await create(subject, { Cmd: ['true'] }, { name: 'full' }));
 	});
 
-	it('a log: its container waits for room, then goes on to its end, and no byte is lost or there twice', async function () {
-		this.timeout(60_000);
+	/** A container that writes to both streams until the disk has no room, and waits. */
+	async function writeUntilItWaits(): Promise<string> {
 		const numbered = (to: string): string => `seq 1 ${LINES} | awk '{ printf "%060d\\n", $1 }' >&${to}`;
 		const script = `until [ -e /go ]; do usleep 20000; done; ${numbered('2')} & ${numbered('1')}; wait; printf end`;
 		const id = await launch(subject, { Cmd: ['sh', '-c', script] });
 		const { exit } = await subject.client.containers.wait(id);
 		const go = await subject.client.execs.create(id, { Cmd: ['touch', '/go'] });
 		fill();
-		fs.truncateSync(path.join(disk, 'filler'), fs.statSync(path.join(disk, 'filler')).size - 200_000);
+		giveBack(200_000);
 		await subject.client.execs.startDetached(go);
 		await assert.rejects(within('the exit', 3000, exit), /took more than/);
-		const log = path.join(subject.root, 'containers', id, 'log', `${id}-json.log`);
-		const size = (): number => fs.statSync(log, { throwIfNoEntry: false })?.size ?? 0;
-		for (let step = 0; step < 3; step++) {
-			const before = size();
-			fs.truncateSync(path.join(disk, 'filler'), fs.statSync(path.join(disk, 'filler')).size - 1_100_000);
-			await until('it goes on', () => size() > before);
-		}
-		fs.rmSync(path.join(disk, 'filler'));
+		exit.catch(() => undefined); // of an engine that is killed
+		return id;
+	}
+
+	function giveBack(bytes: number): void {
+		const filler = path.join(disk, 'filler');
+		fs.truncateSync(filler, fs.statSync(filler).size - bytes);
+	}
+
+	/** Waits for the end of the container, and looks for each byte in its log. */
+	async function checkEnd(id: string): Promise<void> {
 		await within('the exit', 30_000, (await subject.client.containers.wait(id)).exit);
 		const { stdout, stderr } = await logsOf(subject, id);
 		const all = Array.from({ length: LINES }, (_, index) => `${String(index + 1).padStart(60, '0')}\n`).join('');
 		assert.ok(stdout === `${all}end`, firstDifference(stdout, `${all}end`));
 		assert.ok(stderr === all, firstDifference(stderr, all));
 		await remove(subject, id);
+	}
+
+	it('a log: its container waits for room, then goes on to its end, and no byte is lost or there twice', async function () {
+		this.timeout(60_000);
+		const id = await writeUntilItWaits();
+		const log = path.join(subject.root, 'containers', id, 'log', `${id}-json.log`);
+		const size = (): number => fs.statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+		for (let step = 0; step < 3; step++) {
+			const before = size();
+			giveBack(1_100_000);
+			await until('it goes on', () => size() > before);
+		}
+		fs.rmSync(path.join(disk, 'filler'));
+		await checkEnd(id);
+	});
+
+	it('an engine that is killed meanwhile: the next one goes on as soon as there is room', async function () {
+		this.timeout(60_000);
+		const id = await writeUntilItWaits();
+		await endProcess(enginePid(subject.root) ?? assert.fail('there is no engine'), 'SIGKILL');
+		fs.rmSync(path.join(disk, 'filler'));
+		// Nobody takes what the container writes now: it must not use up all the room before the next engine is there.
+		await delay(1000);
+		await checkEnd(id);
+	});
+
+	it('the engine’s own log: without room for it the engine lives on, and tells later how much is missing', async () => {
+		const engine = enginePid(subject.root);
+		const log = path.join(subject.root, 'engine.log');
+		// The line of the request before may come in between.
+		const size = await until('a next line has no room', () => {
+			fs.rmSync(path.join(disk, 'filler'), { force: true });
+			fs.appendFileSync(log, '\n'.repeat(fs.statfsSync(disk).bsize - lastBlockOf(log)));
+			fill();
+			return lastBlockOf(log) === 0 && fs.statSync(log).size;
+		});
+		await subject.client.containers.list();
+		await subject.client.containers.list();
+		fs.rmSync(path.join(disk, 'filler'));
+		await subject.client.containers.list();
+		const isTold = (): boolean =>
+			/Warning: \d+ lines are missing here: ENOSPC/.test(fs.readFileSync(log, 'utf8').slice(size));
+		await until('the gap is told', isTold);
+		assert.equal(enginePid(subject.root), engine);
 	});
 
 	it('a place in which no folder can be made: is named, and why', async () => {

@@ -34,7 +34,8 @@ import { writeAtomically } from '../store';
  *   pipe fills and the container blocks in write(2): back-pressure, nothing is dropped.
  * - dd loses what it has read when it cannot write it. So the blocks of a segment are there (fallocate) before dd reads
  *   the first byte for it; on a full disk the pump waits for room and the container blocks. Segments grow from 256 KiB
- *   to 4 MiB while a container writes much, and shrink to 64 KiB where room is short. On a file system that reserves
+ *   to 4 MiB while a container writes much, and shrink to 64 KiB where room is short; what many small reads leave of the
+ *   blocks is given back. On a file system that reserves
  *   nothing dd may fail after all, and up to 16 KiB are lost each time the disk is full.
  * - The exit file's block is allocated before the container starts and overwritten in place, so a full disk cannot
  *   lose the exit code; only its first line counts.
@@ -66,26 +67,35 @@ pause() {
 
 reserve() {
 	until true >"$1"; do pause; done 2>/dev/null
+	[ $short -eq 0 ] || log_first "$1"
 	until refusal=$(fallocate -n -l $size "$1" 2>&1); do
 		case $refusal in *"No space"*|*"uota exceeded"*) ;; *) return ;; esac
+		short=16
 		if [ $size -gt 65536 ]; then size=$((size / 2)); else pause; fi
-		# What room there is belongs to the log first, which frees the segments.
-		while [ -e "\${1%.*}.$((n - 2))" ]; do pause; done
+		log_first "$1"
 	done
+}
+
+# What room there is belongs to the log first, which frees the segments.
+log_first() {
+	while [ -e "\${1%.*}.$((n - 2))" ]; do pause; done
 }
 
 pump() {
 	trap : HUP INT TERM
-	n=0 size=131072
+	n=0 size=131072 short=0
 	while :; do
 		i=0
 		while [ -e "$d/$1.$((n - 64))" ]; do pause; done
-		[ $size -ge 4194304 ] || size=$((size * 2))
+		if [ $short -gt 0 ]; then short=$((short - 1)); elif [ $size -lt 4194304 ]; then size=$((size * 2)); fi
 		reserve "$d/$1.$n"
 		if records=$(dd bs=16384 count=$((size / 16384)) conv=notrunc of="$d/$1.$n" 2>&1); then
+			bytes=\${records% byte*}
 			# A line before may warn of partial reads.
 			records=\${records%% records in*}
 			[ $(((\${records##*[!0-9+]}) * 16384)) -eq $size ] || break
+			bytes=\${bytes##*[!0-9]}
+			[ "$bytes" -eq $size ] || truncate -c -s "$bytes" "$d/$1.$n"
 		else
 			until dd if=/dev/zero of="$d/$1.room" bs=65536 count=1; do pause; done 2>/dev/null
 			rm -f "$d/$1.room"
