@@ -83,7 +83,10 @@ const tiers = {
 		counts: true,
 		needsRegistry: true,
 		needsPackage: true,
-		programs: () => [[packagedNode, ...mochaArguments, '--timeout', '120000', 'test/ui/*.ui.mjs']],
+		// What goes wrong once only (a window that loses the focus on a busy machine) is told at the end.
+		programs: () => [
+			[packagedNode, ...mochaArguments, '--timeout', '120000', '--retries', '1', 'test/ui/*.ui.mjs'],
+		],
 	},
 };
 
@@ -206,20 +209,24 @@ async function runProgram([program, ...args], { index, minutes, env }) {
 
 /** What the programs of a tier left behind, together. */
 function readCounts(file) {
-	const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
+	const total = { passed: 0, failed: 0, skipped: 0, failures: [], repeated: [] };
 	for (let index = 0; fs.existsSync(`${file}.${index}`); index++) {
-		const { counts, failures } = JSON.parse(fs.readFileSync(`${file}.${index}`, 'utf8'));
+		const { counts, failures, repeated } = JSON.parse(fs.readFileSync(`${file}.${index}`, 'utf8'));
 		for (const [name, count] of Object.entries(counts)) {
 			total[name] += count;
 		}
 		total.failures.push(...failures);
+		total.repeated.push(...repeated);
 	}
 	return total;
 }
 
 function report(results, start) {
 	// Once more at the end: it stands far above otherwise, and whoever sees only the end must know it too.
-	for (const { name, failures = [] } of results) {
+	for (const { name, failures = [], repeated = [] } of results) {
+		for (const attempt of repeated) {
+			console.log(`\n━━ tried again in ${name}: ${attempt}`);
+		}
 		for (const failure of failures) {
 			console.log(`\n━━ failed in ${name}: ${failure}`);
 		}

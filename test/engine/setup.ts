@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dist, hasProgram } from './workspace';
+import { dist, hasProgram, lastOfEngines } from './workspace';
 
 /** Programs that the engine tier cannot do without. */
 const NEEDED = ['docker-registry', 'runc', 'busybox'];
@@ -19,3 +19,13 @@ before('the machine has what the engine tier needs', () => {
 		throw new Error(`There is no ${dist}/engine.js: node scripts/build.mjs`);
 	}
 });
+
+const shared = globalThis as { mydockerTellsEngines?: true };
+if (shared.mydockerTellsEngines === undefined) {
+	shared.mydockerTellsEngines = true;
+	afterEach('the engines of a test that failed tell what they did last', function () {
+		if (this.currentTest?.state === 'failed') {
+			process.stdout.write(`${lastOfEngines()}\n`);
+		}
+	});
+}

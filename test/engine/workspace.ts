@@ -14,11 +14,14 @@ export const dist = process.env['MYDOCKER_DIST'] ?? path.join(repository, 'dist'
  * Workspaces that are in use, for the signals that end this process. Every test file is bundled with this module and all
  * run in one process, which must not end before the last of them has cleaned up.
  */
-const shared = globalThis as { mydockerWorkspaces?: Set<Pick<Workspace, 'dispose'>> };
+const shared = globalThis as { mydockerWorkspaces?: Set<Pick<Workspace, 'dispose' | 'root'>> };
 if (shared.mydockerWorkspaces === undefined) {
 	process.once('SIGINT', endByInterrupt).once('SIGTERM', endByInterrupt);
 }
 const inUse = (shared.mydockerWorkspaces ??= new Set());
+
+/** Of an engine's log. */
+const MOST_LINES = 30;
 
 /**
  * What a test file makes and must not leave behind: one temporary folder, and actions that undo the rest in reverse
@@ -84,6 +87,16 @@ export class Workspace {
 			throw new AggregateError(failures, failures.map(String).join('; '));
 		}
 	}
+}
+
+/** What the engines of all workspaces did last: their logs' paths and last lines. */
+export function lastOfEngines(): string {
+	const folders = [...inUse].flatMap(({ root }) => fs.readdirSync(root).map((name) => path.join(root, name)));
+	return folders
+		.flatMap((folder) => [path.join(folder, 'engine.log'), path.join(folder, 'store', 'engine.log')])
+		.filter((log) => fs.existsSync(log))
+		.map((log) => [log, ...fs.readFileSync(log, 'utf8').trimEnd().split('\n').slice(-MOST_LINES)].join('\n\t| '))
+		.join('\n');
 }
 
 function endByInterrupt(signal: NodeJS.Signals): void {

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import type { Suite } from 'mocha';
 import { contractOf } from '../engine/contract';
+import '../engine/setup';
 import { pushImages, startRegistries, type Images, type Registries } from '../engine/subject';
 import { Workspace } from '../engine/workspace';
 import { IMPOSSIBLE } from './impossible';

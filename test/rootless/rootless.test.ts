@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import { echo, tellAddress } from '../engine/namespace';
 import { exec } from '../engine/exec';
 import { launch, logsOf, pull, refused, remove, run, shell } from '../engine/run';
+import '../engine/setup';
 import { enginePid, leaksOf, pushImages, startRegistries, type Subject } from '../engine/subject';
 import { endProcess, freePort, processesOf, until, within, Workspace } from '../engine/workspace';
 import { rootlessEngine, rootlessProblem, type RootlessEngine } from './user';

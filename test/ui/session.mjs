@@ -78,8 +78,13 @@ export async function openVSCode({
 	}
 }
 
-/** In a suite: saves what the window shows when a test fails, as out/ui/<test>.png. */
+/** In a suite: saves what the window shows when a test fails, as out/ui/<test>.png; a second attempt begins without a question. */
 export function photographFailures(session) {
+	beforeEach(async function () {
+		if (this.currentTest.currentRetry() > 0) {
+			await session()?.page.keyboard.press('Escape');
+		}
+	});
 	afterEach(async function () {
 		if (this.currentTest.state === 'failed' && session()) {
 			const name = this.currentTest.fullTitle().replace(/[^a-z0-9]+/gi, '-');
