@@ -102,7 +102,7 @@ export class EngineModel implements Disposable {
 		/** The id of the engine that the client leads to. */
 		readonly engine: string,
 		/** Where it publishes ports; "" for this machine. */
-		private readonly machine: string,
+		readonly machine: string,
 	) {}
 
 	/** Why nothing may be reached in this window; undefined when it may. */

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** TCP ports that a program of this machine listens on, from the kernel's own tables (proc(5): /proc/net/tcp). */
-export function listeningPorts(): ReadonlySet<number> {
+/**
+ * TCP ports that a program of this machine listens on, from the kernel's own tables (proc(5): /proc/net/tcp). None is
+ * known of another machine.
+ */
+export function listeningPorts(machine: string): ReadonlySet<number> {
+	if (machine !== '') {
+		return new Set();
+	}
 	return new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => parseListening(readOrEmpty(file))));
 }
 

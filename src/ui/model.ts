@@ -142,6 +142,11 @@ export class Models implements Model, Disposable {
 		return this.find(name, (model) => model.image(name));
 	}
 
+	/** Where the window's first engine publishes ports; "" for this machine. */
+	get machine(): string {
+		return this.first.machine;
+	}
+
 	/** The key that a name has on the window's first engine. */
 	readonly keyOf = (id: string): string => this.first.keyOf(id);
 

@@ -206,7 +206,7 @@ async function askPorts(plan: RunPlan, context: FormContext): Promise<RunPlan | 
 }
 
 function portsTaken({ model, except }: FormContext): TakenPorts {
-	return takenPorts(model.containers, listeningPorts(), except);
+	return takenPorts(model.containers, listeningPorts(model.machine), except);
 }
 
 /** What is wrong with ports as typed; one that another container or program has is told before anything starts. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ContainerInspect } from '../../../src/api/types';
-import { parseListening } from '../../../src/ui/listening';
+import { listeningPorts, parseListening } from '../../../src/ui/listening';
 import {
 	compactPlan,
 	EMPTY_PLAN,
@@ -140,12 +140,13 @@ describe('run plan', () => {
 		});
 	});
 
-	it('listening: only sockets in that state count', () => {
+	it('listening: only sockets in that state count, and those of another machine are not known', () => {
 		const table = [
 			'  sl  local_address rem_address   st tx_queue',
 			'   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000',
 			'   1: 0100007F:0016 0100007F:9999 01 00000000:00000000',
 		].join('\n');
 		assert.deepEqual(parseListening(table), [8080]);
+		assert.equal(listeningPorts('box').size, 0);
 	});
 });
