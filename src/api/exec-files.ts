@@ -16,6 +16,8 @@ stat -c '/%f %s %Y %n' ./* ./.[!.]* ./..?* 2>/dev/null
 
 /** Bytes of a folder's list: some 100,000 names, more than an explorer shows. */
 const MOST_LISTED = 8 * 1024 * 1024;
+/** Milliseconds for it. */
+const LISTED_WITHIN = 30_000;
 /** Characters of what a program said is wrong. */
 const LONGEST_REASON = 1000;
 
@@ -34,10 +36,11 @@ const TYPES: Readonly<Record<number, number>> = {
  * not, and when it lacks one of them.
  */
 export function execFiles(execs: ExecCalls, container: string): FileCalls {
-	const run = (command: readonly string[], options?: Cancel): Promise<string> =>
+	const run = (command: readonly string[], options?: OutputOptions): Promise<string> =>
 		output(execs, container, command, options);
 	return {
-		list: async (path, options) => readList(await run(['sh', '-c', LIST, 'sh', path], options)),
+		list: async (path, options) =>
+			readList(await run(['sh', '-c', LIST, 'sh', path], { ...options, within: LISTED_WITHIN })),
 		remove: async (path, options) => {
 			await run(['rm', '-rf', '--', notRoot(path)], options);
 		},
@@ -101,11 +104,15 @@ function notRoot(path: string): string {
 	return path;
 }
 
+interface OutputOptions extends Cancel {
+	readonly within?: number;
+}
+
 async function output(
 	execs: ExecCalls,
 	container: string,
 	command: readonly string[],
-	options: Cancel = {},
+	options: OutputOptions = {},
 ): Promise<string> {
 	const body = { Cmd: command, User: '0', AttachStdout: true, AttachStderr: true };
 	const { exitCode, stdout, all } = await execOutput(execs, container, body, { ...options, most: MOST_LISTED }).catch(

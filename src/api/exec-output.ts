@@ -16,13 +16,43 @@ interface ExecLimits extends Cancel {
 	readonly most: number;
 	/** The end of what it printed will do; without it a command that prints more is given up on. */
 	readonly isEndEnough?: boolean;
+	/** Milliseconds; a command that has not ended by then is given up on. */
+	readonly within?: number;
 }
 
 /**
  * Runs a command in a running container to its end. The container is not trusted: no more than `most` bytes are kept, and
- * whatever goes wrong ends the connection. Throws ApiError "too-much" for a command that prints more, and what the calls throw.
+ * whatever goes wrong ends the connection. Throws ApiError "too-much" for a command that prints more, "too-late" for one that
+ * takes longer, and what the calls throw.
  */
 export async function execOutput(
+	execs: ExecCalls,
+	container: string,
+	body: CreateExecBody,
+	limits: ExecLimits,
+): Promise<ExecOutput> {
+	const { within, signal } = limits;
+	if (within === undefined) {
+		return untilEnd(execs, container, body, limits);
+	}
+	const late = AbortSignal.timeout(within);
+	try {
+		return await untilEnd(execs, container, body, {
+			...limits,
+			signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+		});
+	} catch (error) {
+		throw late.aborted && signal?.aborted !== true
+			? refusal(body, `did not end within ${within / 1000} s`, 'too-late')
+			: error;
+	}
+}
+
+function refusal({ Cmd: [program = ''] }: CreateExecBody, reason: string, code: string): ApiError {
+	return new ApiError(`Cannot run "${program}" in the container: it ${reason}`, 0, code);
+}
+
+async function untilEnd(
 	execs: ExecCalls,
 	container: string,
 	body: CreateExecBody,
@@ -34,11 +64,7 @@ export async function execOutput(
 	// Left early, the loop closes the attachment.
 	for await (const { stream, data } of (await execs.start(id, { ...cancel, tty: false })).output) {
 		if (!isEndEnough && all.length + data.length > most) {
-			throw new ApiError(
-				`Cannot run "${body.Cmd[0] ?? ''}" in the container: it printed more than ${most} bytes`,
-				0,
-				'too-much',
-			);
+			throw refusal(body, `printed more than ${most} bytes`, 'too-much');
 		}
 		all.add(data);
 		if (stream === 'stdout') {

@@ -41,8 +41,8 @@ export class ShellChoices {
 	}
 }
 
-/** Bytes of what a container says of its shells. */
-const LONGEST_ANSWER = 4096;
+/** What a container may say of its shells: bytes and milliseconds. */
+const LONGEST_ANSWER = { most: 4096, within: 10_000 };
 
 /** Names or paths of the shells that a running container has, the best first; empty when it has none. */
 export async function shellsOf(client: Client, container: string): Promise<string[]> {
@@ -50,7 +50,7 @@ export async function shellsOf(client: Client, container: string): Promise<strin
 	const search = `for shell in ${SHELLS.join(' ')}; do command -v $shell; done; exit 0`;
 	try {
 		const request = { Cmd: ['sh', '-c', search], AttachStdout: true };
-		const { exitCode, stdout } = await execOutput(execs, container, request, { most: LONGEST_ANSWER });
+		const { exitCode, stdout } = await execOutput(execs, container, request, LONGEST_ANSWER);
 		return exitCode === 0 ? stdout.split('\n').filter((line) => line !== '') : [];
 	} catch (error) {
 		// What an engine says when it cannot start a program.

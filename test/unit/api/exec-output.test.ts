@@ -26,6 +26,28 @@ function printing(output: Iterable<OutputChunk>, exitCode = 0) {
 	return { execs, seen };
 }
 
+/** Containers whose commands print nothing and go on until their connection is left. */
+function silent() {
+	const seen = { left: 0 };
+	const execs = {
+		create: () => Promise.resolve('exec'),
+		start: (_id: string, { signal }: { signal: AbortSignal }) => {
+			const gone = new Promise<never>((_resolve, reject) => {
+				const leave = (): void => {
+					seen.left++;
+					reject(signal.reason as Error);
+				};
+				signal.addEventListener('abort', leave);
+				if (signal.aborted) {
+					leave();
+				}
+			});
+			return Promise.resolve({ output: { [Symbol.asyncIterator]: () => ({ next: () => gone }) } });
+		},
+	} as unknown as ExecCalls;
+	return { execs, seen };
+}
+
 function* forEver(bytes: number): Generator<OutputChunk, void> {
 	for (let number = 0; ; number++) {
 		yield { stream: number % 2 === 0 ? 'stdout' : 'stderr', data: Buffer.alloc(bytes, String(number % 10)) };
@@ -50,6 +72,17 @@ describe('what a command in a container printed', () => {
 			message: 'Cannot run "chatter" in the container: it printed more than 1000 bytes',
 		});
 		assert.deepEqual(seen, { bytes: 1024, isLeft: true });
+	});
+
+	it('of a command that never ends: is given up on, and the error says after how long; a person may leave earlier', async () => {
+		const { execs, seen } = silent();
+		await assert.rejects(execOutput(execs, 'box', body, { most: 10, within: 20 }), {
+			code: 'too-late',
+			message: 'Cannot run "chatter" in the container: it did not end within 0.02 s',
+		});
+		const left = AbortSignal.abort(new Error('left'));
+		await assert.rejects(execOutput(execs, 'box', body, { most: 10, within: 60_000, signal: left }), /left/);
+		assert.deepEqual(seen, { left: 2 });
 	});
 
 	it('of which the end will do: that is kept, whatever the pieces are', async () => {
