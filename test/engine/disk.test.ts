@@ -213,6 +213,24 @@ describe('engine disk', function () {
 		assert.equal(enginePid(subject.root), engine);
 	});
 
+	it('an engine that starts on a full disk: what it removes makes room, and the next one could start like that too', async () => {
+		const { client, root } = subject;
+		const reserve = path.join(root, 'run', 'reserve');
+		const id = await create(subject, { Cmd: ['true'] });
+		await client.images.tag(images.busybox.reference, 'other:1');
+		await until('room is kept for it', () => fs.existsSync(reserve));
+		await endEngine();
+		fill();
+		assert.equal((await client.containers.list({ all: true })).length, 1);
+		assert.equal(fs.existsSync(reserve), false);
+		await remove(subject, id);
+		await client.images.remove('other:1');
+		await client.containers.prune();
+		fs.rmSync(path.join(disk, 'filler'));
+		await endEngine();
+		assert.equal(fs.existsSync(reserve), true);
+	});
+
 	it('a place in which no folder can be made: is named, and why', async () => {
 		const places = {
 			'/proc/nowhere': 'no folder can be made there',
