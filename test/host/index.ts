@@ -68,6 +68,6 @@ function writeCounts({ passes, failures: failed, pending }: Mocha.Stats, failure
 	const file = process.env['MYDOCKER_TEST_COUNTS'];
 	if (file) {
 		const counts = { passed: passes, failed, skipped: pending };
-		fs.writeFileSync(file, JSON.stringify({ counts, failures }));
+		fs.writeFileSync(file, JSON.stringify({ counts, failures, repeated: [] }));
 	}
 }
