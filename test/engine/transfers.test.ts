@@ -164,7 +164,8 @@ describe('transfers', () => {
 		});
 
 		it('a token that runs out in the middle: another is fetched, and the blob gone on with', async () => {
-			const image = imageOf([noiseLayer(600_000)]);
+			// So large that it is asked for after the configuration, whose request would fetch the other token.
+			const image = imageOf([noiseLayer(3_000_000)]);
 			await registries.basic.push('demo/tokens', '1', image);
 			const { bearer } = registries;
 			let isFirst = true;

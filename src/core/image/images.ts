@@ -156,6 +156,7 @@ export class Images {
 		const signal = options.signal ?? new AbortController().signal;
 		const progress = options.onProgress ?? ((): void => undefined);
 		const registry = new Registry(this.registries.sources(reference, options.auth, options.registries));
+		let dropAnswers = (): void => undefined;
 		try {
 			const fetched = await registry.manifest(reference, signal);
 			progress({ status: `Pulling from ${reference.repository}`, id: reference.digest ?? reference.tag ?? '' });
@@ -165,7 +166,8 @@ export class Images {
 				signal,
 				known: (digest) => this.blobs.read(digest),
 				onManifest: ({ layers }) => {
-					this.layers.prepare(layers.filter((layer) => !this.blobs.has(layer)).map(({ size }) => size));
+					const missing = layers.filter((layer) => !this.blobs.has(layer));
+					dropAnswers = this.layers.prepare(missing, (layer) => registry.ask(reference, layer, signal));
 				},
 			});
 			if (platform === undefined && !isRunnable(image.configuration.platform, hostPlatform())) {
@@ -174,6 +176,7 @@ export class Images {
 			}
 			return await this.fetch(registry, reference, image, { signal, progress });
 		} finally {
+			dropAnswers();
 			registry.close();
 		}
 	}
@@ -595,18 +598,18 @@ export class Images {
 		{ signal, progress }: { signal: AbortSignal; progress: Progress },
 	): Promise<void> {
 		const id = shortId(descriptor.digest);
-		const obtain = async (download: LayerRequest['download']): Promise<void> => {
+		const obtain = async (source: Pick<LayerRequest, 'download' | 'registry'>): Promise<void> => {
 			const onProgress = ({ phase, current, total }: JobProgress): void => {
-				const status = STATUS[download === null ? 'extracting' : phase];
+				const status = STATUS[source.download === null ? 'extracting' : phase];
 				const isCounted = phase === 'downloading' || phase === 'extracting';
 				progress({ status, id, ...(isCounted ? { current, total } : {}) });
 			};
-			await this.layers.obtain({ descriptor, diffId, download }, { signal, onProgress });
+			await this.layers.obtain({ descriptor, diffId, ...source }, { signal, onProgress });
 		};
-		const fromRegistry = { sources: registry.handover(), reference };
+		const fromRegistry = { download: { sources: registry.handover(), reference }, registry };
 		const isLocal = this.blobs.has(descriptor) && this.layers.get(diffId) === undefined;
 		try {
-			await obtain(isLocal ? null : fromRegistry);
+			await obtain(isLocal ? { download: null } : fromRegistry);
 		} catch (error) {
 			if (!isLocal || !isCorrupt(error)) {
 				throw error;

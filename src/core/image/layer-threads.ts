@@ -3,9 +3,9 @@ import { EngineError } from '../errors';
 import type { AppliedLayer } from './layer';
 import type { WorkerAnswer, WorkerRequest } from './layer-worker';
 import { hasIdleCore, unpackLayer } from './unpack';
-import type { JobProgress, LayerJob } from './unpack';
+import type { JobOptions, JobProgress, LayerJob } from './unpack';
 
-export interface RunOptions {
+export interface RunOptions extends Pick<JobOptions, 'own'> {
 	readonly signal: AbortSignal;
 	readonly onProgress: (progress: JobProgress) => void;
 }
@@ -19,6 +19,11 @@ const MAX_INLINE = 4;
 
 /** A thread without work waits so long for more before it ends. */
 const IDLE_MILLISECONDS = 2000;
+
+/** Whether a layer of so many bytes is unpacked in this thread. */
+export function isInline(size: number): boolean {
+	return size < INLINE_SIZE;
+}
 
 /** Unpacks layers: small ones in this thread, others in up to two worker threads, which end soon after their work. */
 export class LayerThreads {
@@ -35,7 +40,7 @@ export class LayerThreads {
 
 	/** Runs the job as soon as there is a place; see unpackLayer. */
 	run(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
-		if (job.descriptor.size < INLINE_SIZE) {
+		if (isInline(job.descriptor.size)) {
 			const inline = { ...options, isSharedThread: true, hasIdleCore: () => hasIdleCore(this.running) };
 			return this.inline.enter(() => unpackLayer(job, inline), options.signal);
 		}
@@ -44,7 +49,7 @@ export class LayerThreads {
 
 	/** Starts the threads that layers of these sizes in bytes will need: they are ready sooner. */
 	prepare(sizes: readonly number[]): void {
-		const wanted = Math.min(MAX_THREADS, sizes.filter((size) => size >= INLINE_SIZE).length);
+		const wanted = Math.min(MAX_THREADS, sizes.filter((size) => !isInline(size)).length);
 		for (let there = this.idle.size + this.threads.busy; there < wanted; there++) {
 			this.keepIdle(this.newWorker());
 		}

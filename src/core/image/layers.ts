@@ -1,20 +1,23 @@
 /** The unpacked layers, layers/<DiffID>/: each one overlay lower directory, shared by all images that have it. */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import * as path from 'node:path';
 import * as v from 'valibot';
 import { EngineError, messageOf, systemCode } from '../errors';
 import { run } from '../exec';
 import type { RootLayers } from '../storage/driver';
 import { hexOf, partFile } from './blobs';
+import { EarlyAnswers } from './early';
 import { IMAGE, MOUNT_POINT } from './layer';
 import type { AppliedLayer, LayerFormat } from './layer';
 import { recordedOpaque } from './layer-entry';
 import { mountPointsIn, unmountLayers } from './layer-mounts';
 import { LayerNamespace } from './layer-namespace';
-import { LayerThreads } from './layer-threads';
+import { isInline, LayerThreads } from './layer-threads';
 import type { Descriptor } from './manifest';
 import { opaqueFolders } from './opaque';
+import type { Registry } from './registry';
 import { commitLayer, treeOf } from './unpack';
 import type { JobProgress, LayerJob } from './unpack';
 
@@ -46,6 +49,8 @@ export interface LayerRequest {
 	readonly descriptor: Descriptor;
 	readonly diffId: string;
 	readonly download: LayerJob['download'];
+	/** Has connections to where it is downloaded from. */
+	readonly registry?: Registry;
 }
 
 export interface ObtainOptions {
@@ -63,6 +68,8 @@ const recordSchema = v.object({
 const LAYER = /^([a-f0-9]{64})(\.erofs)?$/;
 /** Milliseconds. */
 const SYNC_DELAY = 500;
+/** Small layers that are requested before it is certain that they are needed. */
+const MOST_EARLY = 4;
 
 /**
  * Invariant: a folder named by a DiffID is whole, and its record is beside it. It is filled under a temporary name and
@@ -77,6 +84,7 @@ export class Layers {
 	/** Parts of blobs that are being written. */
 	private readonly parts = new Set<string>();
 	private readonly threads: LayerThreads;
+	private readonly answers = new EarlyAnswers();
 	private readonly background = new Set<Promise<void>>();
 	private syncTimer: NodeJS.Timeout | undefined;
 	private isMountable = true;
@@ -259,9 +267,19 @@ export class Layers {
 		}
 	}
 
-	/** Says that layers of these sizes in bytes will be asked for soon. */
-	prepare(sizes: readonly number[]): void {
-		this.threads.prepare(sizes);
+	/**
+	 * Says that these layers will be asked for soon: threads start, and the first small ones are requested already. The
+	 * result drops what was not needed.
+	 */
+	prepare(layers: readonly Descriptor[], request: (layer: Descriptor) => Promise<IncomingMessage>): () => void {
+		this.threads.prepare(layers.map(({ size }) => size));
+		const underWay = [...this.flights.keys()];
+		const isNew = ({ digest }: Descriptor): boolean =>
+			!underWay.some((key) => key.endsWith(digest)) && sizeOf(partFile(this.root, digest, true)) === 0;
+		return this.answers.ask(
+			layers.filter((layer) => isInline(layer.size) && isNew(layer)).slice(0, MOST_EARLY),
+			request,
+		);
 	}
 
 	/** Keeps the part of a download that was cut off, for the next one. */
@@ -294,16 +312,19 @@ export class Layers {
 			}
 			fs.rmSync(part, { force: true });
 			const origin = { ...download, sources: download.sources.slice(-1) };
-			await this.unpackOnce({ ...request, download: origin }, part, options);
+			const { descriptor, diffId } = request;
+			await this.unpackOnce({ descriptor, diffId, download: origin }, part, options);
 		}
 	}
 
 	private async unpackOnce(request: LayerRequest, part: string, options: ObtainOptions): Promise<void> {
 		const temporary = path.join(this.folder, `.tmp-${randomBytes(8).toString('hex')}`);
 		const format = this.isMountable ? this.format : 'files';
-		const job: LayerJob = { ...request, format, root: this.root, temporary, part };
+		const { registry, ...rest } = request;
+		const job: LayerJob = { ...rest, format, root: this.root, temporary, part };
+		const own = registry && { registry, takeAnswer: () => this.answers.take(rest.descriptor.digest) };
 		try {
-			const layer = await this.threads.run(job, options);
+			const layer = await this.threads.run(job, { ...options, own });
 			for (const warning of layer.warnings) {
 				this.warn(`Layer ${request.descriptor.digest}: ${warning}`);
 			}

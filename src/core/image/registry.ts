@@ -1,4 +1,5 @@
 /** Reads manifests and blobs of one repository (distribution-spec, "Pull"), from its mirrors or its own registry. */
+import type { IncomingMessage } from 'node:http';
 import { EngineError } from '../errors';
 import { bodyOf } from './body';
 import { ATTEMPTS, backOff, Connection } from './connection';
@@ -19,6 +20,19 @@ export interface FetchedManifest {
 	readonly mediaType: string;
 }
 
+export interface BlobOptions {
+	readonly start?: number;
+	readonly signal?: AbortSignal;
+	/** Of `ask`, for the whole blob. */
+	readonly answer?: Promise<IncomingMessage> | undefined;
+}
+
+interface ReadOptions {
+	readonly start: number;
+	readonly signal: AbortSignal | undefined;
+	readonly first?: Promise<IncomingMessage> | undefined;
+}
+
 /** Bytes of a blob after which a connection was worth it, and the least that must come in the time of a dead server. */
 const MIN_PROGRESS = 16 * 1024;
 
@@ -28,9 +42,16 @@ const MIN_PROGRESS = 16 * 1024;
  */
 export class Registry {
 	private readonly sources: readonly Connection[];
+	private users = 1;
 
 	constructor(accesses: readonly RegistryAccess[]) {
 		this.sources = accesses.map((access) => new Connection(access));
+	}
+
+	/** The same, for one more who will close it. */
+	share(): this {
+		this.users++;
+		return this;
 	}
 
 	/** What another Registry needs to go on where this one is. */
@@ -58,6 +79,21 @@ export class Registry {
 		});
 	}
 
+	/** Sends the request for a blob to the first source, whose answer `blob` can begin with. It may come to nothing. */
+	ask(reference: Reference, descriptor: Descriptor, signal: AbortSignal): Promise<IncomingMessage> {
+		const [source] = this.sources;
+		if (source === undefined) {
+			throw new TypeError('A registry has at least one source');
+		}
+		const answer = source.open(pullRequest(source, reference, `blobs/${descriptor.digest}`, {}, signal));
+		answer.then(
+			// Whoever takes it looks whether it broke meanwhile.
+			(response) => response.on('error', () => undefined),
+			() => undefined,
+		);
+		return answer;
+	}
+
 	/**
 	 * The bytes of a blob from `start` on, up to exactly `descriptor.size`. After a broken connection it goes on where it
 	 * was, with the next source where there is one; so the whole must be checked against the digest by the caller. Each chunk
@@ -66,12 +102,15 @@ export class Registry {
 	async *blob(
 		reference: Reference,
 		descriptor: Descriptor,
-		{ start = 0, signal }: { readonly start?: number; readonly signal?: AbortSignal } = {},
+		{ start = 0, signal, answer }: BlobOptions = {},
 	): AsyncGenerator<Buffer> {
 		let received = start;
 		for (const [index, source] of this.sources.entries()) {
+			const first = index === 0 && start === 0 ? answer : undefined;
 			try {
-				for await (const chunk of this.blobOf(source, reference, descriptor, { start: received, signal })) {
+				for await (const chunk of this.blobOf(source, reference, descriptor, {
+					...{ start: received, signal, first },
+				})) {
 					received += chunk.length;
 					yield chunk;
 				}
@@ -85,8 +124,11 @@ export class Registry {
 		}
 	}
 
-	/** Ends all connections. */
+	/** Ends all connections, when nobody else shares them. */
 	close(): void {
+		if (--this.users > 0) {
+			return;
+		}
 		for (const source of this.sources) {
 			source.close();
 		}
@@ -127,15 +169,18 @@ export class Registry {
 		source: Connection,
 		reference: Reference,
 		descriptor: Descriptor,
-		{ start, signal }: { readonly start: number; readonly signal: AbortSignal | undefined },
+		{ start, signal, first }: ReadOptions,
 	): AsyncGenerator<Buffer> {
 		let received = start;
 		let failures = 0;
+		let answer = first;
 		while (received < descriptor.size) {
 			const before = received;
 			let reason = 'the connection ended early';
+			const options = { start: received, signal, first: answer };
+			answer = undefined;
 			try {
-				for await (const chunk of this.blobFrom(source, reference, descriptor, { start: received, signal })) {
+				for await (const chunk of this.blobFrom(source, reference, descriptor, options)) {
 					received += chunk.length;
 					yield chunk;
 				}
@@ -162,11 +207,16 @@ export class Registry {
 		source: Connection,
 		reference: Reference,
 		descriptor: Descriptor,
-		{ start, signal }: { readonly start: number; readonly signal: AbortSignal | undefined },
+		{ start, signal, first }: ReadOptions,
 	): AsyncGenerator<Buffer> {
 		const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` };
 		const path = `blobs/${descriptor.digest}`;
-		const response = await source.open(pullRequest(source, reference, path, headers, signal));
+		const early = await first;
+		signal?.throwIfAborted();
+		const response =
+			early?.destroyed === false
+				? early
+				: await source.open(pullRequest(source, reference, path, headers, signal));
 		const isPart = response.statusCode === 206;
 		if (isPart && !response.headers['content-range']?.startsWith(`bytes ${start}-`)) {
 			response.destroy();

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
@@ -44,7 +45,15 @@ export interface JobProgress {
 	readonly total: number;
 }
 
+/** A download in the thread of the pull: over the connections that it has. */
+export interface OwnDownload {
+	readonly registry: Registry;
+	/** Takes the answer to a request for the layer that was sent already. */
+	readonly takeAnswer: () => Promise<IncomingMessage> | undefined;
+}
+
 export interface JobOptions {
+	readonly own?: OwnDownload | undefined;
 	/** See LayerOptions. */
 	readonly isSharedThread: boolean;
 	/** See InflateOptions. */
@@ -83,7 +92,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 	const ingest = job.download && new Ingest(descriptor, job.part);
 	const source = new Source(
 		job.download && ingest
-			? download(job.download, descriptor, { start: ingest.start, signal: options.signal })
+			? download(job.download, descriptor, { start: ingest.start, signal: options.signal, own: options.own })
 			: readBlob(root, descriptor),
 	);
 	try {
@@ -140,11 +149,12 @@ class Source {
 async function* download(
 	{ sources, reference }: NonNullable<LayerJob['download']>,
 	descriptor: Descriptor,
-	options: { readonly start: number; readonly signal: AbortSignal },
+	{ start, signal, own }: Pick<JobOptions, 'signal' | 'own'> & { readonly start: number },
 ): AsyncGenerator<Buffer> {
-	const registry = new Registry(sources);
+	const registry = own?.registry.share() ?? new Registry(sources);
+	const answer = start === 0 ? own?.takeAnswer() : undefined;
 	try {
-		yield* registry.blob(reference, descriptor, options);
+		yield* registry.blob(reference, descriptor, { start, signal, answer });
 	} finally {
 		registry.close();
 	}

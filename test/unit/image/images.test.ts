@@ -308,6 +308,60 @@ describe('images', () => {
 			assert.deepEqual([names(), await files()], [[], { blobs: 0, layers: 0, other: [] }]);
 		});
 
+		it('small layers are asked for while the configuration is on its way, and each once, also by two pulls', async () => {
+			server.putImage([base, top]);
+			const configurations: (() => void)[] = [];
+			const layers = new Set<string>();
+			server.handler = (request, response) => {
+				const blob = server.blobs.get((request.url ?? '').split('/').at(-1) ?? '');
+				if (blob === undefined) {
+					return false;
+				}
+				if (blob[0] === 0x1f) {
+					layers.add(request.url ?? '');
+				} else {
+					configurations.push(() => response.writeHead(200).end(blob));
+				}
+				// No configuration before both layers were asked for.
+				if (layers.size === 2) {
+					for (const answer of configurations.splice(0)) {
+						answer();
+					}
+				}
+				return blob[0] !== 0x1f;
+			};
+			const [one, other] = await Promise.all([pull(), pull()]);
+			assert.deepEqual([one.layers.length, other.id], [2, one.id]);
+			for (const layer of layers) {
+				assert.equal(server.requests.filter((request) => request === `GET ${layer}`).length, 1);
+			}
+		});
+
+		it('an answer that breaks before anybody reads it: the layer is asked for again', async () => {
+			server.putImage([base]);
+			let isBroken = false;
+			const broken = new Promise<void>((resolve) => {
+				server.handler = (request, response) => {
+					const blob = server.blobs.get((request.url ?? '').split('/').at(-1) ?? '');
+					if (blob === undefined || isBroken) {
+						return false;
+					}
+					if (blob[0] === 0x1f) {
+						isBroken = true;
+						response.writeHead(200).write(blob.subarray(0, 20), () => {
+							response.destroy();
+							setTimeout(resolve, 20);
+						});
+					} else {
+						void broken.then(() => response.writeHead(200).end(blob));
+					}
+					return true;
+				};
+			});
+			assert.equal((await pull()).layers.length, 1);
+			assert.equal(server.requests.filter((request) => request.includes('/blobs/')).length, 3);
+		});
+
 		it('when aborted stops, tells the reason and leaves nothing; another pull of the same layer goes on', async () => {
 			server.putImage([base, top]);
 			const first = new AbortController();
