@@ -387,10 +387,11 @@ function processCases(subjectOf: () => Subject): void {
 
 	it('extra hosts: stand in /etc/hosts', async () => {
 		const { stdout } = await run(subjectOf(), {
-			Cmd: ['grep', 'db', '/etc/hosts'],
-			HostConfig: { ExtraHosts: ['db:10.1.2.3', 'db6:fd00::1'] },
+			// Not a name that the container's own, its id, could have in it.
+			Cmd: ['grep', 'sql', '/etc/hosts'],
+			HostConfig: { ExtraHosts: ['sql:10.1.2.3', 'sql6:fd00::1'] },
 		});
-		assert.equal(stdout, '10.1.2.3\tdb\nfd00::1\tdb6\n');
+		assert.equal(stdout, '10.1.2.3\tsql\nfd00::1\tsql6\n');
 	});
 
 	it('network none: has the loopback interface only', async () => {

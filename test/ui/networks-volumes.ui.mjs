@@ -69,7 +69,7 @@ describe('a person connects containers, keeps data and finds things', function (
 	});
 
 	it('groups: a compose project is a row with counts', async () => {
-		assert.equal((await workbench.waitForRow('containers', 'shop')).description, '1 of 2 running');
+		assert.equal((await workbench.waitForRow('containers', '1 of 2 running')).label, 'shop');
 	});
 
 	it('group: its button stops all that run in it', async () => {

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { systemCode } from '../errors';
 
 /** Bytes; far more than a start and a removal write. */
-const SIZE = 256 * 1024;
+const SIZE = 64 * 1024;
 
 /**
  * Room that a start has on a full disk: without an engine nobody could remove anything from the store. Its blocks are given
