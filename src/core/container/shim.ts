@@ -35,8 +35,8 @@ import { writeAtomically } from '../store';
  * - dd loses what it has read when it cannot write it. So the blocks of a segment are there (fallocate) before dd reads
  *   the first byte for it; on a full disk the pump waits for room and the container blocks. Segments grow from 256 KiB
  *   to 4 MiB while a container writes much, and shrink to 64 KiB where room is short; what many small reads leave of the
- *   blocks is given back. On a file system that reserves
- *   nothing dd may fail after all, and up to 16 KiB are lost each time the disk is full.
+ *   blocks is given back. On a file system that reserves nothing dd may fail after all, and up to 16 KiB are lost each
+ *   time the disk is full.
  * - The exit file's block is allocated before the container starts and overwritten in place, so a full disk cannot
  *   lose the exit code; only its first line counts.
  * - A runtime or receiver of a terminal that is killed may leave its container behind, whose root tells that the process

@@ -53,6 +53,7 @@ export interface OwnDownload {
 }
 
 export interface JobOptions {
+	/** Without it the download has connections of its own. */
 	readonly own?: OwnDownload | undefined;
 	/** See LayerOptions. */
 	readonly isSharedThread: boolean;
