@@ -127,7 +127,7 @@ class Engine {
 
 	/** Tries storage and runtime before the first container would wait for it. */
 	private tryMachine(): void {
-		reserveOf(this.options.root).take();
+		new Reserve(this.options.root).take();
 		this.trial = this.core.facts().then(
 			() => undefined,
 			(error: unknown) => {
@@ -191,7 +191,7 @@ class Engine {
 			await this.core.containers.close();
 			await this.core.networks.close();
 			await this.core.images.close();
-			reserveOf(this.options.root).take();
+			new Reserve(this.options.root).take();
 			fs.rmSync(this.socketPath, { force: true });
 			fs.rmSync(recordFile(this.options.root), { force: true });
 		} catch (error) {
@@ -363,8 +363,7 @@ async function main(): Promise<void> {
 async function serve(options: Arguments): Promise<void> {
 	openStoreFolder(options.root);
 	refuseRemote(options.root);
-	fs.mkdirSync(path.join(options.root, 'run'), { recursive: true, mode: 0o700 });
-	reserveOf(options.root).release();
+	new Reserve(options.root).release();
 	const log = new EngineLog(path.join(options.root, 'engine.log'));
 	process.on('uncaughtException', (error) => {
 		log.fault(error);
@@ -451,10 +450,6 @@ function refuseRemote(root: string): void {
 			`Cannot open store "${root}": it is on ${kind}, where containers cannot run; choose a folder on a local disk, such as ~/.local/share/mydocker`,
 		);
 	}
-}
-
-function reserveOf(root: string): Reserve {
-	return new Reserve(path.join(root, 'run'));
 }
 
 function recordFile(root: string): string {

@@ -54,9 +54,12 @@ export class EngineLog {
 	}
 
 	private rotate(): void {
+		// First what may fail for want of room: the file that is open stays the one that is written.
+		const next = fs.openSync(`${this.file}.next`, 'a', 0o600);
 		fs.renameSync(this.file, `${this.file}.1`);
+		fs.renameSync(`${this.file}.next`, this.file);
 		fs.closeSync(this.descriptor);
-		this.descriptor = fs.openSync(this.file, 'a', 0o600);
+		this.descriptor = next;
 		this.size = 0;
 	}
 }

@@ -1,7 +1,7 @@
 import type { Archive, PathStat } from './archive';
 import type { ExecCalls } from './exec-calls';
-import { execOutput } from './exec-output';
-import { ApiError, type Cancel } from './transport';
+import { execOutput, type ExecLimits } from './exec-output';
+import { ApiError } from './transport';
 
 /** What an engine has no calls for, unless it is ours. */
 export type FileCalls = Pick<Archive, 'list' | 'remove' | 'rename'>;
@@ -36,7 +36,7 @@ const TYPES: Readonly<Record<number, number>> = {
  * not, and when it lacks one of them.
  */
 export function execFiles(execs: ExecCalls, container: string): FileCalls {
-	const run = (command: readonly string[], options?: OutputOptions): Promise<string> =>
+	const run = (command: readonly string[], options?: Pick<ExecLimits, 'signal' | 'within'>): Promise<string> =>
 		output(execs, container, command, options);
 	return {
 		list: async (path, options) =>
@@ -104,15 +104,11 @@ function notRoot(path: string): string {
 	return path;
 }
 
-interface OutputOptions extends Cancel {
-	readonly within?: number;
-}
-
 async function output(
 	execs: ExecCalls,
 	container: string,
 	command: readonly string[],
-	options: OutputOptions = {},
+	options: Pick<ExecLimits, 'signal' | 'within'> = {},
 ): Promise<string> {
 	const body = { Cmd: command, User: '0', AttachStdout: true, AttachStderr: true };
 	const { exitCode, stdout, all } = await execOutput(execs, container, body, { ...options, most: MOST_LISTED }).catch(

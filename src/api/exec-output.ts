@@ -11,7 +11,7 @@ export interface ExecOutput {
 	readonly all: string;
 }
 
-interface ExecLimits extends Cancel {
+export interface ExecLimits extends Cancel {
 	/** Bytes of both streams that are kept. */
 	readonly most: number;
 	/** The end of what it printed will do; without it a command that prints more is given up on. */

@@ -47,6 +47,12 @@ export function systemCode(error: unknown): string | undefined {
 	return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether a disk, or a person's part of it, has no room. */
+export function isDiskFull(error: unknown): boolean {
+	const code = systemCode(error);
+	return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineError, fullDisk, messageOf, systemCode } from '../errors';
+import { EngineError, fullDisk, isDiskFull, messageOf } from '../errors';
 import { nowNanoseconds, rfc3339, type Events } from '../events';
 import type { Images } from '../image/images';
 import type { StorageDriver } from '../storage/driver';
@@ -1511,11 +1511,6 @@ class StartError extends Error {
 function failureOf(begin: Exclude<Begin, { kind: 'running' }>, { config }: Container): StartFailure {
 	const [program = ''] = [...config.entrypoint, ...config.command];
 	return begin.kind === 'refused' ? startFailure({ ...begin, program }) : { message: begin.reason, exitCode: 125 };
-}
-
-function isDiskFull(error: unknown): boolean {
-	const code = systemCode(error);
-	return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 function notFound(nameOrId: string): EngineError {

@@ -1,6 +1,6 @@
 /** New images from layers that no registry gave: what archives and commits are made of. */
 import * as fs from 'node:fs';
-import { EngineError, fullDisk, systemCode } from '../errors';
+import { EngineError, fullDisk, isDiskFull, systemCode } from '../errors';
 import { runJob } from '../job-thread';
 import type { Image } from '../types';
 import type { AbsorbedLayer, AbsorbJob } from './absorb';
@@ -154,7 +154,7 @@ export class Assembly {
 export function diskError(error: unknown, root: string): unknown {
 	const code = systemCode(error);
 	const text = error instanceof Error ? error.message : '';
-	if (code === 'ENOSPC' || code === 'EDQUOT' || /\bENOSPC\b|\bEDQUOT\b/.test(text)) {
+	if (isDiskFull(error) || /\bENOSPC\b|\bEDQUOT\b/.test(text)) {
 		return new EngineError('no-space', fullDisk(root), { cause: error });
 	}
 	if (code === 'EROFS' || /\bEROFS\b/.test(text)) {

@@ -11,11 +11,10 @@ export class EarlyAnswers {
 	/** Asks for the blobs that nobody has asked for yet. The result drops what of that nobody has taken. */
 	ask(blobs: readonly Descriptor[], request: (blob: Descriptor) => Promise<IncomingMessage>): () => void {
 		const asked = new Map<string, Promise<IncomingMessage>>();
-		for (const blob of blobs.filter(({ digest }) => !this.answers.has(digest) && !asked.has(digest))) {
-			asked.set(blob.digest, request(blob));
-		}
-		for (const [digest, answer] of asked) {
-			this.answers.set(digest, answer);
+		for (const blob of blobs.filter(({ digest }) => !this.answers.has(digest))) {
+			const answer = this.answers.get(blob.digest) ?? request(blob);
+			asked.set(blob.digest, answer);
+			this.answers.set(blob.digest, answer);
 		}
 		return () => {
 			for (const [digest, answer] of asked) {

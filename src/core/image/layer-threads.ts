@@ -3,12 +3,9 @@ import { EngineError } from '../errors';
 import type { AppliedLayer } from './layer';
 import type { WorkerAnswer, WorkerRequest } from './layer-worker';
 import { hasIdleCore, unpackLayer } from './unpack';
-import type { JobOptions, JobProgress, LayerJob } from './unpack';
+import type { JobOptions, LayerJob } from './unpack';
 
-export interface RunOptions extends Pick<JobOptions, 'own'> {
-	readonly signal: AbortSignal;
-	readonly onProgress: (progress: JobProgress) => void;
-}
+export type RunOptions = Pick<JobOptions, 'own' | 'signal' | 'onProgress'>;
 
 /** Starting a thread costs more than unpacking a layer of this many compressed bytes. */
 const INLINE_SIZE = 2 * 1024 * 1024;

@@ -23,7 +23,7 @@ export interface FetchedManifest {
 export interface BlobOptions {
 	readonly start?: number;
 	readonly signal?: AbortSignal;
-	/** Of `ask`, for the whole blob. */
+	/** Of `ask`, where nothing of the blob is there yet. */
 	readonly answer?: Promise<IncomingMessage> | undefined;
 }
 
@@ -106,11 +106,9 @@ export class Registry {
 	): AsyncGenerator<Buffer> {
 		let received = start;
 		for (const [index, source] of this.sources.entries()) {
-			const first = index === 0 && start === 0 ? answer : undefined;
+			const from = { start: received, signal, first: index === 0 ? answer : undefined };
 			try {
-				for await (const chunk of this.blobOf(source, reference, descriptor, {
-					...{ start: received, signal, first },
-				})) {
+				for await (const chunk of this.blobOf(source, reference, descriptor, from)) {
 					received += chunk.length;
 					yield chunk;
 				}

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { systemCode } from '../errors';
+import { isDiskFull, systemCode } from '../errors';
 
 /** Bytes; far more than a start and a removal write. */
 const SIZE = 64 * 1024;
@@ -13,14 +13,13 @@ const SIZE = 64 * 1024;
 export class Reserve {
 	private readonly file: string;
 
-	/** `run`: the store's folder for what a boot needs. */
-	constructor(run: string) {
-		this.file = path.join(run, 'reserve');
+	constructor(private readonly root: string) {
+		this.file = path.join(root, 'run', 'reserve');
 	}
 
 	/** Gives the room back when the disk has no other. */
 	release(): void {
-		const { bavail, bsize } = fs.statfsSync(path.dirname(this.file));
+		const { bavail, bsize } = fs.statfsSync(this.root);
 		if (bavail * bsize < SIZE) {
 			fs.rmSync(this.file, { force: true });
 		}
@@ -35,7 +34,7 @@ export class Reserve {
 			// Bytes that no file system makes smaller.
 			fs.writeFileSync(this.file, randomBytes(SIZE), { mode: 0o600 });
 		} catch (error) {
-			if (!['ENOSPC', 'EDQUOT', 'EROFS', 'ENOENT'].includes(systemCode(error) ?? '')) {
+			if (!isDiskFull(error) && !['EROFS', 'ENOENT'].includes(systemCode(error) ?? '')) {
 				throw error;
 			}
 			fs.rmSync(this.file, { force: true });

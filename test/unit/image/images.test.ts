@@ -348,10 +348,8 @@ describe('images', () => {
 					}
 					if (blob[0] === 0x1f) {
 						isBroken = true;
-						response.writeHead(200).write(blob.subarray(0, 20), () => {
-							response.destroy();
-							setTimeout(resolve, 20);
-						});
+						response.once('close', resolve);
+						response.writeHead(200).write(blob.subarray(0, 20), () => response.destroy());
 					} else {
 						void broken.then(() => response.writeHead(200).end(blob));
 					}
