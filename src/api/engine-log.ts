@@ -20,18 +20,20 @@ export class EngineLog {
 
 	/** A disk that takes no more (the system's error) ends nothing: the next line that can be written tells of it. */
 	write(line: string): void {
-		try {
+		const reason = refusalOf(() => {
 			this.append(`${this.isTorn ? '\n' : ''}${this.gap()}${stamped(line)}`);
-			this.missing = 0;
-			if (this.size > LONGEST_LOG) {
-				this.rotate();
-			}
-		} catch (error) {
-			if (systemCode(error) === undefined) {
-				throw error;
-			}
+		});
+		if (reason !== undefined) {
 			this.missing++;
-			this.reason = messageOf(error);
+			this.reason = reason;
+			return;
+		}
+		this.missing = 0;
+		if (this.size > LONGEST_LOG) {
+			// What fails is tried again after the next line.
+			refusalOf(() => {
+				this.rotate();
+			});
 		}
 	}
 
@@ -56,11 +58,29 @@ export class EngineLog {
 	private rotate(): void {
 		// First what may fail for want of room: the file that is open stays the one that is written.
 		const next = fs.openSync(`${this.file}.next`, 'a', 0o600);
-		fs.renameSync(this.file, `${this.file}.1`);
-		fs.renameSync(`${this.file}.next`, this.file);
+		try {
+			fs.renameSync(this.file, `${this.file}.1`);
+			fs.renameSync(`${this.file}.next`, this.file);
+		} catch (error) {
+			fs.closeSync(next);
+			throw error;
+		}
 		fs.closeSync(this.descriptor);
 		this.descriptor = next;
 		this.size = 0;
+	}
+}
+
+/** Why the system did not let that be done; undefined when it did. */
+function refusalOf(action: () => void): string | undefined {
+	try {
+		action();
+		return undefined;
+	} catch (error) {
+		if (systemCode(error) === undefined) {
+			throw error;
+		}
+		return messageOf(error);
 	}
 }
 
