@@ -40,9 +40,10 @@ const bundles = {
 	extension: {
 		entryPoints: ['src/extension.ts'],
 		external: ['vscode'],
-		...lazily('stats-page', 'agent-tool', 'layer-report', 'remade'),
+		...lazily('stats-page', 'agent-tool', 'layer-report', 'remade', 'engine-words'),
 	},
 	'layer-report': { entryPoints: ['src/ui/layer-report.ts'] },
+	'engine-words': { entryPoints: ['src/ui/engine-words.ts'] },
 	remade: { entryPoints: ['src/ui/remade.ts'] },
 	'stats-page': { entryPoints: ['src/ui/stats-page.ts'], external: ['vscode'] },
 	'agent-tool': { entryPoints: ['src/ui/agent-tool.ts'], external: ['vscode'] },
@@ -107,7 +108,7 @@ if (tests) {
 		entryPoints,
 		outdir: 'out',
 		outbase: '.',
-		external: ['vscode', 'mocha', 'dockerode', 'playwright-core'],
+		external: ['vscode', 'mocha', 'dockerode', 'playwright-core', 'typescript'],
 	});
 }
 

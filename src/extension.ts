@@ -6,7 +6,7 @@ import { DiskUsageRows } from './ui/disk-usage';
 import { Doctor } from './ui/doctor';
 import { Engines } from './ui/engines';
 import { EventRows } from './ui/events';
-import { Failures, refusal } from './ui/failure';
+import { Failures, learnLanguage, refusal, sentence } from './ui/failure';
 import { Files } from './ui/files';
 import { Inspections } from './ui/inspect';
 import { registerLanguageTools } from './ui/language-tools';
@@ -52,6 +52,9 @@ export function activate(context: ExtensionContext): Api {
 	const model = new Models(engines, log);
 	own.push(engines, model);
 	const failures = new Failures(log);
+	learnLanguage(context.extensionPath).catch((error: unknown) => {
+		log.warn(`Cannot read what the engine says in this language: ${sentence(error)}`);
+	});
 	const scope = new Scope(model, context.workspaceState);
 	own.push(scope);
 	const volumeSizes = new VolumeSizes(client, model, log);

@@ -102,7 +102,7 @@ function sshEndpoint(text: unknown, rest: string): Endpoint {
 		throw refuse(text, 'plain-text password is not supported');
 	}
 	if (user !== undefined && !USER.test(user)) {
-		throw refuse(text, 'its user is no name');
+		throw refuse(text, 'its user is not a name');
 	}
 	const isWhole = path === undefined || path === '/';
 	if (!isWhole && !REMOTE_PATH.test(path)) {

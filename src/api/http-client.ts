@@ -202,7 +202,7 @@ function bodyLength(method: string, { status, headers }: Head): BodyLength {
 	}
 	const [first = '', ...others] = length.split(', ');
 	if (!/^\d{1,15}$/.test(first) || others.some((other) => other !== first)) {
-		throw new Error(`Cannot read the engine's answer: its length is ${JSON.stringify(length)}`);
+		throw new Error(`Cannot read the engine's answer: it has no valid length: ${JSON.stringify(length)}`);
 	}
 	return Number(first);
 }

@@ -4,7 +4,7 @@ import type { DoctorFinding } from '../api/types';
 import { checksOf, checksOfFindings, failedCheck, reportText, type Check, type CheckStatus } from './doctor-checks';
 import { engineOfRow, keyOn } from './engine-keys';
 import type { EngineModel } from './engine-model';
-import { isAbort, Notice, sentence } from './failure';
+import { isAbort, Notice, sentence, localSentence } from './failure';
 import type { Models } from './model';
 import type { RoutingClient } from './routing-client';
 import { GONE, type Drawing, type RowSource } from './row-tree';
@@ -139,19 +139,32 @@ export class Doctor implements Disposable {
 			const client = this.client.at(model.keyOf(''));
 			const [info, version, findings] = await Promise.all([client.info(), client.version(), findingsOf(client)]);
 			checks =
-				findings === undefined ? checksOf(info, version) : checksOfFindings(findings, info, version, l10n.t);
+				findings === undefined
+					? checksOf(info, version)
+					: checksOfFindings(findings.map(withLocalValues), info, version, l10n.t);
 		} catch (error) {
 			if (isAbort(error)) {
 				return;
 			}
 			this.log.error(error instanceof Error ? error : String(error));
-			checks = [failedCheck(sentence(model.failure ?? error))];
+			const reason = model.failure ?? error;
+			checks = [{ ...failedCheck(sentence(reason)), local: localSentence(reason) }];
 		}
 		if (this.models.all.includes(model)) {
 			this.found.set(model.engine, new Map(checks.map((check) => [model.keyOf(check.name), check])));
 			this.changed.fire();
 		}
 	}
+}
+
+/** What is put into its sentences may be one itself: why something does not work. */
+function withLocalValues({ Sentences, ...finding }: DoctorFinding): DoctorFinding {
+	return {
+		...finding,
+		...(Sentences && {
+			Sentences: Sentences.map(({ Text, Values }) => ({ Text, Values: Values.map(localSentence) })),
+		}),
+	};
 }
 
 /** Undefined for an engine that is not ours. */

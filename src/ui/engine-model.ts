@@ -3,7 +3,7 @@ import type { Client } from '../api/client';
 import type { EventMessage } from '../api/types';
 import { bare, engineIn, keyOn, OWN_ID, rowKey } from './engine-keys';
 import { keyedEvent } from './event-log';
-import { isAbort, refusal, sentence } from './failure';
+import { isAbort, refusal, sentence, localSentence } from './failure';
 import { Listing } from './listing';
 import {
 	containerRow,
@@ -518,7 +518,7 @@ export class EngineModel implements Disposable {
 		if (!(error instanceof Error) || isAbort(error)) {
 			return;
 		}
-		this.faults.set(key, error.message);
+		this.faults.set(key, localSentence(error));
 		if (this.isSeen(key)) {
 			this.errorsOnRows.add(error);
 		}

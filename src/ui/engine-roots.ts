@@ -3,7 +3,7 @@ import { engineOfRow, OWN_ID } from './engine-keys';
 import type { EngineModel } from './engine-model';
 import { addressOf } from './engine-rows';
 import type { Engine, Engines } from './engines';
-import { sentence } from './failure';
+import { sentence, localSentence } from './failure';
 import { engineKey, engineOf } from './keys';
 import type { Models } from './model';
 import type { Drawing, RowSource } from './row-tree';
@@ -121,7 +121,7 @@ function noneWords(model: EngineModel, count: Count): string {
 
 /** Why the engine does not answer, which is too long for a row; "" when it does. */
 function reasonOf({ state, failure }: EngineModel): string {
-	return state === 'failed' ? sentence(failure).replace(/^.*?: /, '') : '';
+	return state === 'failed' ? localSentence(sentence(failure).replace(/^.*?: /, '')) : '';
 }
 
 function iconOf({ state }: EngineModel): Pick<Drawing, 'icon' | 'color'> {

@@ -7,7 +7,7 @@ import { findEngines, thisMachine, type FoundEngine } from '../api/engines';
 import type { RegistryContext } from '../api/registry-client';
 import type { EngineAddress } from '../api/transport';
 import { OWN_ID } from './engine-keys';
-import { isAbort, refusal, sentence } from './failure';
+import { isAbort, refusal, sentence, localSentence } from './failure';
 import { RoutingClient } from './routing-client';
 
 /** An engine that a window can use. */
@@ -255,7 +255,9 @@ export class Engines implements Disposable {
 			const programs = { mydocker: 'MyDocker', docker: 'Docker', podman: 'Podman' };
 			this.setReach(id, { state: 'answers', version, program: programs[address.program ?? 'docker'] });
 		} catch (error) {
-			const reason = isAbort(error) ? l10n.t('it does not answer') : sentence(error).replace(/^.*?: /, '');
+			const reason = isAbort(error)
+				? l10n.t('it does not answer')
+				: localSentence(sentence(error).replace(/^.*?: /, ''));
 			this.setReach(id, { state: 'silent', reason });
 		}
 	}

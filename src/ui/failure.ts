@@ -1,4 +1,4 @@
-import { commands, l10n, window, workspace, type LogOutputChannel } from 'vscode';
+import { commands, env, l10n, window, workspace, type LogOutputChannel } from 'vscode';
 import { shortenPaths } from './names';
 
 /** A message for the user that is no fault: nothing to pick, nothing to do. */
@@ -26,7 +26,7 @@ export class Failure extends Error {
 		readonly command: string,
 		readonly argument?: string,
 	) {
-		super(sentence(cause), { cause });
+		super(localSentence(cause), { cause });
 	}
 }
 
@@ -35,9 +35,24 @@ export function isAbort(error: unknown): boolean {
 	return error instanceof Error && error.name === 'AbortError';
 }
 
-/** The engine's own sentence, or whatever was thrown. */
+/** The engine's own sentence, or whatever was thrown: for logs. */
 export function sentence(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
+}
+
+let inLanguageOfWindow = (message: string): string => message;
+
+/** From when this resolves on `localSentence` speaks the window's language. `folder` is the extension's. */
+export async function learnLanguage(folder: string): Promise<void> {
+	if (!/^en\b/.test(env.language)) {
+		const { loadEngineWords } = await import('./engine-words');
+		inLanguageOfWindow = (await loadEngineWords(folder, env.language)) ?? inLanguageOfWindow;
+	}
+}
+
+/** The same for people, in the window's language as far as that is known. */
+export function localSentence(error: unknown): string {
+	return inLanguageOfWindow(sentence(error));
 }
 
 /** The one place where an error becomes a message. */
@@ -58,7 +73,7 @@ export class Failures {
 			return;
 		}
 		this.log.error(error instanceof Error ? error : String(error));
-		const message = shortenPaths(sentence(error));
+		const message = shortenPaths(localSentence(error));
 		if (this.open.has(message)) {
 			return;
 		}

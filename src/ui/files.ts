@@ -15,7 +15,7 @@ import { isFolder, isLink } from '../api/archive';
 import { ApiError, type Archive, type Client, type PathStat } from '../api/client';
 import { encodeFile, openFirst, type FileHead } from '../api/file-tar';
 import type { EventMessage } from '../api/types';
-import { sentence } from './failure';
+import { localSentence } from './failure';
 import type { Model } from './model';
 import { archiveOf, filesUri, FILES_SCHEME, folderOf, nameOf, ownerOf } from './place';
 
@@ -325,7 +325,7 @@ export function fileSystemError(uri: Uri, error: unknown): unknown {
 	if (error instanceof FileSystemError) {
 		return error;
 	}
-	const message = sentence(error);
+	const message = localSentence(error);
 	if (!(error instanceof ApiError)) {
 		return FileSystemError.Unavailable(message);
 	}

@@ -2,6 +2,7 @@ import { InputBoxValidationSeverity, l10n, window } from 'vscode';
 import { ApiError } from '../api/client';
 import { ask } from './ask';
 import { beside } from './engine-keys';
+import { localSentence } from './failure';
 import { forEach } from './lifecycle';
 import type { Model } from './model';
 import { referenceProblem, shortId } from './names';
@@ -69,7 +70,7 @@ export async function removeImages(
 				if (!isForcible(error)) {
 					throw error;
 				}
-				if (await confirmForce(error.message)) {
+				if (await confirmForce(localSentence(error))) {
 					await client.images.remove(name, { force: true });
 				}
 			}

@@ -1,7 +1,7 @@
 import { env, l10n, type Disposable, type LogOutputChannel } from 'vscode';
 import { ApiError, type Client, type LogsOptions } from '../api/client';
 import { beside, engineOfRow } from './engine-keys';
-import { isAbort, sentence } from './failure';
+import { isAbort, localSentence } from './failure';
 import { Follower, newLogLines } from './log-follower';
 import type { LogLines } from '../api/log-lines';
 import { mergeByTime, type NamedLine } from './log-merge';
@@ -97,7 +97,7 @@ export class LogDocument implements Disposable {
 		this.changed();
 		this.reading = this.run(this.abort.signal).catch((error: unknown) => {
 			if (!isAbort(error)) {
-				this.note(sentence(error));
+				this.note(localSentence(error));
 			}
 		});
 	}

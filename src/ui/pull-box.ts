@@ -10,7 +10,7 @@ import {
 } from 'vscode';
 import type { RegistryCalls } from '../api/registry-client';
 import { formatAgo, formatBytes } from './amounts';
-import { sentence } from './failure';
+import { localSentence } from './failure';
 import type { Model } from './model';
 import { referenceProblem, splitRegistry } from './names';
 import { referenceMessage } from './reference-message';
@@ -212,7 +212,7 @@ class Asker {
 			if (this.abort.signal.aborted || this.typed !== term) {
 				return;
 			}
-			this.found = [note(sentence(error))];
+			this.found = [note(localSentence(error))];
 		}
 		this.draw();
 	}
@@ -234,7 +234,7 @@ function answerWords(answer: TagAnswer): string[] {
 		case 'asking':
 			return [l10n.t('asking the registry for tags…')];
 		case 'failed':
-			return [l10n.t('no list of tags: {0}', answer.reason)];
+			return [l10n.t('no list of tags: {0}', localSentence(answer.reason))];
 		case 'found':
 			return answer.tags.length === 0 ? [l10n.t('the registry has no tags')] : [];
 	}

@@ -4,7 +4,7 @@ import { ApiError } from '../api/transport';
 import type { RegistryCalls, RegistryPage } from '../api/registry-client';
 import { bare } from './engine-keys';
 import { formatBytes } from './amounts';
-import { isAbort, sentence } from './failure';
+import { isAbort, localSentence } from './failure';
 import type { Model } from './model';
 import { shortId, splitRegistry } from './names';
 import { GONE, type Drawing, type RowSource } from './row-tree';
@@ -104,7 +104,7 @@ export class RegistryRows implements Disposable {
 			const { Items, Next } = await this.page(key, before.next);
 			this.readings.set(key, { items: [...before.items, ...Items], next: Next, problem: '', isBusy: false });
 		} catch (error) {
-			const problem = isAbort(error) ? '' : sentence(error);
+			const problem = isAbort(error) ? '' : localSentence(error);
 			const needsLogin = error instanceof ApiError && error.code === 'unauthorized';
 			this.readings.set(key, { ...before, problem, needsLogin, isBusy: false });
 		}

@@ -2,7 +2,7 @@ import { l10n, Uri, ViewColumn, window, type Disposable, type LogOutputChannel, 
 import type { Client } from '../api/client';
 import { stateWords } from './container-rows';
 import { bare } from './engine-keys';
-import { isAbort, sentence } from './failure';
+import { isAbort, sentence, localSentence } from './failure';
 import type { Models } from './model';
 import { shortId, shortName } from './names';
 import type { FromPanel, PanelState, Processes, ToPanel } from './stats-messages';
@@ -189,7 +189,7 @@ class StatsPanel implements Disposable {
 		// Another engine of the window may answer.
 		const { state, failure } = model.at(this.id);
 		if (state === 'failed') {
-			return l10n.t('The engine does not answer: {0}', failure?.message ?? '');
+			return l10n.t('The engine does not answer: {0}', localSentence(failure ?? ''));
 		}
 		if (row === undefined) {
 			return state === 'ready' ? l10n.t('This container has been removed.') : l10n.t('Connecting…');

@@ -3,7 +3,7 @@ import { commands, EventEmitter, l10n, TerminalProfile, ThemeIcon, window } from
 import type { Disposable, Memento, Pseudoterminal, TerminalDimensions } from 'vscode';
 import type { Attachment, Client, TerminalSize } from '../api/client';
 import { debugLine } from './debug-shell';
-import { Notice, sentence } from './failure';
+import { Notice, localSentence } from './failure';
 import type { Model } from './model';
 import { shortId } from './names';
 import { containersFor } from './pick';
@@ -26,7 +26,7 @@ class ContainerTerminal implements Pseudoterminal {
 	open(dimensions: TerminalDimensions | undefined): void {
 		this.line = this.connect(dimensions);
 		this.show(this.line).catch((error: unknown) => {
-			this.end(`\r\n\x1b[31m${sentence(error)}\x1b[0m\r\n`, 1);
+			this.end(`\r\n\x1b[31m${localSentence(error)}\x1b[0m\r\n`, 1);
 		});
 	}
 

@@ -55,7 +55,7 @@ const cases: readonly (readonly [name: string, archive: () => Buffer, reason: Re
 	[
 		'a layer of other content than the configuration says',
 		() => docker({ Layers: ['other'] }, { name: 'other', content: archiveOf([{ name: 'x', content: 'x' }]) }),
-		/unpacks to sha256:.* and should to/,
+		/content of a layer has digest sha256:.* and should have/,
 	],
 	[
 		'a layer with a path out of it',

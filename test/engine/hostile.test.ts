@@ -536,7 +536,7 @@ const lies: readonly Case[] = [
 		serve: (r) => {
 			r.blob(zlib.gzipSync(good), `sha256:${'0'.repeat(64)}`);
 		},
-		reason: /should to/,
+		reason: /should have/,
 	},
 	{
 		name: 'more layers than the configuration says',

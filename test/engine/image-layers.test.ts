@@ -97,8 +97,8 @@ describe('what the layers of an image hold', () => {
 		};
 		assert.equal(await read(2, '/data/kept'), 'written again');
 		assert.notEqual(await read(0, '/data/kept'), 'written again');
-		await refused(read(2, '/data'), 400, /no regular file/);
-		await refused(read(2, '/data/twin'), 400, /no regular file/);
+		await refused(read(2, '/data'), 400, /not a regular file/);
+		await refused(read(2, '/data/twin'), 400, /not a regular file/);
 		await refused(read(2, '/../../../../etc/passwd'), 404, /no such file in the layer/);
 	});
 

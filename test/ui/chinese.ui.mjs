@@ -111,4 +111,10 @@ describe('a person whose VS Code speaks Chinese', function () {
 		await workbench.waitForOutput(/已退出，退出码 0/);
 		assert.deepEqual(await workbench.errors(), []);
 	});
+
+	it('is told in Chinese what went wrong in the engine', async () => {
+		await workbench.runCommand('mydocker.image.pull');
+		await workbench.typeInQuickInput(`${process.env.MYDOCKER_TEST_REGISTRY}/demo/missing`);
+		isChinese(await workbench.waitForNotification(/在镜像仓库中找不到镜像/));
+	});
 });

@@ -201,7 +201,7 @@ function rename(request: ApiRequest): void {
 
 async function remove(request: ApiRequest): Promise<void> {
 	if (request.flag('link')) {
-		throw new EngineError('unsupported', 'Cannot remove link: links are not supported');
+		throw new EngineError('unsupported', 'Cannot remove link: to remove links is not supported');
 	}
 	const options = { force: request.flag('force'), volumes: request.flag('v') };
 	await request.core.containers.remove(request.parameter('id'), options);

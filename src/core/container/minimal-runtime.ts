@@ -117,13 +117,13 @@ export class MinimalRuntime implements ContainerRuntime {
 		if (group === undefined || !this.tree.setFrozen(group, isPaused)) {
 			throw new EngineError(
 				'runtime',
-				`Cannot pause container ${id}: this machine has no control group to freeze`,
+				`Cannot ${isPaused ? 'pause' : 'unpause'} container ${id}: this machine has no control group to freeze`,
 			);
 		}
 		for (let waited = 0; isPaused && !this.tree.isFrozen(group); waited += 5) {
 			if (waited > FROZEN_WITHIN) {
 				this.tree.setFrozen(group, false);
-				throw new EngineError('runtime', `Cannot pause container ${id}: its processes do not stand still`);
+				throw new EngineError('runtime', `Cannot pause container ${id}: its processes could not be frozen`);
 			}
 			await delay(5);
 		}

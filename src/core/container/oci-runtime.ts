@@ -158,7 +158,7 @@ export class OciRuntime implements ContainerRuntime {
 		if (program === undefined) {
 			throw new EngineError(
 				'unsupported',
-				`Cannot run "${this.name}": it is not installed (any more); install the package "${this.name}"`,
+				`Cannot run "${this.name}": it is not installed, or not any more; install the package "${this.name}"`,
 			);
 		}
 		return program;

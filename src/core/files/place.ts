@@ -81,11 +81,11 @@ export function renamePath(tree: Tree, path: string, target: string, owner: stri
 const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 	EROFS: ['denied', 'it is read-only'],
 	EBUSY: ['conflict', 'something is mounted there'],
-	EXDEV: ['conflict', 'both names must be on the same mount'],
+	EXDEV: ['conflict', 'the old and the new name lie on different mounts'],
 	EEXIST: ['conflict', 'the folder of the new name is not empty'],
 	ENOTEMPTY: ['conflict', 'the folder is not empty'],
 	EISDIR: ['conflict', 'the new name is a folder'],
-	ENOTDIR: ['conflict', 'the new name is no folder'],
+	ENOTDIR: ['conflict', 'the new name is not a folder'],
 	EINVAL: ['invalid', 'a folder cannot go into itself'],
 	ENOSPC: ['no-space', 'the disk is full'],
 	EDQUOT: ['no-space', 'the disk is full'],

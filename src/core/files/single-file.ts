@@ -20,7 +20,7 @@ export function openFile(directory: string, path: string): OpenFile {
 			throw new EngineError('not-found', `${path}: no such file in the layer`);
 		}
 		if (!stat.isFile()) {
-			throw new EngineError('invalid', `${path}: no regular file`);
+			throw new EngineError('invalid', `${path}: not a regular file`);
 		}
 		const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 		const descriptor = fs.openSync(pathIn(folder, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

@@ -100,7 +100,7 @@ class TreeWriter implements TarSink {
 		const name = names.pop();
 		if (name === undefined) {
 			if (written.type !== 'directory') {
-				throw corrupt(`"${printable(written.name)}" names the destination and is no directory`);
+				throw corrupt(`"${printable(written.name)}" stands for the destination and is not a directory`);
 			}
 			return;
 		}
@@ -195,7 +195,7 @@ class TreeWriter implements TarSink {
 				} else if (place.stat?.isDirectory() === true && place.name === '') {
 					folder = place.folder;
 				} else if (isToBeMade) {
-					throw corrupt(`"${printable(path)}" is used as a directory and is none`);
+					throw corrupt(`"${printable(path)}" is used as a directory and is not one`);
 				} else {
 					this.tree.release(folder, this.folder);
 					return;

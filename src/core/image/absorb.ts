@@ -74,7 +74,7 @@ export async function absorb(job: AbsorbJob, { input, signal }: JobContext): Pro
 			signal,
 			checkProgress: (unpacked) => {
 				if (isKept && unpacked > Math.max(ALWAYS_ALLOWED, MAX_RATIO * counted.bytes)) {
-					throw new EngineError('corrupt', 'it unpacks to far more than it could hold');
+					throw new EngineError('corrupt', 'it unpacks to far more than an archive of its size can hold');
 				}
 			},
 		});

@@ -145,7 +145,10 @@ export class Assembly {
 			throw new EngineError('corrupt', `a layer has digest ${layer.blob.digest} and should have ${digest}`);
 		}
 		if (layer.diffId !== diffId) {
-			throw new EngineError('corrupt', `a layer unpacks to ${layer.diffId} and should to ${diffId}`);
+			throw new EngineError(
+				'corrupt',
+				`the content of a layer has digest ${layer.diffId} and should have ${diffId}`,
+			);
 		}
 	}
 }

@@ -272,7 +272,7 @@ export class ErofsWriter implements TarSink {
 
 	private describeRoot(entry: TarEntry): void {
 		if (entry.type !== 'directory') {
-			throw corrupt(`"${entry.name}" names the root of the layer and is no directory`);
+			throw corrupt(`"${entry.name}" stands for the root of the layer and is not a directory`);
 		}
 		Object.assign(this.root, this.attributes(withKnownXattrs(entry)));
 	}
@@ -326,7 +326,7 @@ export class ErofsWriter implements TarSink {
 	private impliedFolder(place: Place, node: Inode | undefined): Folder {
 		checkName(place.name);
 		if (node !== undefined) {
-			throw corrupt(`"${printable(place.name)}" is used as a directory and is none`);
+			throw corrupt(`"${printable(place.name)}" is used as a directory and is not one`);
 		}
 		return this.newFolderAt(place);
 	}

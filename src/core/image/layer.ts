@@ -323,7 +323,7 @@ class LayerWriter implements TarSink {
 
 	private describeRoot(entry: TarEntry): void {
 		if (entry.type !== 'directory') {
-			throw corrupt(`"${entry.name}" names the root of the layer and is no directory`);
+			throw corrupt(`"${entry.name}" stands for the root of the layer and is not a directory`);
 		}
 		this.describeFolder(this.root, ownedHere(withKnownXattrs(entry)));
 	}
@@ -495,7 +495,7 @@ class LayerWriter implements TarSink {
 	private impliedFolder(place: Place, node: Node | undefined): Folder {
 		checkName(place.name);
 		if (node !== undefined || this.exists(pathOf(place))) {
-			throw corrupt(`"${printable(pathOf(place))}" is used as a directory and is none`);
+			throw corrupt(`"${printable(pathOf(place))}" is used as a directory and is not one`);
 		}
 		const folder = this.newFolderAt(place);
 		this.describeFolder(folder, IMPLIED);

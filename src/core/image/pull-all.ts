@@ -13,7 +13,7 @@ export async function pullAllTags(
 	const reference = parseReference(repository);
 	const name = familiarName(normalizedName(reference));
 	if (reference.tag !== undefined || reference.digest !== undefined) {
-		throw new EngineError('invalid', `Cannot pull all tags of "${repository}": it names one of them`);
+		throw new EngineError('invalid', `Cannot pull all tags of "${repository}": it names a tag or a digest`);
 	}
 	const { auth, registries: settings, signal } = options;
 	const tags = await registries.allTags(reference, { auth, settings, signal });

@@ -39,7 +39,7 @@ export async function spread({ folder }: SpreadJob, { input, signal }: JobContex
 		for await (const chunk of inflateArchive(counted(), signal)) {
 			unpacked += chunk.length;
 			if (unpacked > Math.max(ALWAYS_ALLOWED, MAX_RATIO * read)) {
-				throw new EngineError('corrupt', 'it unpacks to far more than it could hold');
+				throw new EngineError('corrupt', 'it unpacks to far more than an archive of its size can hold');
 			}
 			reader.write(chunk);
 			signal.throwIfAborted();

@@ -108,7 +108,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 			signal: options.signal,
 		});
 		if (layer.diffId !== job.diffId) {
-			throw new EngineError('corrupt', `it unpacks to ${layer.diffId} and should to ${job.diffId}`);
+			throw new EngineError('corrupt', `its content has digest ${layer.diffId} and should have ${job.diffId}`);
 		}
 		return layer;
 	} catch (error) {

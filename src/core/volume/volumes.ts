@@ -304,7 +304,7 @@ export class Volumes {
 			const place = tmpfsOptions(options) === undefined ? 'a folder of the host' : 'memory';
 			throw new EngineError(
 				'unsupported',
-				`Cannot restore volume "${name}": its data is ${place}; restore into a volume without options`,
+				`Cannot restore volume "${name}": its data lies in ${place}; restore into a volume without options`,
 			);
 		}
 		const users = this.options.activeUsers(name);

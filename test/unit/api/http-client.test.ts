@@ -88,8 +88,8 @@ describe('HTTP client', () => {
 		const answers: readonly [string, RegExp][] = [
 			['hello\r\n\r\n', /it begins with "hello"/],
 			['HTTP/1.1 200 OK\r\nno header\r\n\r\n', /"no header" is no header/],
-			['HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n', /its length is "-1"/],
-			['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', /its length is "1, 2"/],
+			['HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n', /no valid length: "-1"/],
+			['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', /no valid length: "1, 2"/],
 			['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n', /"xyz" is no chunk's size/],
 			['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n', /longer than its size/],
 			[`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, /a line is longer than/],

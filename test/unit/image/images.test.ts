@@ -293,7 +293,7 @@ describe('images', () => {
 			server.putManifest(document, stored?.type ?? '', 'latest');
 			await assert.rejects(pull(), {
 				code: 'corrupt',
-				message: /it unpacks to sha256:.* and should to sha256:000/,
+				message: /its content has digest sha256:.* and should have sha256:000/,
 			});
 			assert.deepEqual([names(), await files()], [[], { blobs: 0, layers: 0, other: [] }]);
 		});
