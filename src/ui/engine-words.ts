@@ -19,6 +19,8 @@ export type Translate = (message: string) => string;
 
 /** Sentences inside of each other. */
 const DEEPEST = 4;
+/** Reasons beside each other. */
+const MOST_REASONS = 8;
 
 /** The translation that the extension in `folder` has for this language, as VS Code names it; undefined where it has none. */
 export async function loadEngineWords(folder: string, language: string): Promise<Translate | undefined> {
@@ -45,7 +47,12 @@ export function translator(words: EngineWords): Translate {
 				return text.replace(/\{\d+\}/g, (place) => byPlace.get(place) ?? place);
 			}
 		}
-		return message;
+		const reasons = message.split('; ');
+		if (depth === DEEPEST || reasons.length === 1 || reasons.length > MOST_REASONS) {
+			return message;
+		}
+		const translated = reasons.map((reason) => translate(reason, depth + 1));
+		return translated.some((reason, index) => reason !== reasons[index]) ? translated.join('；') : message;
 	};
 	return (message) => translate(message, 0);
 }

@@ -28,6 +28,13 @@ describe('what the engine says, in another language', () => {
 		);
 	});
 
+	it('several reasons: each', () => {
+		assert.equal(
+			translate('Cannot pull image "a": it unpacks to more than 7 bytes; no such file or directory'),
+			'无法拉取镜像 "a"：解包后超过 7 字节；没有这样的文件或目录',
+		);
+	});
+
 	it('places in another order', () => {
 		assert.equal(translate('wanted 1, got 2'), '得到 2，应为 1');
 	});
