@@ -50,7 +50,7 @@ describe('what the engine says, in another language', () => {
 	it('what is not known, or is not the whole of a sentence, stays English', () => {
 		for (const text of [
 			'',
-			'Something else',
+			'Something; else',
 			'it unpacks to more than  bytes',
 			'no such file or directory, really',
 		]) {
