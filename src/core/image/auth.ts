@@ -2,8 +2,10 @@
  * Answers the challenges of registries: Basic (RFC 7617) and Bearer with docker's token service
  * (distribution-spec, "Token Authentication Specification" and "OAuth2 Token Authentication").
  */
+import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { EngineError } from '../errors';
+import { isTemporary, longWait, retryAfter, TemporaryError } from './attempts';
 import type { RegistryAuth } from './credentials';
 import { connectionReason, readBody } from './transport';
 import type { Transport } from './transport';
@@ -57,7 +59,7 @@ export class Authorizer {
 
 	/**
 	 * Gets an authorization that answers one of the challenges; false when there is none that can be answered, so the
-	 * registry's refusal stands.
+	 * registry's refusal stands. Throws TemporaryError when the token service says "later".
 	 */
 	async answer(challenges: readonly Challenge[], scope: string, signal: AbortSignal | undefined): Promise<boolean> {
 		const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
@@ -161,14 +163,20 @@ export class Authorizer {
 				throw this.failure(reason, 'unreachable', error);
 			});
 		const body = await readBody(response, MAX_TOKEN_ANSWER, 5 * this.transport.idle);
-		const status = response.statusCode ?? 0;
-		if (status === 401 || status === 403) {
-			throw this.failure('the user name or password is wrong, or may not do this');
-		}
-		if (status !== 200 || body === undefined) {
-			throw this.failure(`its token service "${url.host}" answered with status ${status}`, 'unreachable');
+		if (response.statusCode !== 200 || body === undefined) {
+			throw this.refusal(url, response);
 		}
 		return this.parseToken(body);
+	}
+
+	private refusal(url: URL, { statusCode: status = 0, headers }: IncomingMessage): Error {
+		if (status === 401 || status === 403) {
+			return this.failure('the user name or password is wrong, or may not do this');
+		}
+		const wait = retryAfter(headers['retry-after']);
+		const reason = `its token service "${url.host}" answered with status ${status}${longWait(wait)}`;
+		const failure = this.failure(reason, 'unreachable');
+		return isTemporary(status) ? new TemporaryError(failure, wait) : failure;
 	}
 
 	private parseToken(body: Buffer): Token {

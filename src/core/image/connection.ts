@@ -1,9 +1,18 @@
 /** Requests to one registry of the distribution specification: protocol, authorization, redirects, repetition. */
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { EngineError, systemCode } from '../errors';
 import type { ErrorCode } from '../errors';
+import {
+	ATTEMPTS,
+	backOff,
+	isTemporary,
+	isTooLong,
+	longWait,
+	MIRROR_ATTEMPTS,
+	retryAfter,
+	TemporaryError,
+} from './attempts';
 import { Authorizer, parseChallenges } from './auth';
 import type { Grant } from './auth';
 import type { RegistryAuth } from './credentials';
@@ -65,12 +74,6 @@ interface Answer {
 const HUB = 'registry-1.docker.io';
 export const MAX_ERROR_BODY = 64 * 1024;
 const MAX_REDIRECTS = 10;
-/** Times that a request is sent; a mirror, behind which there is the registry itself, gets fewer. */
-export const ATTEMPTS = 5;
-const MIRROR_ATTEMPTS = 2;
-const FIRST_DELAY = 500;
-/** Milliseconds; a server that wants more patience than this is told to the person instead. */
-const MAX_RETRY_AFTER = 60_000;
 /** Characters of a server's own words in a message. */
 const LONGEST_WORDS = 500;
 
@@ -80,17 +83,6 @@ const errorsSchema = v.object({
 		v.minLength(1),
 	),
 });
-
-/** A failure that another attempt may mend. */
-class TemporaryError extends Error {
-	constructor(
-		readonly failure: EngineError,
-		/** Milliseconds that the server asks for. */
-		readonly wait?: number,
-	) {
-		super(failure.message, { cause: failure });
-	}
-}
 
 /**
  * Talks to one registry: https, or plain http where the registry is on this machine or said to be insecure. Requests
@@ -145,7 +137,7 @@ export class Connection {
 				if (!(error instanceof TemporaryError)) {
 					throw error;
 				}
-				if (attempt === attempts || (error.wait ?? 0) > MAX_RETRY_AFTER) {
+				if (attempt === attempts || isTooLong(error.wait)) {
 					throw error.failure;
 				}
 				await backOff(attempt, request.signal, error.wait);
@@ -189,7 +181,7 @@ export class Connection {
 		}
 		const wait = retryAfter(response.headers['retry-after']);
 		const failure = await this.refusal(request, response, wait);
-		if (status === 429 || status >= 500) {
+		if (isTemporary(status)) {
 			throw new TemporaryError(failure, wait);
 		}
 		throw failure;
@@ -345,18 +337,9 @@ export class Connection {
 		wait: number | undefined,
 	): EngineError {
 		const words = text === '' ? '' : `: ${text}`;
-		const when =
-			wait !== undefined && wait > MAX_RETRY_AFTER
-				? ` (it asks to be left alone for ${Math.ceil(wait / 1000)} seconds)`
-				: '';
-		const reason = `registry "${this.access.host}" answered with status ${status}${words}${when}`;
+		const reason = `registry "${this.access.host}" answered with status ${status}${words}${longWait(wait)}`;
 		return new EngineError(codeOf(status), `Cannot ${action}: ${reason}`);
 	}
-}
-
-/** Waits before another attempt: twice as long each time, unless the server says how long. */
-export async function backOff(attempt: number, signal: AbortSignal | undefined, wait?: number): Promise<void> {
-	await delay(wait ?? FIRST_DELAY * 2 ** (attempt - 1), undefined, { signal });
 }
 
 function codeOf(status: number): ErrorCode {
@@ -368,7 +351,7 @@ function codeOf(status: number): ErrorCode {
 		case 404:
 			return 'not-found';
 		default:
-			return status === 429 || status >= 500 ? 'unreachable' : 'internal';
+			return isTemporary(status) ? 'unreachable' : 'internal';
 	}
 }
 
@@ -388,15 +371,6 @@ function mayBeTls(error: unknown): boolean {
 	const failure = error instanceof TemporaryError ? error.failure : error;
 	const code = failure instanceof EngineError ? systemCode(failure.cause) : undefined;
 	return code !== undefined && /^(?:HPE_|ECONNRESET|EPIPE)/.test(code);
-}
-
-/** "Retry-After" in seconds or as a date, as milliseconds. */
-function retryAfter(header: string | undefined): number | undefined {
-	if (header === undefined) {
-		return undefined;
-	}
-	const milliseconds = /^[0-9]{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-	return Number.isFinite(milliseconds) ? Math.max(milliseconds, 0) : undefined;
 }
 
 /** The body of a refusal; undefined when it does not come, or is too long to be an explanation. */

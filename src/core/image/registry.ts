@@ -2,7 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { EngineError } from '../errors';
 import { bodyOf } from './body';
-import { ATTEMPTS, backOff, Connection } from './connection';
+import { ATTEMPTS, backOff } from './attempts';
+import { Connection } from './connection';
 import type { Refusal, RegistryAccess, RegistryRequest } from './connection';
 import { digestOf, MANIFEST_ACCEPT, MAX_DOCUMENT_SIZE } from './manifest';
 import type { Descriptor } from './manifest';

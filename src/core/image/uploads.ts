@@ -2,7 +2,8 @@
 import * as fs from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { EngineError } from '../errors';
-import { ATTEMPTS, backOff, Connection } from './connection';
+import { ATTEMPTS, backOff } from './attempts';
+import { Connection } from './connection';
 import type { Refusal, RegistryAccess, RegistryRequest } from './connection';
 import type { Descriptor } from './manifest';
 import { formatReference } from './reference';

@@ -310,6 +310,57 @@ describe('registry', () => {
 			});
 		});
 
+		describe('a token service', () => {
+			/** Answers of the token service, one after the other; the last one again and again. */
+			let answers: (readonly [status: number, wait?: string])[];
+			const tokens = (): number => server.requests.filter((request) => request.startsWith('GET /token')).length;
+
+			beforeEach(() => {
+				server.handler = (request, response) => {
+					if (request.url?.startsWith('/token') === true) {
+						const [status, wait] = (answers.length > 1 ? answers.shift() : answers[0]) ?? [200];
+						const headers = wait === undefined ? {} : { 'retry-after': wait };
+						response.writeHead(status, headers).end('{"token":"T1"}');
+						return true;
+					}
+					const header = `Bearer realm="http://${server.host}/token"`;
+					return request.headers.authorization !== 'Bearer T1' && challenge(response, header);
+				};
+			});
+
+			it('that is busy is asked again, when it says', async () => {
+				answers = [[429, '1'], [503, '0'], [500, '0'], [200]];
+				const began = Date.now();
+				await connect().manifest(image());
+				assert.ok(Date.now() - began >= 1000);
+				assert.equal(tokens(), 4);
+			});
+
+			it('that stays busy is given up', async () => {
+				answers = [[503, '0']];
+				await assert.rejects(connect().manifest(image()), {
+					code: 'unreachable',
+					message: `Cannot log in to registry "${server.host}": its token service "${server.host}" answered with status 503`,
+				});
+				assert.equal(tokens(), 5);
+			});
+
+			it('that wants a long pause is told to the person at once', async () => {
+				answers = [[429, '3600']];
+				await assert.rejects(connect().manifest(image()), {
+					code: 'unreachable',
+					message: /status 429 \(it asks to be left alone for 3600 seconds\)$/,
+				});
+				assert.equal(tokens(), 1);
+			});
+
+			it('that is waited for: an abort ends that at once', async () => {
+				answers = [[429, '50']];
+				const reading = connect().manifest(image(), AbortSignal.timeout(300));
+				await assert.rejects(reading, { name: 'TimeoutError' });
+			});
+		});
+
 		it('a token service that is not encrypted gets nothing', async () => {
 			server.handler = (_, response) => challenge(response, 'Bearer realm="http://example.com/token"');
 			await assert.rejects(connect({ credentials }).manifest(image()), {
