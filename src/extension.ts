@@ -45,7 +45,7 @@ export function activate(context: ExtensionContext): Api {
 	const own = context.subscriptions;
 	const log = window.createOutputChannel('MyDocker', { log: true });
 	own.push(log);
-	const logins = new Logins(context.secrets);
+	const logins = new Logins(context.secrets, log);
 	const toOwn = connector(context, log);
 	const engines = new Engines({ own: toOwn, registries: logins, memento: context.workspaceState, log });
 	const { client } = engines;

@@ -48,6 +48,28 @@ export class Credentials {
 	}
 
 	/**
+	 * As `find`, for what anybody may be allowed to do, such as a pull: what is wrong with a file or a helper is told to
+	 * `warn`, and the next one is asked.
+	 */
+	async findUsable(name: string, warn: (message: string) => void): Promise<RegistryAuth | undefined> {
+		for (const read of this.sources()) {
+			try {
+				const json = read();
+				const found = json && (await findIn(parse(json), name, this.env));
+				if (found !== undefined) {
+					return found;
+				}
+			} catch (error) {
+				if (!(error instanceof Error)) {
+					throw error;
+				}
+				warn(error.message);
+			}
+		}
+		return undefined;
+	}
+
+	/**
 	 * True when `find` is for the person's own process to do: a helper may ask for something, a file may be named from the
 	 * current folder, and what is wrong with one is told there.
 	 */
@@ -130,23 +152,29 @@ export class Credentials {
 	}
 
 	private *configurations(): Generator<Configuration> {
-		const inline = this.env['DOCKER_AUTH_CONFIG'];
-		if (inline) {
-			yield parse(parseJson(inline, 'DOCKER_AUTH_CONFIG'));
-		}
-		const runtime = this.env['XDG_RUNTIME_DIR'];
-		const configuration = this.env['XDG_CONFIG_HOME'] || path.join(os.homedir(), '.config');
-		for (const file of [
-			this.file,
-			this.env['REGISTRY_AUTH_FILE'] ?? '',
-			runtime ? path.join(runtime, 'containers', 'auth.json') : '',
-			path.join(configuration, 'containers', 'auth.json'),
-		]) {
-			const json = file === '' ? undefined : readJson(file);
+		for (const read of this.sources()) {
+			const json = read();
 			if (json !== undefined) {
 				yield parse(json);
 			}
 		}
+	}
+
+	/** What may hold credentials, in the order in which it counts; each gives undefined where there is no such file. */
+	private sources(): (() => Json | undefined)[] {
+		const inline = this.env['DOCKER_AUTH_CONFIG'];
+		const runtime = this.env['XDG_RUNTIME_DIR'];
+		const configuration = this.env['XDG_CONFIG_HOME'] || path.join(os.homedir(), '.config');
+		const files = [
+			this.file,
+			this.env['REGISTRY_AUTH_FILE'] ?? '',
+			runtime ? path.join(runtime, 'containers', 'auth.json') : '',
+			path.join(configuration, 'containers', 'auth.json'),
+		];
+		return [
+			...(inline ? [() => parseJson(inline, 'DOCKER_AUTH_CONFIG')] : []),
+			...files.filter((file) => file !== '').map((file) => () => readJson(file)),
+		];
 	}
 
 	private open(registry: string): { json: Json; helper: string | undefined } {

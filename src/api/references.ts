@@ -1,8 +1,12 @@
 /**
  * Parts "repository[:tag][@digest]" as the API's query parameters want it. Only splits; what a name may contain is
- * the engine's business. A digest is given as the tag, as POST /images/create expects.
+ * the engine's business. A digest is given as the tag, as POST /images/create expects. Where a tag or digest is announced and
+ * missing ("nginx:"), all is the name, which the engine refuses: no tag means other things.
  */
 export function splitReference(reference: string): { readonly name: string; readonly tag: string | undefined } {
+	if (/[:@]$/.test(reference)) {
+		return { name: reference, tag: undefined };
+	}
 	const at = reference.indexOf('@');
 	if (at >= 0) {
 		return { name: withoutTag(reference.slice(0, at)), tag: reference.slice(at + 1) };

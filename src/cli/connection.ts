@@ -61,7 +61,9 @@ export function openClient(target: Target, engine: string, log: (message: string
 	const context = {
 		auth: async (name: string) => {
 			const { Credentials } = await import('../api/credentials');
-			return new Credentials().find(name);
+			return new Credentials().findUsable(name, (message) => {
+				process.stderr.write(`Warning: ${message}\n`);
+			});
 		},
 	};
 	if (target.kind === 'store') {

@@ -1,4 +1,4 @@
-import { workspace, type SecretStorage } from 'vscode';
+import { workspace, type LogOutputChannel, type SecretStorage } from 'vscode';
 import { Credentials, hostOf } from '../api/credentials';
 import type { RegistryContext } from '../api/registry-client';
 import type { RegistryAuth, RegistrySettings } from '../api/types';
@@ -11,10 +11,16 @@ import { settings } from './settings';
 export class Logins implements RegistryContext {
 	private readonly files = new Credentials();
 
-	constructor(private readonly secrets: SecretStorage) {}
+	constructor(
+		private readonly secrets: SecretStorage,
+		private readonly log: LogOutputChannel,
+	) {}
 
 	readonly auth = async (name: string): Promise<RegistryAuth | undefined> =>
-		(await this.own(hostOf(name))) ?? (await this.files.find(name));
+		(await this.own(hostOf(name))) ??
+		(await this.files.findUsable(name, (message) => {
+			this.log.warn(message);
+		}));
 
 	readonly settings = (): RegistrySettings => {
 		const http = workspace.getConfiguration('http');

@@ -31,6 +31,9 @@ export const imageRoutes: readonly Route[] = [
 async function create(request: ApiRequest): Promise<void> {
 	const name = request.text('fromImage');
 	if (name === undefined) {
+		if (request.text('fromSrc') === undefined) {
+			throw new EngineError('invalid', 'invalid reference format');
+		}
 		await importFromBody(request);
 		return;
 	}

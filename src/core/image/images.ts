@@ -22,10 +22,10 @@ import { readManifest, resolveImage } from './pull';
 import type { ResolvedImage, StoredManifest } from './pull';
 import { pushImages } from './push';
 import type { PushProgress, PushStore } from './push';
-import { hostPlatform, isRunnable, platformWarning } from './platform';
+import { formatPlatform, hostPlatform, isRunnable, platformWarning } from './platform';
 import { familiarName, formatReference, isDigest, normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
-import { Registry } from './registry';
+import { Registry, type FetchedManifest } from './registry';
 import { RegistrySettingsFile } from './registry-settings';
 import type { RegistrySettings } from './registry-settings';
 import type { JobProgress } from './unpack';
@@ -158,9 +158,11 @@ export class Images {
 		const registry = new Registry(this.registries.sources(reference, options.auth, options.registries));
 		let dropAnswers = (): void => undefined;
 		try {
-			const fetched = await registry.manifest(reference, signal);
-			progress({ status: `Pulling from ${reference.repository}`, id: reference.digest ?? reference.tag ?? '' });
 			const { platform } = options;
+			const fetched =
+				(await this.unchanged(registry, reference, { platform, signal })) ??
+				(await registry.manifest(reference, signal));
+			progress({ status: `Pulling from ${reference.repository}`, id: reference.digest ?? reference.tag ?? '' });
 			const image = await resolveImage(registry, reference, fetched, {
 				platform,
 				signal,
@@ -179,6 +181,29 @@ export class Images {
 			dropAnswers();
 			registry.close();
 		}
+	}
+
+	/**
+	 * The manifest that the tag led to at the last pull, when it leads to it still. To ask for that is free where manifests
+	 * are counted.
+	 */
+	private async unchanged(
+		registry: Registry,
+		reference: Reference,
+		{ platform = hostPlatform(), signal }: { platform: Platform | undefined; signal: AbortSignal },
+	): Promise<FetchedManifest | undefined> {
+		const { tag } = reference;
+		const name = normalizedName(reference);
+		const known = tag === undefined ? undefined : this.find(`${name}:${tag}`);
+		if (known === undefined) {
+			return undefined;
+		}
+		const digest = await registry.digest(reference, signal);
+		// An index may have another manifest for another platform.
+		const isChosen = digest === known.digest || formatPlatform(known.platform) === formatPlatform(platform);
+		const isSame = isChosen && known.repo_digests.includes(`${familiarName(name)}@${digest}`);
+		const bytes = isSame ? this.blobs.read(known.digest) : undefined;
+		return bytes && { bytes, digest, mediaType: '' };
 	}
 
 	/** Uploads "repository:tag", or all tags of "repository"; see pushImages. */

@@ -84,7 +84,10 @@ async function manifestFor(
 		}
 		const chosen = chooseManifest(document, platform);
 		const named = { registry: reference.registry, repository: reference.repository, digest: chosen.digest };
-		({ bytes, mediaType } = await registry.manifest(named, options.signal));
+		const known = options.known(chosen.digest);
+		({ bytes, mediaType } = known
+			? { bytes: known, mediaType: '' }
+			: await registry.manifest(named, options.signal));
 		checkDescriptor(reference, chosen, bytes, mediaType);
 		mediaType = chosen.mediaType;
 	}

@@ -11,7 +11,7 @@ import type { ImageManifest } from './manifest';
 import { resolveImage } from './pull';
 import { normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
-import { Registry } from './registry';
+import { digestIn, Registry } from './registry';
 import { RegistrySettingsFile } from './registry-settings';
 import type { RegistrySettings } from './registry-settings';
 import type { ImageConfig, Platform } from '../types';
@@ -131,8 +131,7 @@ export class Registries {
 				signal: options.signal,
 			});
 			response.destroy();
-			const digest = response.headers['docker-content-digest'];
-			return typeof digest === 'string' && /^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest) ? digest : '';
+			return digestIn(response.headers);
 		});
 	}
 

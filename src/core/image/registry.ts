@@ -1,5 +1,5 @@
 /** Reads manifests and blobs of one repository (distribution-spec, "Pull"), from its mirrors or its own registry. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { EngineError } from '../errors';
 import { bodyOf } from './body';
 import { ATTEMPTS, backOff } from './attempts';
@@ -63,6 +63,35 @@ export class Registry {
 	/** The manifest or index of a tag or digest. */
 	async manifest(reference: Reference, signal?: AbortSignal): Promise<FetchedManifest> {
 		return this.fromFirst(signal, (source) => this.manifestFrom(source, reference, signal));
+	}
+
+	/**
+	 * The digest of what a tag names now, of which no pull limit takes account (distribution-spec, "Pulling manifests":
+	 * HEAD); "" where the first source does not say it.
+	 */
+	async digest(reference: Reference, signal?: AbortSignal): Promise<string> {
+		const [source] = this.sources;
+		if (source === undefined) {
+			return '';
+		}
+		try {
+			const request = pullRequest(
+				source,
+				reference,
+				manifestPath(reference),
+				{ accept: MANIFEST_ACCEPT },
+				signal,
+			);
+			const response = await source.open({ ...request, method: 'HEAD' });
+			response.destroy();
+			return digestIn(response.headers);
+		} catch (error) {
+			signal?.throwIfAborted();
+			if (!(error instanceof EngineError) || (error.code === 'unreachable' && this.sources.length === 1)) {
+				throw error;
+			}
+			return '';
+		}
 	}
 
 	/** A small blob as a whole, its digest checked: an image configuration. */
@@ -154,8 +183,7 @@ export class Registry {
 		reference: Reference,
 		signal: AbortSignal | undefined,
 	): Promise<FetchedManifest> {
-		const path = `manifests/${reference.digest ?? reference.tag ?? 'latest'}`;
-		const request = pullRequest(source, reference, path, { accept: MANIFEST_ACCEPT }, signal);
+		const request = pullRequest(source, reference, manifestPath(reference), { accept: MANIFEST_ACCEPT }, signal);
 		const { response, body } = await source.read(request, MAX_DOCUMENT_SIZE);
 		const digest = digestOf(body);
 		if (reference.digest !== undefined && digest !== reference.digest) {
@@ -256,6 +284,16 @@ class Pace {
 		this.since = now;
 		this.bytes = 0;
 	}
+}
+
+function manifestPath({ digest, tag = 'latest' }: Reference): string {
+	return `manifests/${digest ?? tag}`;
+}
+
+/** What the answer to a request for a manifest says of its digest; "" when it is none. */
+export function digestIn(headers: IncomingHttpHeaders): string {
+	const digest = headers['docker-content-digest'];
+	return typeof digest === 'string' && /^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest) ? digest : '';
 }
 
 function pullRequest(

@@ -121,6 +121,29 @@ describe('credentials', () => {
 		await assert.rejects(find('a.io/x'), { message: /impossible characters/ });
 	});
 
+	it('for what anybody may do: what is wrong is told, and the next file is asked', async () => {
+		const usable = async (configuration: string) => {
+			fs.writeFileSync(file, configuration);
+			const warnings: string[] = [];
+			const found = await new Credentials(env).findUsable('other.io/app', (message) => warnings.push(message));
+			return { found, warnings };
+		};
+		assert.deepEqual(await usable('{"credsStore":"nosuch"}'), {
+			found: undefined,
+			warnings: ['Cannot run credential helper "docker-credential-nosuch": it is not installed'],
+		});
+		const auth = Buffer.from('u:p').toString('base64');
+		fs.mkdirSync(path.join(folder, 'xdg', 'containers'), { recursive: true });
+		fs.writeFileSync(
+			path.join(folder, 'xdg', 'containers', 'auth.json'),
+			JSON.stringify({ auths: { 'other.io': { auth } } }),
+		);
+		assert.deepEqual(await usable('{bad'), {
+			found: { username: 'u', password: 'p' },
+			warnings: [`Cannot read credentials "${file}": it is not docker's configuration`],
+		});
+	});
+
 	it('are kept in the file, which is for its owner only and keeps what else it says', async () => {
 		write({ detachKeys: 'ctrl-a', auths: { 'old.io': { auth: basic('o:1') } } });
 		fs.chmodSync(file, 0o644);

@@ -10,7 +10,9 @@ describe('references in requests', () => {
 		['localhost:5000/a/b:1', 'localhost:5000/a/b', '1'],
 		[`nginx@${digest}`, 'nginx', digest],
 		[`localhost:5000/a:1@${digest}`, 'localhost:5000/a', digest],
-		['nginx:', 'nginx', ''],
+		['nginx:', 'nginx:', undefined],
+		['nginx@', 'nginx@', undefined],
+		['nginx:1@', 'nginx:1@', undefined],
 	];
 	for (const [reference, name, tag] of cases) {
 		it(`${reference}: ${name} and ${tag ?? 'no tag'}`, () => {

@@ -179,15 +179,27 @@ describe('images', () => {
 			assert.deepEqual(contents, ['top', 'only']);
 		});
 
-		it('again changes nothing and fetches no blob', async () => {
+		it('again changes nothing, and asks for the digest of the tag alone, which counts for no pull limit', async () => {
 			server.putImage([base, top]);
 			const image = await pull();
 			const lines: string[] = [];
-			const before = server.requests.length;
+			server.requests.length = 0;
 			const again = await images.pull(name(), { onProgress: ({ status }) => lines.push(status) });
 			assert.deepEqual(again, image);
 			assert.deepEqual(lines.slice(2), [`Status: Image is up to date for ${name()}:latest`]);
-			assert.equal(server.requests.length - before, 1);
+			assert.deepEqual(server.requests, ['HEAD /v2/app/manifests/latest']);
+		});
+
+		it('again from a registry that does not answer HEAD', async () => {
+			server.putImage([base]);
+			const image = await pull();
+			server.handler = ({ method }, response) => {
+				if (method === 'HEAD') {
+					response.writeHead(405).end();
+				}
+				return method === 'HEAD';
+			};
+			assert.deepEqual(await pull(), image);
 		});
 
 		it('layers that are there are not fetched', async () => {
@@ -241,6 +253,11 @@ describe('images', () => {
 				code: 'not-found',
 				message: 'no matching manifest for linux/s390x in the manifest list entries',
 			});
+			const platform = { os: 'linux', architecture: 'amd64' };
+			assert.equal((await images.pull(name(), { platform })).digest, amd64);
+			server.requests.length = 0;
+			assert.equal((await images.pull(name(), { platform })).digest, amd64);
+			assert.deepEqual(server.requests, ['HEAD /v2/app/manifests/latest']);
 		});
 
 		it('a single image of another platform than asked for is refused, as is another operating system', async () => {

@@ -82,7 +82,8 @@ export class RegistryServer {
 		const manifest = kind === 'manifests' ? this.manifests.get(name) : undefined;
 		const blob = kind === 'blobs' ? this.blobs.get(name) : undefined;
 		if (manifest) {
-			response.writeHead(200, { 'content-type': manifest.type }).end(manifest.bytes);
+			const headers = { 'content-type': manifest.type, 'docker-content-digest': digestOf(manifest.bytes) };
+			response.writeHead(200, headers).end(manifest.bytes);
 		} else if (blob) {
 			const start = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
 			const range = `bytes ${start}-${blob.length - 1}/${blob.length}`;
