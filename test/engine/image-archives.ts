@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { archiveOf, gzip } from './archive';
 import { create, discard, refused, remove, run } from './run';
-import type { Subject } from './subject';
+import { ask, type Subject } from './subject';
 
 const SCRIPT =
 	'echo new >/tmp/file; rm /etc/not-executable; rm -rf /home/demo; mkdir /home/demo; echo x >>/etc/group; ln -s file /tmp/link';
@@ -108,6 +108,12 @@ export function imageArchiveCases(subjectOf: () => Subject): void {
 			assert.equal(space, 1000);
 			await images.inspect('dangle:1');
 			await discard(subject, 'dangle:1');
+		});
+
+		it("a prune of the build cache: finds nothing, as docker's system prune expects", async () => {
+			const { status, body } = await ask(subjectOf(), 'POST', '/build/prune');
+			assert.equal(status, 200);
+			assert.deepEqual(JSON.parse(body.toString()), { CachesDeleted: null, SpaceReclaimed: 0 });
 		});
 	});
 }

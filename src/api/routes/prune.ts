@@ -1,5 +1,5 @@
 /**
- * The four prunes. What one thing cannot be removed for is told in `Failures`, and the rest goes all the same. Ours are
+ * The prunes. What one thing cannot be removed for is told in `Failures`, and the rest goes all the same. Ours are
  * also `dry-run`, which tells what would go, and `without-containers`: as if stopped containers had gone before.
  */
 import { pruneImages } from '../../core/image/prune';
@@ -20,6 +20,7 @@ export const pruneRoutes: readonly Route[] = [
 	route('POST', '/images/prune', images),
 	route('POST', '/networks/prune', networks),
 	route('POST', '/volumes/prune', volumes),
+	route('POST', '/build/prune', buildCache),
 ];
 
 /** Containers that do not run. */
@@ -98,6 +99,11 @@ async function volumes(request: ApiRequest): Promise<void> {
 	const gone = containersGone(request, filters);
 	const { removed, reclaimed } = await request.core.volumes.prune(isWanted, { ...options, gone });
 	request.json({ VolumesDeleted: listOrNull(removed), SpaceReclaimed: reclaimed, ...failuresJson(failures) });
+}
+
+/** There is no build cache; `docker system prune` asks all the same. */
+function buildCache(request: ApiRequest): void {
+	request.json({ CachesDeleted: null, SpaceReclaimed: 0 });
 }
 
 function stoppedContainers({ core }: ApiRequest, filters: FilterValues): readonly Container[] {
