@@ -62,23 +62,36 @@ export function imageSummary(
 	};
 }
 
+export interface ImageInspectOptions {
+	/** The client's API version. */
+	readonly version: string;
+	/** Of the storage. */
+	readonly driver: string;
+	/** The image's configuration as it is written, by whomever. */
+	readonly document: Readonly<Record<string, unknown>>;
+}
+
 /** GET /images/{name}/json */
-export function imageInspect(records: readonly [Image, ...Image[]], version: string, driver: string): ImageInspect {
+export function imageInspect(
+	records: readonly [Image, ...Image[]],
+	{ version, driver, document }: ImageInspectOptions,
+): ImageInspect {
 	const [image] = records;
+	const config = { ...imageConfig(image.config), ...buildConfig(document) };
 	const { os, architecture, variant } = image.platform;
 	const inspect = {
 		Id: image.id,
 		RepoTags: repoTags(records),
 		RepoDigests: repoDigests(records),
 		Parent: '',
-		Comment: '',
+		Comment: commentOf(document),
 		Created: image.created === '' ? NEVER : image.created,
 		// Gone since API 1.45, which compose 1 does not know: it asks this for the image's volumes.
-		Container: '',
-		ContainerConfig: imageConfig(image.config),
-		DockerVersion: '',
-		Author: '',
-		Config: imageConfig(image.config),
+		Container: textOf(document, 'container'),
+		ContainerConfig: config,
+		DockerVersion: textOf(document, 'docker_version'),
+		Author: textOf(document, 'author'),
+		Config: config,
 		Architecture: architecture,
 		...(variant === undefined ? {} : { Variant: variant }),
 		Os: os,
@@ -89,6 +102,33 @@ export function imageInspect(records: readonly [Image, ...Image[]], version: str
 		Metadata: { LastTagTime: image.pulled_at === '' ? NEVER : image.pulled_at },
 	};
 	return inspect;
+}
+
+function textOf(document: Readonly<Record<string, unknown>>, name: string): string {
+	const value = document[name];
+	return typeof value === 'string' ? value : '';
+}
+
+/** Docker's own images have it at the top; else it is what the newest step says. */
+function commentOf(document: Readonly<Record<string, unknown>>): string {
+	const { history } = document;
+	const newest: unknown = Array.isArray(history) ? history.at(-1) : undefined;
+	return textOf(document, 'comment') || (isRecord(newest) ? textOf(newest, 'comment') : '');
+}
+
+/** What only builds made from the image ask for; the record of an image does not hold it. */
+function buildConfig({ config }: Readonly<Record<string, unknown>>): Pick<ImageConfigJson, 'OnBuild' | 'Shell'> {
+	const members = isRecord(config) ? config : {};
+	const shell = textsOf(members['Shell']);
+	return { OnBuild: orNull(textsOf(members['OnBuild'])), ...(shell.length === 0 ? {} : { Shell: shell }) };
+}
+
+function textsOf(value: unknown): string[] {
+	return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : [];
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === 'object' && value !== null;
 }
 
 function imageConfig(config: ImageConfig): ImageConfigJson {

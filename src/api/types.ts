@@ -84,6 +84,10 @@ export interface ImageInspect {
 	readonly RepoTags: readonly string[];
 	readonly RepoDigests: readonly string[];
 	readonly Created: string;
+	readonly Author?: string;
+	readonly Comment?: string;
+	/** The container that the image was committed from; "" or left out when there is none. */
+	readonly Container?: string;
 	readonly Architecture: string;
 	readonly Variant?: string;
 	readonly Os: string;
@@ -104,6 +108,8 @@ export interface ImageConfigJson {
 	readonly Volumes?: Record<string, object> | null;
 	readonly Labels: Record<string, string> | null;
 	readonly StopSignal?: string;
+	readonly OnBuild?: readonly string[] | null;
+	readonly Shell?: readonly string[] | null;
 }
 
 export interface ImageDeleteItem {

@@ -36,10 +36,11 @@ export function imageArchiveCases(subjectOf: () => Subject): void {
 				target: 'committed:1',
 				author: 'me',
 				message: 'why',
-				changes: ['CMD ["cat", "/tmp/link"]', 'ENV ADDED=yes', 'LABEL a=b'],
+				changes: ['CMD ["cat", "/tmp/link"]', 'ENV ADDED=yes', 'LABEL a=b', 'ONBUILD RUN x'],
 			});
 			await remove(subject, id);
-			const { Config: config } = await images.inspect(image);
+			const { Config: config, Author, Comment, Container } = await images.inspect(image);
+			assert.deepEqual([Author, Comment, Container, config.OnBuild], ['me', 'why', id, ['RUN x']]);
 			assert.deepEqual([config.Cmd, config.Labels?.['a']], [['cat', '/tmp/link'], 'b']);
 			assert.ok(config.Env?.includes('ADDED=yes'));
 			const [newest] = await images.history('committed:1');
@@ -69,10 +70,14 @@ export function imageArchiveCases(subjectOf: () => Subject): void {
 			const { containers, images } = subject.client;
 			const { id } = await run(subject, { Cmd: ['sh', '-c', SCRIPT] }, { keep: true });
 			const tar = await containers.export(id);
-			const image = await images.import(tar, { target: 'imported:1', changes: ['CMD ["cat", "/tmp/file"]'] });
+			const image = await images.import(tar, {
+				target: 'imported:1',
+				message: 'brought in',
+				changes: ['CMD ["cat", "/tmp/file"]'],
+			});
 			await remove(subject, id);
-			const { RootFS: root } = await images.inspect('imported:1');
-			assert.equal(root.Layers?.length, 1);
+			const { RootFS: root, Author, Comment, Config: config } = await images.inspect('imported:1');
+			assert.deepEqual([root.Layers?.length, Author, Comment, config.OnBuild], [1, '', 'brought in', null]);
 			assert.equal((await run(subject, { Image: image })).stdout, 'new\n');
 			await discard(subject, 'imported:1');
 		});

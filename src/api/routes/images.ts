@@ -119,7 +119,9 @@ async function inspect(request: ApiRequest): Promise<void> {
 	const { images, facts } = request.core;
 	const image = images.get(request.parameter('name'));
 	const others = images.names(image.id).filter((other) => other.name !== image.name || other.tag !== image.tag);
-	request.json(imageInspect([image, ...others], request.parts.version, (await facts()).storageDriver));
+	const { storageDriver: driver } = await facts();
+	const document = images.document(image.id);
+	request.json(imageInspect([image, ...others], { version: request.parts.version, driver, document }));
 }
 
 function tag(request: ApiRequest): void {

@@ -44,6 +44,8 @@ export async function commitImage(
 					...document,
 					created,
 					author: options.author,
+					// A base that docker made has its own here.
+					comment: options.message,
 					config: changed,
 					container: container.id,
 					history: [...historyOf(document, base.layers), history],
@@ -85,5 +87,7 @@ function runConfiguration(container: Container, document: Readonly<Record<string
 		Cmd: config.command.length === 0 ? null : config.command,
 		WorkingDir: config.working_dir,
 		Labels: labels,
+		// As docker: what the base wants done in builds is not handed on.
+		OnBuild: null,
 	};
 }

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
+import { jsonIn } from '../json';
 import type { LookupLayer, RootLayers } from '../storage/driver';
 import type { RecordDurability, Store } from '../store';
 import type { Image, Platform } from '../types';
@@ -441,6 +442,12 @@ export class Images {
 				return { descriptor, diffId, size: this.layerSize(diffId) };
 			}),
 		};
+	}
+
+	/** The configuration of an image as it is written; empty when the store has lost it. */
+	document(imageId: string): Readonly<Record<string, unknown>> {
+		const document = jsonIn(this.blobs.read(imageId)?.toString() ?? '');
+		return typeof document === 'object' && document !== null ? (document as Record<string, unknown>) : {};
 	}
 
 	/** "repository[:tag]" as a name to give; docker's errors. */

@@ -40,7 +40,10 @@ describe('image row', () => {
 	it('an image that does not say when it was built: year 1', () => {
 		const undated = image({ created: '' });
 		assert.equal(imageSummary([undated], '1.47').Created, 0);
-		assert.equal(imageInspect([undated], '1.47', 'overlay').Created, '0001-01-01T00:00:00Z');
+		assert.equal(
+			imageInspect([undated], { version: '1.47', driver: 'overlay', document: {} }).Created,
+			'0001-01-01T00:00:00Z',
+		);
 	});
 });
 
