@@ -30,6 +30,10 @@ const inspectSize = toggle('-s, --size', 'Display total file sizes if the type i
 const objectFormat = text('-f, --format', 'string', "Format output: 'json', or a template such as '{{.ID}}'");
 const signal = text('-s, --signal', 'string', 'Signal to send to the container');
 const timeout = integer('-t, --timeout', 'Seconds to wait before killing the container');
+const disableContentTrust = toggle(
+	'--disable-content-trust',
+	'Accepted for compatibility: no signatures are looked at',
+);
 const containers = 'CONTAINER [CONTAINER...]';
 const pruneFlags = {
 	dryRun: toggle('--dry-run', 'Only show what would be removed'),
@@ -67,6 +71,7 @@ export const rows = [
 			allTags: toggle('-a, --all-tags', 'Download all tagged images in the repository'),
 			platform: createFlags.platform,
 			quiet: toggle('-q, --quiet', 'Suppress verbose output'),
+			disableContentTrust,
 		},
 		isCommon: true,
 		load: async () => (await import('./pull')).pull,
@@ -79,6 +84,7 @@ export const rows = [
 		flags: {
 			allTags: toggle('-a, --all-tags', 'Push all tags of an image to the repository'),
 			quiet: toggle('-q, --quiet', 'Suppress verbose output'),
+			disableContentTrust,
 		},
 		load: async () => (await import('./push')).push,
 	}),
@@ -128,7 +134,10 @@ export const rows = [
 		usage: '[OPTIONS] IMAGE [IMAGE...]',
 		summary: 'Remove one or more images',
 		operands: oneOrMore,
-		flags: { force: toggle('-f, --force', 'Force removal of the image') },
+		flags: {
+			force: toggle('-f, --force', 'Force removal of the image'),
+			noPrune: toggle('--no-prune', 'Accepted for compatibility: an image has no parents here'),
+		},
 		load: async () => (await import('./images')).remove,
 	}),
 	row({

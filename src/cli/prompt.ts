@@ -20,13 +20,11 @@ export async function prompt(
 			})
 		: output.stdout;
 	const lines = createInterface({ input, output: shown, terminal: true });
-	const cancel = new AbortController();
 	lines.once('SIGINT', () => {
-		process.kill(process.pid, 'SIGINT');
-		cancel.abort();
+		process.kill(process.pid, 'SIGINT'); // which aborts the session's signal
 	});
 	try {
-		return await lines.question('', { signal: AbortSignal.any([signal, cancel.signal]) });
+		return await lines.question('', { signal });
 	} finally {
 		lines.close();
 		output.stdout.write(isSecret ? '\n' : '');
