@@ -85,6 +85,11 @@ export class ApiRequest {
 		}
 	}
 
+	/** The body as it comes. Who stops reading leaves the rest to the server, which may still have an answer to give. */
+	get content(): AsyncIterable<Buffer> {
+		return contentOf(this.incoming);
+	}
+
 	parameter(name: string): string {
 		const value = this.parts.parameters[name];
 		if (value === undefined) {
@@ -207,15 +212,19 @@ export class ApiRequest {
 	}
 }
 
+function contentOf(incoming: Readable): AsyncIterable<Buffer> {
+	return incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+}
+
 async function readBody(incoming: Readable): Promise<Buffer> {
 	const pieces: Buffer[] = [];
 	let length = 0;
-	for await (const piece of incoming) {
-		length += (piece as Buffer).length;
+	for await (const piece of contentOf(incoming)) {
+		length += piece.length;
 		if (length > LONGEST_BODY) {
 			throw tooLarge();
 		}
-		pieces.push(piece as Buffer);
+		pieces.push(piece);
 	}
 	return Buffer.concat(pieces);
 }

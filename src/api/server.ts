@@ -53,6 +53,10 @@ const ROUTES: readonly Route[] = [
 /** dockerode repeats a container's whole body in the query string. */
 const LONGEST_HEAD = 512 * 1024;
 
+/** Bytes, and milliseconds, for which a body is read that was refused; see throwAway. */
+const MOST_THROWN_AWAY = 1024 ** 3;
+const LONGEST_THROWING_AWAY = 10_000;
+
 export interface ServerHooks {
 	/** Told in one line per request, and for each error that is a fault of ours. Never given a query or a body. */
 	readonly log: (line: string) => void;
@@ -198,14 +202,42 @@ export class ApiServer {
 			request.cut();
 			return;
 		}
+		const isWhole = response.req.complete;
 		// A body that nobody read must not be taken for the next request.
-		response.shouldKeepAlive &&= response.req.complete;
+		response.shouldKeepAlive &&= isWhole;
 		const status = statusOf(error);
 		const code = error instanceof EngineError ? error.code : 'internal';
 		const body = status === 304 ? '' : JSON.stringify({ message: messageOf(error), code }) + '\n';
 		response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
-		response.end(body);
+		if (isWhole || response.req.method === 'HEAD') {
+			response.end(body);
+			return;
+		}
+		response.write(body);
+		throwAway(response.req, () => response.end());
 	}
+}
+
+/**
+ * Reads what a client still sends after it was answered, and then calls `done`: a connection that is closed before breaks the
+ * client's sending, which many tell instead of the answer that they have not looked at yet. What is more than the limits, or
+ * takes longer, is sent by nobody who will look at the answer.
+ */
+function throwAway(incoming: http.IncomingMessage, done: () => void): void {
+	let left = MOST_THROWN_AWAY;
+	const finish = (): void => {
+		clearTimeout(timer);
+		incoming.off('data', take).off('end', finish).off('close', finish);
+		done();
+	};
+	const take = (piece: Buffer): void => {
+		left -= piece.length;
+		if (left < 0) {
+			finish();
+		}
+	};
+	const timer = setTimeout(finish, LONGEST_THROWING_AWAY);
+	incoming.on('data', take).once('end', finish).once('close', finish).resume();
 }
 
 /** The one place that turns an error into an HTTP status, as docker does. */

@@ -11,9 +11,42 @@ const LONGEST_PATH = 107;
  */
 export function connectSocket(socketPath: string): net.Socket {
 	const short = shorten(socketPath);
-	const socket = net.connect({ path: short.path, allowHalfOpen: true });
+	const socket = new ListeningSocket({ allowHalfOpen: true });
+	socket.connect(short.path);
 	socket.once('connect', short.release).once('error', short.release);
 	return socket;
+}
+
+type Done = (error?: Error | null) => void;
+type Piece = Parameters<net.Socket['_write']>[0];
+
+/**
+ * Reads on when the other side takes no more: Node would end the connection with the failed write, and with it an answer that
+ * has come already, such as why a body is refused. The write's error follows when there is nothing left to read.
+ */
+class ListeningSocket extends net.Socket {
+	override _write(piece: Piece, encoding: BufferEncoding, done: Done): void {
+		super._write(piece, encoding, this.afterAnswer(done));
+	}
+
+	override _writev(pieces: { chunk: Piece; encoding: BufferEncoding }[], done: Done): void {
+		super._writev?.(pieces, this.afterAnswer(done));
+	}
+
+	private afterAnswer(done: Done): Done {
+		return (error) => {
+			if (!error || this.readableEnded || this.destroyed) {
+				done(error);
+				return;
+			}
+			const fail = (): void => {
+				this.off('end', fail).off('close', fail);
+				done(error);
+			};
+			// Before who waits for the answer hears that there is none.
+			this.prependListener('end', fail).prependListener('close', fail);
+		};
+	}
 }
 
 /**

@@ -1,6 +1,8 @@
 import * as assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { archiveOf } from './archive';
 import { hasDocker } from './setup';
 import {
 	dockerEngine,
@@ -332,6 +334,26 @@ describe('command line', function () {
 			{ args: ['container', 'ls', '-a', '--filter', 'exited=3', '--format', '{{.Names}}'] },
 			{ args: ['container', 'rm', 'cli3'] },
 		]);
+	});
+
+	it('an archive that is refused before it is read: the reason, not that nobody reads it', async () => {
+		const archive = path.join(workspace.folder('archives'), 'large.tar');
+		fs.writeFileSync(archive, archiveOf([{ name: 'large', content: Buffer.alloc(40_000_000) }]));
+		const junk = path.join(path.dirname(archive), 'junk');
+		fs.writeFileSync(junk, Buffer.alloc(50_000_000, 'x'));
+		// Docker's own engine breaks the pipe now and then.
+		const [, ...ours] = actors;
+		for (let time = 0; time < 5; time++) {
+			for (const [args, complaint] of [
+				[['import', '-c', 'BAD x', archive, 'ok:1'], /unknown instruction: BAD\n$/],
+				[['import', archive, 'a:b:c'], /invalid reference format\n$/],
+				[['load', '-i', junk], /: Cannot load images: .* tar header is malformed\n$/],
+			] as const) {
+				for (const { stderr } of await Promise.all(ours.map((actor) => invoke(actor, args)))) {
+					assert.match(stderr, complaint);
+				}
+			}
+		}
 	});
 
 	it('logs -f: follows until the container ends', async () => {

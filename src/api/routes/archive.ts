@@ -122,7 +122,7 @@ async function put(request: ApiRequest, find: OwnerOf): Promise<void> {
 	const owner = ownerOf(request, find);
 	const target = pathOf(request);
 	await owner.withTree((tree) =>
-		extractInto(tree, target, request.incoming, {
+		extractInto(tree, target, request.content, {
 			noun: owner.noun,
 			keepsKind: request.flag('noOverwriteDirNonDir'),
 			owner: request.flag('copyUIDGID') ? ownerIn(tree, owner.user) : undefined,

@@ -40,7 +40,7 @@ async function save(request: ApiRequest, texts: readonly string[]): Promise<void
 /** Loads, and says what came in; what fails after the first sentence is a message too. */
 async function load(request: ApiRequest): Promise<void> {
 	const sentences: string[] = [];
-	await loadImages(request.core.images, request.incoming, {
+	await loadImages(request.core.images, request.content, {
 		root: request.core.root,
 		worker: WORKER,
 		signal: request.signal,
@@ -58,7 +58,7 @@ export async function importFromBody(request: ApiRequest): Promise<void> {
 	const repository = request.text('repo');
 	const source = request.text('message');
 	try {
-		const image = await importImage(request.core.images, request.incoming, {
+		const image = await importImage(request.core.images, request.content, {
 			worker: WORKER,
 			signal: request.signal,
 			name: repository === undefined ? '' : joinReference(repository, request.text('tag')),

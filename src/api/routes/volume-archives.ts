@@ -23,7 +23,7 @@ async function backup(request: ApiRequest): Promise<void> {
 
 /** The body is a tar, plain or compressed; `force` replaces content. */
 async function restore(request: ApiRequest): Promise<void> {
-	const volume = await request.core.volumes.restore(request.parameter('id'), request.incoming, {
+	const volume = await request.core.volumes.restore(request.parameter('id'), request.content, {
 		force: request.flag('force'),
 		signal: request.signal,
 	});

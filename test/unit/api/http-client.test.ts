@@ -1,4 +1,6 @@
 import * as assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
@@ -191,6 +193,40 @@ describe('HTTP client', () => {
 		assert.equal(idle.take(), undefined);
 	});
 
+	it('refused in the middle of its body: the answer, though the other side has gone before it is looked at', async () => {
+		const program = `require('net').createServer((connection) => {
+			connection.on('error', () => undefined).once('readable', () => {
+				connection.read();
+				connection.end('HTTP/1.1 400 Bad Request\\r\\nContent-Length: 7\\r\\n\\r\\nrefused', () => connection.destroy());
+			});
+		}).listen(process.argv[1], () => console.log('ready'))`;
+		const server = spawn(process.execPath, ['-e', program, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+		try {
+			await once(server.stdout, 'data');
+			for (let time = 0; time < 10; time++) {
+				const connection = connectSocket(socket);
+				await once(connection, 'connect');
+				const { status, text } = await ask({ method: 'POST', body: zeros(40_000_000, 100) }, connection);
+				assert.deepEqual([status, text], [400, 'refused']);
+			}
+		} finally {
+			server.kill();
+		}
+	});
+
+	it("closed in the middle of its body: the connection's error", async () => {
+		await listen(
+			net.createServer((connection) => {
+				connection.on('error', () => undefined).once('data', () => connection.destroy());
+			}),
+		);
+		for (let time = 0; time < 20; time++) {
+			await assert.rejects(ask({ method: 'POST', body: zeros(40_000_000) }), (error: NodeJS.ErrnoException) => {
+				return error.code === 'EPIPE' || error.code === 'ECONNRESET';
+			});
+		}
+	});
+
 	it('aborted: before the answer and in its body, and the connection ends', async () => {
 		let closed = 0;
 		await listen(
@@ -249,3 +285,14 @@ describe('HTTP client', () => {
 		assert.ok(sent < 16 * 1024 * 1024, `${sent} bytes were sent to a reader that does not read`);
 	});
 });
+
+/** After the first piece this process stands still for `pause` milliseconds, and sees nothing of what happens meanwhile. */
+async function* zeros(length: number, pause = 0): AsyncGenerator<Buffer> {
+	const piece = Buffer.alloc(65_536);
+	for (let sent = 0; sent < length; sent += piece.length) {
+		yield await Promise.resolve(piece);
+		if (sent === 0 && pause > 0) {
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+		}
+	}
+}

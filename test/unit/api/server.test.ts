@@ -1,6 +1,8 @@
 import * as assert from 'node:assert/strict';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import * as http from 'node:http';
+import * as net from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { ApiError, createClient } from '../../../src/api/client';
@@ -293,6 +295,61 @@ describe('server and client', () => {
 		assert.equal(status, 400);
 		assert.match(body, /too large/);
 	});
+
+	it('a body that is refused at once: is read to its end for who does not look at the answer before', async () => {
+		for (let time = 0; time < 5; time++) {
+			for (const url of ['/nosuch', '/containers/create']) {
+				const { answer, error } = await sendAll(url, 40_000_000);
+				assert.equal(error, undefined);
+				assert.match(answer, /^HTTP\/1\.1 40[04] .*\r\nConnection: close\r\n.*"message"/s);
+			}
+		}
+	});
+
+	it('a refused body without an end: is not read for ever, nor kept', async function () {
+		this.timeout(30_000);
+		const before = process.memoryUsage().rss;
+		const { sent, answer } = await sendAll('/nosuch', Infinity);
+		assert.match(answer, /^HTTP\/1\.1 404 /);
+		assert.ok(sent > 40_000_000 && sent < 1.2 * 1024 ** 3, `${sent} bytes`);
+		assert.ok(process.memoryUsage().rss - before < 200_000_000, 'it was kept');
+	});
+
+	it('a refused body whose client leaves: the connection is gone', async () => {
+		const socket = net.connect(socketPath);
+		socket.write('POST /nosuch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+		await once(socket, 'data');
+		assert.equal(server.isQuiet, false);
+		socket.destroy();
+		while (!server.isQuiet) {
+			await new Promise((resolve) => setTimeout(resolve, 5));
+		}
+	});
+
+	/** Sends a body of `length` bytes, and only then reads the answer. */
+	async function sendAll(url: string, length: number): Promise<{ answer: string; sent: number; error?: unknown }> {
+		const socket = net.connect({ path: socketPath, allowHalfOpen: true });
+		const pieces: Buffer[] = [];
+		socket.on('data', (piece: Buffer) => pieces.push(piece));
+		const head = `POST ${url} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+		socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n`);
+		const ended = once(socket, 'close').catch(() => undefined);
+		const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(65_536), Buffer.from('\r\n')]);
+		let sent = 0;
+		let error: unknown;
+		try {
+			for (; sent < length; sent += 65_536) {
+				if (!socket.write(chunk)) {
+					await once(socket, 'drain');
+				}
+			}
+			socket.end('0\r\n\r\n');
+		} catch (thrown) {
+			error = thrown;
+		}
+		await ended;
+		return { answer: Buffer.concat(pieces).toString(), sent, error };
+	}
 
 	it('waiting connections: are let in and counted, our own not', async () => {
 		const waiting = [1, 2, 3].map(() => ask('GET', '/_ping'));
