@@ -38,7 +38,7 @@ const containers = 'CONTAINER [CONTAINER...]';
 const pruneFlags = {
 	dryRun: toggle('--dry-run', 'Only show what would be removed'),
 	filter: { ...filters('Provide filter values (such as "until=<timestamp>")'), spelling: '--filter' },
-	force: toggle('-f, --force', 'Accepted for compatibility: nothing is asked'),
+	force: toggle('-f, --force', 'Do not prompt for confirmation'),
 };
 
 /**

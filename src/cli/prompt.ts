@@ -31,6 +31,29 @@ export async function prompt(
 	}
 }
 
+/** Asks docker's question; true for "y" in any case. The end of the input is no. */
+export async function confirm(
+	{ input, output, signal }: Pick<Session, 'input' | 'output' | 'signal'>,
+	question: string,
+): Promise<boolean> {
+	output.stdout.write(`${question} [y/N] `);
+	const lines = createInterface({ input, signal });
+	try {
+		const answer = await new Promise<string>((resolve) => {
+			lines.once('line', resolve).once('close', () => {
+				resolve('');
+			});
+		});
+		if (signal.aborted) {
+			output.line('');
+		}
+		signal.throwIfAborted();
+		return answer.trim().toLowerCase() === 'y';
+	} finally {
+		lines.close();
+	}
+}
+
 /** All of a stream, as text. */
 export async function readAll(input: NodeJS.ReadableStream): Promise<string> {
 	const pieces: Buffer[] = [];

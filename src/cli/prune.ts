@@ -1,38 +1,48 @@
 import { summarizeUsage } from '../api/disk-usage';
 import type { PruneFailureJson, Pruned, PruneOptions } from '../api/prune-calls';
+import { ApiError } from '../api/transport';
 import type { DiskUsage, OtherUsageKind } from '../api/types';
 import { age, shortId, size } from './format';
 import { plain } from './output';
+import { mayPrune, takesNamedVolumes, unusedImages, type Warning, type WarningFlags } from './prune-warning';
 import type { Action } from './row';
 import type { Session } from './session';
 import { renderList } from './table';
 
-export interface PruneFlags {
-	readonly filter: Readonly<Record<string, readonly string[]>>;
-	readonly dryRun: boolean;
-}
-
+type PruneFlags = WarningFlags;
 type ImageFlags = PruneFlags & { readonly all: boolean };
 type VolumeFlags = PruneFlags & { readonly all: boolean };
+type SystemFlags = ImageFlags & { readonly volumes: boolean };
 
-/** `mydocker container prune`; removes at once, as a script wants it. */
+/** `mydocker container prune` */
 export const pruneContainers: Action<PruneFlags> = async (session, _operands, flags) =>
-	report(session, [await containers(session, flags)], flags);
+	(await mayPrune(session, flags, () => ({ what: 'all stopped containers' })))
+		? report(session, [await containers(session, flags)], flags)
+		: 0;
 
 /** `mydocker image prune` */
 export const pruneImages: Action<ImageFlags> = async (session, _operands, flags) =>
-	report(session, [await images(session, flags)], flags);
+	(await mayPrune(session, flags, () => imageWarning(session, flags)))
+		? report(session, [await images(session, flags)], flags)
+		: 0;
 
 /** `mydocker network prune` */
 export const pruneNetworks: Action<PruneFlags> = async (session, _operands, flags) =>
-	report(session, [await networks(session, flags)], flags);
+	(await mayPrune(session, flags, () => ({ what: 'all custom networks not used by at least one container' })))
+		? report(session, [await networks(session, flags)], flags)
+		: 0;
 
 /** `mydocker volume prune` */
 export const pruneVolumes: Action<VolumeFlags> = async (session, _operands, flags) =>
-	report(session, [await volumes(session, flags)], flags);
+	(await mayPrune(session, flags, () => volumeWarning(session, flags)))
+		? report(session, [await volumes(session, flags)], flags)
+		: 0;
 
 /** `mydocker system prune`: docker's order: containers, networks, volumes when asked for, images. */
-export const pruneSystem: Action<ImageFlags & { readonly volumes: boolean }> = async (session, _operands, flags) => {
+export const pruneSystem: Action<SystemFlags> = async (session, _operands, flags) => {
+	if (!(await mayPrune(session, flags, () => systemWarning(session, flags)))) {
+		return 0;
+	}
 	const after = { ...flags, isAfterContainers: flags.dryRun };
 	const done = [await containers(session, flags), await networks(session, flags)];
 	if (flags.volumes) {
@@ -41,6 +51,40 @@ export const pruneSystem: Action<ImageFlags & { readonly volumes: boolean }> = a
 	done.push(await images(session, after));
 	return report(session, done, flags);
 };
+
+/** To a person it tells the bytes, which the engine has at hand, where it is ours. */
+async function imageWarning(session: Session, flags: ImageFlags): Promise<Warning> {
+	const what = unusedImages(flags.all);
+	if (!session.input.isTTY) {
+		return { what };
+	}
+	try {
+		const { SpaceReclaimed: space } = await session.client.images.prune(
+			options(session, { ...flags, dryRun: true }, imageFilters(flags)),
+		);
+		return { what, hint: `${size(space, 4)} would come free; --dry-run lists what goes.` };
+	} catch (error) {
+		if (error instanceof ApiError && error.code === 'unsupported') {
+			return { what };
+		}
+		throw error;
+	}
+}
+
+async function volumeWarning(session: Session, flags: VolumeFlags): Promise<Warning> {
+	const which = (await takesNamedVolumes(session, flags.all)) ? 'all local' : 'anonymous local';
+	return { what: `${which} volumes not used by at least one container` };
+}
+
+async function systemWarning(session: Session, flags: SystemFlags): Promise<Warning> {
+	const kinds = ['all stopped containers', 'all networks not used by at least one container'];
+	if (flags.volumes) {
+		const which = (await takesNamedVolumes(session, false)) ? 'all' : 'all anonymous';
+		kinds.push(`${which} volumes not used by at least one container`);
+	}
+	const hint = session.input.isTTY ? '--dry-run lists what goes.' : undefined;
+	return { what: [...kinds, unusedImages(flags.all)], hint };
+}
 
 /** What one prune did, or would do. */
 interface Done {
@@ -64,12 +108,15 @@ async function containers(session: Session, flags: PruneFlags): Promise<Done> {
 }
 
 async function images(session: Session, flags: ImageFlags & After): Promise<Done> {
-	const filters = { ...flags.filter, dangling: [flags.all ? 'false' : 'true'] };
-	const pruned = await session.client.images.prune(options(session, flags, filters));
+	const pruned = await session.client.images.prune(options(session, flags, imageFilters(flags)));
 	const lines = (pruned.ImagesDeleted ?? []).map((item) =>
 		item.Untagged === undefined ? `deleted: ${item.Deleted ?? ''}` : `untagged: ${item.Untagged}`,
 	);
 	return print(session, flags, { title: 'Images', lines, space: pruned.SpaceReclaimed, pruned });
+}
+
+function imageFilters({ filter, all }: ImageFlags): PruneFlags['filter'] {
+	return { ...filter, dangling: [all ? 'false' : 'true'] };
 }
 
 async function networks(session: Session, flags: PruneFlags): Promise<Done> {

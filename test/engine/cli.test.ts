@@ -356,6 +356,20 @@ describe('command line', function () {
 		}
 	});
 
+	it('prune: asks first, and removes nothing unless the answer is y', async () => {
+		await compare([
+			{ args: ['pull', '-q', images.busybox.reference] },
+			{ args: ['create', '--name', 'asked', images.busybox.reference, 'true'], compare: 'nothing' },
+			...['n\n', '', 'yes\n'].map((input) => ({ args: ['container', 'prune'], input })),
+			...['image', 'network'].map((noun) => ({ args: [noun, 'prune'], input: 'n\n' })),
+			{ args: ['image', 'prune', '-a'], input: 'N\n' },
+			{ args: ['ps', '-a', '--format', '{{.Names}}'] },
+			{ args: ['container', 'rm', 'asked'] },
+			{ args: ['container', 'prune'], input: ' Y \n' },
+			{ args: ['container', 'prune', '--force'], input: 'n\n' },
+		]);
+	});
+
 	it('logs -f: follows until the container ends', async () => {
 		const { reference } = images.busybox;
 		await compare([

@@ -166,7 +166,7 @@ describe('prune', () => {
 	});
 
 	it('what could not be removed is told, in one line each, and the exit code is 1', async () => {
-		const { code, stdout, stderr } = await runVerb(['volume', 'prune'], {
+		const { code, stdout, stderr } = await runVerb(['volume', 'prune', '-f'], {
 			'POST /volumes/prune?filters={}': [
 				200,
 				{
@@ -178,5 +178,79 @@ describe('prune', () => {
 		});
 		assert.deepEqual([code, stdout], [1, 'Deleted Volumes:\ngone\n\nTotal reclaimed space: 1B\n']);
 		assert.equal(stderr, 'Cannot remove volume "stays\ufffd": EBUSY\n');
+	});
+
+	it('asks in docker’s words first, and removes nothing unless the answer is y', async () => {
+		const version = { 'GET /version': [200, { ApiVersion: '1.47' }] } as const;
+		const cases: readonly (readonly [string, string])[] = [
+			['container prune', ' all stopped containers.'],
+			['image prune', ' all dangling images.'],
+			['image prune -a', ' all images without at least one container associated to them.'],
+			['network prune', ' all custom networks not used by at least one container.'],
+			['volume prune', ' anonymous local volumes not used by at least one container.'],
+			['volume prune -a', ' all local volumes not used by at least one container.'],
+			[
+				'system prune',
+				':\n  - all stopped containers\n  - all networks not used by at least one container\n  - all dangling images\n',
+			],
+			[
+				'system prune -a --volumes --filter label=x --filter label=a',
+				':\n  - all stopped containers\n  - all networks not used by at least one container\n' +
+					'  - all anonymous volumes not used by at least one container\n' +
+					'  - all images without at least one container associated to them\n\n' +
+					'  Items to be pruned will be filtered with:\n  - label=a\n  - label=x\n',
+			],
+		];
+		for (const [words, warning] of cases) {
+			for (const input of ['', 'n\n', 'yes\n', '\n', 'n']) {
+				const { code, stdout, stderr, requests } = await runVerb(words.split(' '), version, { input });
+				const question = 'Are you sure you want to continue? [y/N] ';
+				assert.deepEqual(
+					{ code, stdout, stderr, posts: requests.filter(([name]) => name.startsWith('POST')) },
+					{ code: 0, stdout: `WARNING! This will remove${warning}\n${question}`, stderr: '', posts: [] },
+				);
+			}
+		}
+	});
+
+	it('goes on after y, in either case', async () => {
+		for (const input of ['y\n', 'Y\n', 'y']) {
+			const { stdout } = await runVerb(
+				['network', 'prune'],
+				{ 'POST /networks/prune?filters={}': [200, { NetworksDeleted: ['app'] }] },
+				{ input },
+			);
+			assert.match(stdout, /\? \[y\/N\] Deleted Networks:\napp\n\n$/);
+		}
+	});
+
+	it('tells a person how many bytes would come free, and of the preview', async () => {
+		const answers = {
+			'POST /images/prune?filters={"dangling":["true"]}&dry-run=1&without-containers=0': [
+				200,
+				{ ImagesDeleted: [{ Deleted: 'sha256:1' }], SpaceReclaimed: 89_550_000 },
+			],
+		} as const;
+		const { stdout, requests } = await runVerb(['image', 'prune'], answers, { isTerminal: true });
+		assert.equal(
+			stdout,
+			'WARNING! This will remove all dangling images.\n89.55MB would come free; --dry-run lists what goes.\n' +
+				'Are you sure you want to continue? [y/N] ',
+		);
+		assert.deepEqual(
+			requests.map(([name]) => name),
+			Object.keys(answers),
+		);
+		const foreign: Readonly<Record<string, readonly [number, unknown]>> = {
+			...answers,
+			[Object.keys(answers)[0] ?? '']: [501, { message: 'no', code: 'unsupported' }],
+		};
+		assert.doesNotMatch((await runVerb(['image', 'prune'], foreign, { isTerminal: true })).stdout, /free/);
+	});
+
+	it('an engine before 1.42 takes volumes with a name, and the question says so', async () => {
+		const version = { 'GET /version': [200, { ApiVersion: '1.41' }] } as const;
+		const { stdout } = await runVerb(['volume', 'prune'], version);
+		assert.match(stdout, /remove all local volumes not/);
 	});
 });

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as http from 'node:http';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { createClient } from '../../../src/api/client';
 import { globalFlags, nouns, rows } from '../../../src/cli/commands';
 import { Output } from '../../../src/cli/output';
@@ -19,11 +19,12 @@ export interface VerbResult {
 
 /**
  * Runs a command line against a small server that answers each "METHOD /path" with a status and a JSON value, and
- * everything else with 404; for what a command asks of the engine and makes of its answer.
+ * everything else with 404, and with `input` to read; for what a command asks of the engine and makes of its answer.
  */
 export async function runVerb(
 	args: readonly string[],
 	answers: Readonly<Record<string, readonly [number, unknown]>> = {},
+	{ input = '', isTerminal = false }: { readonly input?: string; readonly isTerminal?: boolean } = {},
 ): Promise<VerbResult> {
 	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mydocker-verbs-'));
 	const requests: (readonly [string, unknown])[] = [];
@@ -56,6 +57,7 @@ export async function runVerb(
 			output: new Output({ stdout, stderr } as unknown as NodeJS.Process, (error) => {
 				throw error;
 			}),
+			input: Object.assign(Readable.from(input === '' ? [] : [input]), { isTTY: isTerminal }),
 			signal: new AbortController().signal,
 			now: 0,
 		} as unknown as Session;
