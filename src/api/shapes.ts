@@ -131,8 +131,16 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 	return typeof value === 'object' && value !== null;
 }
 
+/** What an image cannot say; docker has it in Config all the same until API 1.50, and templates ask for it. */
+const OF_CONTAINERS_ALONE = {
+	...{ Hostname: '', Domainname: '', Image: '' },
+	...{ AttachStdin: false, AttachStdout: false, AttachStderr: false },
+	...{ Tty: false, OpenStdin: false, StdinOnce: false },
+};
+
 function imageConfig(config: ImageConfig): ImageConfigJson {
 	return {
+		...OF_CONTAINERS_ALONE,
 		User: config.user,
 		...(isEmpty(config.exposed_ports) ? {} : { ExposedPorts: config.exposed_ports }),
 		Env: orNull(config.env),

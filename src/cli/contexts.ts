@@ -60,7 +60,7 @@ export const inspect: Action<{ readonly format: string | undefined }> = (session
 	inspectAll(session, names.length === 0 ? [chosenContext(process.env)] : names, format, async (_session, name) => {
 		const context = await findContext(name);
 		const inMemory = context.folder === '';
-		return {
+		const object = {
 			Name: context.name,
 			Metadata: context.metadata,
 			Endpoints: { docker: { Host: context.host, SkipTLSVerify: context.skipsVerification } },
@@ -70,6 +70,7 @@ export const inspect: Action<{ readonly format: string | undefined }> = (session
 				TLSPath: inMemory ? '<IN MEMORY>' : context.tlsFolder,
 			},
 		};
+		return { object };
 	});
 
 /** Throws CommandError in docker's words. */

@@ -5,16 +5,37 @@ import type { Action } from './row';
 import type { Session } from './session';
 import { compileTemplate } from './template';
 import type { Template } from './template';
+import { CONTAINER_TYPE, IMAGE_TYPE, NETWORK_TYPE, VOLUME_TYPE } from './template-types';
+import type { Type } from './template-types';
 
-export type Find = (session: Session, name: string) => Promise<object>;
+/** What is shown, and what docker calls its type, for templates. */
+export interface Found {
+	readonly object: object;
+	readonly type?: Type;
+}
 
-const findContainer: Find = (session, name) => session.client.containers.inspect(name, { signal: session.signal });
-const findMeasured: Find = (session, name) =>
-	session.client.containers.inspect(name, { signal: session.signal, size: true });
-const findImage: Find = (session, name) => session.client.images.inspect(name, { signal: session.signal });
+export type Find = (session: Session, name: string) => Promise<Found>;
 
-const findNetwork: Find = (session, name) => session.client.networks.inspect(name, { signal: session.signal });
-const findVolume: Find = (session, name) => session.client.volumes.inspect(name, { signal: session.signal });
+const findContainer: Find = async ({ client, signal }, name) => ({
+	object: await client.containers.inspect(name, { signal }),
+	type: CONTAINER_TYPE,
+});
+const findMeasured: Find = async ({ client, signal }, name) => ({
+	object: await client.containers.inspect(name, { signal, size: true }),
+	type: CONTAINER_TYPE,
+});
+const findImage: Find = async ({ client, signal }, name) => ({
+	object: await client.images.inspect(name, { signal }),
+	type: IMAGE_TYPE,
+});
+const findNetwork: Find = async ({ client, signal }, name) => ({
+	object: await client.networks.inspect(name, { signal }),
+	type: NETWORK_TYPE,
+});
+const findVolume: Find = async ({ client, signal }, name) => ({
+	object: await client.volumes.inspect(name, { signal }),
+	type: VOLUME_TYPE,
+});
 
 /** A container, an image, a network or a volume of that name, in docker's order. */
 const findAny =
@@ -77,7 +98,7 @@ export async function inspectAll(
 	find: Find,
 ): Promise<number> {
 	const show = objectRenderer(format);
-	const found: object[] = [];
+	const found: Found[] = [];
 	const failures: string[] = [];
 	for (const name of names) {
 		try {
@@ -95,21 +116,25 @@ export async function inspectAll(
 }
 
 /** How objects are printed: a JSON array as docker indents it, one line of JSON, or a template a line each. */
-export function objectRenderer(format: string | undefined): (objects: readonly object[]) => string {
+export function objectRenderer(format: string | undefined): (found: readonly Found[]) => string {
 	if (format === undefined || format === '') {
-		return (objects) => `${JSON.stringify(objects, undefined, 4)}\n`;
+		return (found) => `${JSON.stringify(objectsOf(found), undefined, 4)}\n`;
 	}
 	if (format === 'json') {
-		return (objects) => `${JSON.stringify(objects)}\n`;
+		return (found) => `${JSON.stringify(objectsOf(found))}\n`;
 	}
 	const template = compileObjectTemplate(format);
-	return (objects) => objects.map((object) => `${template(object)}\n`).join('');
+	return (found) => found.map(({ object, type }) => `${template(object, type)}\n`).join('');
+}
+
+function objectsOf(found: readonly Found[]): object[] {
+	return found.map(({ object }) => object);
 }
 
 /** A template for `--format`; what is wrong with it is CommandError in docker's words, 64 when it cannot be read. */
 export function compileObjectTemplate(format: string): Template {
 	const template = explaining(64, () => compileTemplate(format));
-	return (data) => explaining(1, () => template(data));
+	return (data, type) => explaining(1, () => template(data, type));
 }
 
 function explaining<T>(exitCode: number, step: () => T): T {

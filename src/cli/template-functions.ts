@@ -1,10 +1,12 @@
 import { TemplateError } from './errors';
 
-/** A field that is not there. It is false to `if`, and an error or "<no value>" when shown. */
+/** A field that is not there. It is false to `if`, and an error, "<no value>" or "<nil>" when shown. */
 export class Missing {
 	constructor(
 		readonly name: string,
 		readonly source: string,
+		/** A nil pointer of a struct, a key that a map does not have, or one of both where no type is known. */
+		readonly kind: 'pointer' | 'key' | 'unknown',
 	) {}
 
 	/**
@@ -12,11 +14,27 @@ export class Missing {
 	 * not tell them apart, but fields of Go are in upper case.
 	 */
 	toString(): string {
-		if (/^[A-Z]/.test(this.name)) {
-			const where = `template: :1: executing "" at <${this.source}>`;
-			throw new TemplateError(`${where}: map has no entry for key ${JSON.stringify(this.name)}`);
+		if (this.kind === 'pointer') {
+			return '<nil>';
+		}
+		if (this.kind === 'unknown' && /^[A-Z]/.test(this.name)) {
+			throw this.error(this.source);
 		}
 		return '<no value>';
+	}
+
+	/** A field of it: the first name that is not there is named. */
+	field(source: string): this {
+		if (this.kind === 'pointer') {
+			throw this.error(source);
+		}
+		this.toString();
+		return this;
+	}
+
+	private error(source: string): TemplateError {
+		const where = `template: :1: executing "" at <${source}>`;
+		return new TemplateError(`${where}: map has no entry for key ${JSON.stringify(this.name)}`);
 	}
 }
 
@@ -76,13 +94,19 @@ export const functions: ReadonlyMap<string, Function> = new Map<string, Function
 	['and', (...values) => values.find((value) => !isTrue(value)) ?? values.at(-1)],
 	['or', (...values) => values.find(isTrue) ?? values.at(-1)],
 	['not', (value) => !isTrue(value)],
-	['eq', (value, ...others) => others.some((other) => other === value)],
-	['ne', (value, other) => value !== other],
+	['eq', (value, ...others) => others.some((other) => isEqual(value, other))],
+	['ne', (value, other) => !isEqual(value, other)],
 	['lt', (a, b) => compared(a, b) < 0],
 	['le', (a, b) => compared(a, b) <= 0],
 	['gt', (a, b) => compared(a, b) > 0],
 	['ge', (a, b) => compared(a, b) >= 0],
 ]);
+
+/** What is not there equals nil. */
+function isEqual(one: unknown, other: unknown): boolean {
+	const [a, b] = [one, other].map((value) => (value instanceof Missing ? null : value));
+	return a === b;
+}
 
 function optional(value: unknown): number | undefined {
 	return value === undefined ? undefined : Number(value);

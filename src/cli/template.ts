@@ -2,9 +2,11 @@ import { TemplateError } from './errors';
 import { Missing, functions, isObject, isTrue, show, sortedEntries } from './template-functions';
 import { parseTemplate } from './template-syntax';
 import type { Item, Pipeline, Term } from './template-syntax';
+import { memberType, typesIn } from './template-types';
+import type { Type } from './template-types';
 
-/** Fills the template. Throws TemplateError when it does not fit the data. */
-export type Template = (data: unknown) => string;
+/** Fills the template. `type` has what the data leave out. Throws TemplateError when it does not fit the data. */
+export type Template = (data: unknown, type?: Type) => string;
 
 /**
  * Reads a template: the part of Go's text/template that people and scripts use with docker's `--format`. Data are JSON
@@ -12,12 +14,14 @@ export type Template = (data: unknown) => string;
  */
 export function compileTemplate(text: string): Template {
 	const items = parseTemplate(text);
-	return (data) => render(items, { dot: data, variables: new Map([['$', data]]) });
+	return (data, type) => render(items, { dot: data, variables: new Map([['$', data]]), types: typesIn(data, type) });
 }
 
 interface Scope {
 	readonly dot: unknown;
 	readonly variables: ReadonlyMap<string, unknown>;
+	/** Of lists, maps and structs of the data, where they are known. */
+	readonly types: ReadonlyMap<unknown, Type>;
 }
 
 function render(items: readonly Item[], scope: Scope): string {
@@ -108,16 +112,14 @@ function valueOf(term: Term, scope: Scope): unknown {
 			return functions.get(term.name)?.();
 		case 'field': {
 			const base = term.base === undefined ? scope.dot : valueOf(term.base, scope);
-			return term.names.reduce((value, name) => fieldOf(value, name, term.source), base);
+			return term.names.reduce((value, name) => fieldOf(value, name, term.source, scope.types), base);
 		}
 	}
 }
 
-function fieldOf(value: unknown, name: string, source: string): unknown {
+function fieldOf(value: unknown, name: string, source: string, types: Scope['types']): unknown {
 	if (value instanceof Missing) {
-		// Shown here and now, so that the first name that is not there is named.
-		value.toString();
-		return value;
+		return value.field(source);
 	}
 	if (value === null || value === undefined) {
 		throw new TemplateError(`template: :1: executing "" at <${source}>: nil pointer evaluating ${name}`);
@@ -128,5 +130,19 @@ function fieldOf(value: unknown, name: string, source: string): unknown {
 			`template: :1: executing "" at <${source}>: can't evaluate field ${name} in type ${type}`,
 		);
 	}
-	return Object.hasOwn(value, name) ? value[name] : new Missing(name, source);
+	const member = Object.hasOwn(value, name) ? value[name] : undefined;
+	return member ?? emptyField(value, name, source, types);
+}
+
+/** What stands for a field that is null or not there. */
+function emptyField(value: Record<string, unknown>, name: string, source: string, types: Scope['types']): unknown {
+	const type = types.get(value);
+	const known = type && memberType(type, name);
+	if (known?.sameAs !== undefined) {
+		return fieldOf(value, known.sameAs, source, types);
+	}
+	if (known !== undefined) {
+		return known.empty ?? new Missing(name, source, 'pointer');
+	}
+	return Object.hasOwn(value, name) ? null : new Missing(name, source, type?.isMap === true ? 'key' : 'unknown');
 }

@@ -181,6 +181,17 @@ describe('command line', function () {
 			{ args: ['image', 'inspect', '--format', '{{.Id}} {{.Architecture}} {{json .Config.Cmd}}', 'mine:1'] },
 			{ args: ['image', 'inspect', 'nosuch'], complaint: /[Nn]o such image: nosuch/ },
 			{ args: ['inspect', '--format', '{{.Id}}', fixture.id] },
+			...[
+				'{{.Config.Healthcheck}} {{.Config.Volumes}} {{.Config.ExposedPorts}} {{.Config.Shell}}',
+				'{{.Config.OnBuild}}{{.Config.StopSignal}}{{.Config.ArgsEscaped}}',
+				'{{.Config.Hostname}}',
+				'{{.Variant}}{{.OsVersion}}{{.Author}}{{.Container}}{{.ID}}',
+				'{{index .Config.Labels "q"}}|{{.Config.Labels.q}}|{{len .Config.Env}}|{{json .Config.Volumes}}',
+			].map((format) => ({ args: ['image', 'inspect', '--format', format, 'mine:1'] })),
+			{
+				args: ['image', 'inspect', '--format', '{{.Config.Nope}}', 'mine:1'],
+				...{ compare: 'nothing', complaint: /map has no entry for key "Nope"/ },
+			},
 			{ args: ['rmi', 'mine:1'] },
 			{ args: ['rmi', 'mine:1'], complaint: /No such image: mine:1/ },
 			{ args: ['rmi', images.app.reference], compare: 'nothing' },
@@ -295,6 +306,14 @@ describe('command line', function () {
 					'{{.State.Status}} {{.Config.Image}} {{.Name}} {{.HostConfig.NetworkMode}}',
 					'cli1',
 				],
+			},
+			...[
+				'{{.Config.Healthcheck}} {{.State.Health}} {{.Config.ExposedPorts}} {{.Config.Volumes}} {{len .ID}}',
+				'{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.HostConfig.Init}} {{.SizeRw}}',
+			].map((format) => ({ args: ['inspect', '--format', format, 'cli1'] })),
+			{
+				args: ['inspect', '--format', '{{.State.Health.Status}}', 'cli1'],
+				...{ compare: 'nothing', complaint: /map has no entry for key "Health"/ },
 			},
 			{ args: ['inspect', 'nosuch'], complaint: /[Nn]o such object: nosuch/ },
 			{ args: ['rm', 'cli1'], complaint: /[Ss]top the container before attempting removal or force remove/ },
