@@ -19,11 +19,11 @@ export function summarizeUsage(usage: DiskUsage): UsageSummary[] {
 	return [images(usage), containers(usage), volumes(usage), buildCache(usage)];
 }
 
-function images({ Images, LayersSize }: DiskUsage): UsageSummary {
+function images({ Images, LayersSize, UnusedSize }: DiskUsage): UsageSummary {
 	const used = (Images ?? []).filter((image) => image.Containers > 0);
 	// As docker: what used images do not need for themselves alone can be had back.
 	const needed = used.reduce((sum, image) => sum + image.Size - Math.max(image.SharedSize ?? 0, 0), 0);
-	const reclaimable = Math.max(LayersSize - needed, 0);
+	const reclaimable = UnusedSize ?? Math.max(LayersSize - needed, 0);
 	return { kind: 'image', total: Images?.length ?? 0, active: used.length, size: LayersSize, reclaimable };
 }
 

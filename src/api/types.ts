@@ -77,6 +77,8 @@ export interface ImageSummary {
 	readonly Containers: number;
 	readonly ParentId?: string;
 	readonly SharedSize?: number;
+	/** Only in GET /system/df of our engine: bytes on the disk, also of its blobs, that come free when it alone goes. */
+	readonly OwnSize?: number;
 }
 
 export interface ImageInspect {
@@ -409,6 +411,8 @@ export type OtherUsageKind = 'logs' | 'copies' | 'partial-downloads' | 'engine';
 export interface DiskUsage {
 	/** Of all layers, each once. */
 	readonly LayersSize: number;
+	/** Our engine only: what comes free when all images go that no container uses, with their blobs. */
+	readonly UnusedSize?: number;
 	readonly Images: readonly ImageSummary[] | null;
 	/** With SizeRw and SizeRootFs. */
 	readonly Containers: readonly ContainerSummary[] | null;

@@ -46,13 +46,13 @@ export function prunableImages({ Images, Containers }: DiskUsage, withStopped = 
 	return bySize(
 		(Images ?? [])
 			.filter(({ Id }) => !usersOf(Id).some(keeps))
-			.map(({ Id, RepoTags, Size, SharedSize }) => {
+			.map(({ Id, RepoTags, Size, SharedSize, OwnSize }) => {
 				const names = (RepoTags ?? []).filter((tag) => !tag.includes('<none>'));
 				return {
 					kind: 'image',
 					key: Id,
 					names,
-					bytes: Math.max(Size - Math.max(SharedSize ?? 0, 0), 0),
+					bytes: OwnSize ?? Math.max(Size - Math.max(SharedSize ?? 0, 0), 0),
 					users: usersOf(Id).map(nameOf),
 					isNameless: names.length === 0,
 				};

@@ -53,7 +53,9 @@ export function usageParts(usage: DiskUsage): UsagePart[] {
 	};
 	const parts = summarizeUsage(usage).map((part) => ({
 		...part,
-		...(part.kind === 'image' && part.active > 0 ? { reclaimable: ofUnused(items.image) } : {}),
+		...(part.kind === 'image' && part.active > 0 && usage.UnusedSize === undefined
+			? { reclaimable: ofUnused(items.image) }
+			: {}),
 		items: items[part.kind].toSorted(bySize),
 	}));
 	return [...parts, ...otherPart(usage)];

@@ -27,8 +27,7 @@ describe('housekeeping', () => {
 				(total, { size }) => total + size,
 				0,
 			);
-			const real =
-				Number(/^\d+/.exec(spawnSync('du', ['-skx', engine.root], { encoding: 'utf8' }).stdout)) * 1024;
+			const real = diskUsed(engine.root);
 			assert.ok(Math.abs(sum - real) < real / 100, `df tells ${sum} bytes, du ${real}`);
 			const atLeast = (kind: Parameters<typeof other.get>[0]): boolean => (other.get(kind) ?? 0) > SEVERAL / 2;
 			assert.deepEqual(
@@ -67,6 +66,37 @@ describe('housekeeping', () => {
 			assert.deepEqual([preview.status, done.status], [0, 0]);
 			assert.match(preview.stdout, /^Volumes that would be deleted \([\d.]+kB\):$/m);
 			assert.deepEqual(promised(preview.stdout), promised(done.stdout));
+		});
+
+		it('images: preview, answer, "system df" and du agree on what comes free, and on what goes', async () => {
+			const { client, root } = engine;
+			const shared = layerOf([{ name: 'shared', content: randomBytes(SEVERAL) }]);
+			const own = (name: string): ReturnType<typeof layerOf> =>
+				layerOf([{ name, content: randomBytes(SEVERAL) }, ...small(name)]);
+			await load(client, imageOf([busyboxLayer(), shared]), 'used:1');
+			await load(client, imageOf([shared, own('one')]), 'one:1');
+			await load(client, imageOf([shared, own('common'), own('two')]), 'two:1');
+			await client.images.tag('two:1', 'two:again');
+			const { Id } = await client.containers.create({ Image: 'used:1', Cmd: ['true'] });
+			await settled(engine);
+			const usage = await client.diskUsage();
+			const [images] = summarizeUsage(usage);
+			const before = diskUsed(root);
+			const filters = { dangling: ['false'] };
+			const preview = await client.images.prune({ filters, isDryRun: true });
+			assert.equal(diskUsed(root), before);
+			const done = await client.images.prune({ filters });
+			await settled(engine);
+			const freed = before - diskUsed(root);
+			assert.deepEqual(preview, done);
+			assert.equal(done.ImagesDeleted?.filter((item) => item.Deleted !== undefined).length, 2 + 3);
+			for (const told of [done.SpaceReclaimed, images?.reclaimable ?? 0]) {
+				assert.ok(Math.abs(told - freed) < freed / 100, `told ${told}, freed ${freed}`);
+			}
+			const ofTwo = usage.Images?.find(({ RepoTags }) => RepoTags?.includes('two:1'))?.OwnSize ?? 0;
+			assert.ok(ofTwo > 4 * SEVERAL && ofTwo < done.SpaceReclaimed, `two:1 has ${ofTwo}`);
+			await client.containers.remove(Id);
+			await client.images.remove('used:1');
 		});
 
 		it('one that cannot be removed does not stop the others, and is told with the reason', async () => {
@@ -122,8 +152,22 @@ async function fill({ client, root }: EngineProcess): Promise<void> {
 	await client.containers.start(Id);
 	assert.equal(await within('the container', 30_000, exit), 0);
 	fs.writeFileSync(path.join(root, 'ingest', 'c'.repeat(64)), randomBytes(SEVERAL));
+	await settled({ root });
+}
+
+async function settled({ root }: Pick<EngineProcess, 'root'>): Promise<void> {
 	const temporary = (): string[] => fs.readdirSync(path.join(root, 'layers')).filter((name) => name.startsWith('.'));
 	await until('nothing is removed in the background any more', () => temporary().length === 0);
+}
+
+/** Files that take much more on the disk than they have bytes. */
+function small(name: string): { readonly name: string; readonly content: string }[] {
+	return Array.from({ length: 500 }, (_, index) => ({ name: `${name}-${index}`, content: 'x' }));
+}
+
+/** Bytes, as du counts them. */
+function diskUsed(folder: string): number {
+	return Number(/^\d+/.exec(spawnSync('du', ['-skx', folder], { encoding: 'utf8' }).stdout)) * 1024;
 }
 
 async function everything({ client }: EngineProcess): Promise<object> {

@@ -7,20 +7,25 @@ import { containerSummary, imageSummary } from '../shapes';
 
 export const diskUsageRoutes: readonly Route[] = [route('GET', '/system/df', diskUsage)];
 
-/** Docker's answer, and `Other`: what it has no word for, so that the sum is all that the store takes. */
+/**
+ * Docker's answer, and what it has no word for: `Other`, so that the sum is all that the store takes, and what comes free with
+ * images, which docker's program reckons from sizes without blobs.
+ */
 async function diskUsage(request: ApiRequest): Promise<void> {
 	const { core } = request;
 	const usage = await measure(core.root, core, request.signal);
 	const now = Date.now();
 	request.json({
 		LayersSize: usage.layersSize,
-		Images: usage.images.map(({ image, sharedSize, containers }) => ({
+		UnusedSize: usage.unusedSize,
+		Images: usage.images.map(({ image, sharedSize, containers, ownSize }) => ({
 			...imageSummary(
 				[image, ...core.images.names(image.id).filter((other) => other !== image)],
 				request.parts.version,
 			),
 			SharedSize: sharedSize,
 			Containers: containers,
+			OwnSize: ownSize,
 		})),
 		Containers: usage.containers.map(({ container, size }) => ({
 			...containerSummary(container, container.config.image, now, core),

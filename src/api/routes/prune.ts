@@ -48,15 +48,29 @@ async function containers(request: ApiRequest): Promise<void> {
 }
 
 /** Dangling images, with dangling=false every one that no container uses. */
-function images(request: ApiRequest): void {
+async function images(request: ApiRequest): Promise<void> {
 	const { core } = request;
 	const { failures, options } = pruneOptions(request);
 	const filters = request.filters(['dangling', 'label', 'label!', 'until']);
+	const { removed, reclaimed } = await pruneImages(core.images, () => unusedImages(request, filters), options);
+	if (!options.isDryRun) {
+		core.events.emit('image', 'prune', '', { reclaimed: String(reclaimed) });
+	}
+	const items = removed.map(({ untagged, deleted }) => ({
+		...(untagged === undefined ? {} : { Untagged: untagged }),
+		...(deleted === undefined ? {} : { Deleted: deleted }),
+	}));
+	request.json({ ImagesDeleted: listOrNull(items), SpaceReclaimed: reclaimed, ...failuresJson(failures) });
+}
+
+/** Ids of the images that the filters choose and no container uses. */
+function unusedImages(request: ApiRequest, filters: FilterValues): string[] {
+	const { core } = request;
 	const isAll = booleanFilter(filters, 'dangling') === false;
 	const gone = containersGone(request, filters);
 	const users = core.containers.list().filter(({ id }) => !gone.has(id));
 	const used = new Set(users.map(({ image_id }) => image_id));
-	const ids = [...new Set(core.images.list().map(({ id }) => id))].filter((id) => {
+	return [...new Set(core.images.list().map(({ id }) => id))].filter((id) => {
 		const records = core.images.names(id);
 		const [image] = records;
 		return (
@@ -67,15 +81,6 @@ function images(request: ApiRequest): void {
 			isBefore(filters, image.created)
 		);
 	});
-	const { removed, reclaimed } = pruneImages(core.images, ids, options);
-	if (!options.isDryRun) {
-		core.events.emit('image', 'prune', '', { reclaimed: String(reclaimed) });
-	}
-	const items = removed.map(({ untagged, deleted }) => ({
-		...(untagged === undefined ? {} : { Untagged: untagged }),
-		...(deleted === undefined ? {} : { Deleted: deleted }),
-	}));
-	request.json({ ImagesDeleted: listOrNull(items), SpaceReclaimed: reclaimed, ...failuresJson(failures) });
 }
 
 /** User networks that no running container is on. */

@@ -115,6 +115,11 @@ export class Blobs {
 		await syncBeside(this.folder);
 	}
 
+	/** Bytes on the disk; 0 when it is not there. */
+	diskSize(digest: string): number {
+		return (fs.statSync(this.path(digest), { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+	}
+
 	remove(digest: string): void {
 		fs.rmSync(this.path(digest), { force: true });
 	}

@@ -360,6 +360,41 @@ export class Images {
 		return this.layers.get(diffId)?.size ?? 0;
 	}
 
+	/** Digests of the blobs and DiffIDs of the layers that are there. */
+	stored(): ReadonlySet<string> {
+		return new Set([...this.blobs.list(), ...this.layers.list()]);
+	}
+
+	/** Those of them that nothing would need without these images. */
+	neededOnlyBy(imageIds: readonly string[]): ReadonlySet<string> {
+		const used = this.used(new Set(imageIds));
+		return new Set([...this.stored()].filter((digest) => !used.has(digest)));
+	}
+
+	/** Bytes on the disk of each of these blobs and layers, as du counts them. */
+	async diskSizes(digests: ReadonlySet<string>, signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+		const layers = await this.layers.diskSizes([...digests], signal);
+		// The digest of a layer that is not compressed is its DiffID too.
+		return new Map([...digests].map((digest) => [digest, this.blobs.diskSize(digest) + (layers.get(digest) ?? 0)]));
+	}
+
+	/** What the removal of these images by force, one after the other, would give. */
+	previewRemoval(imageIds: readonly string[]): RemovedImage[] {
+		return imageIds.flatMap((id, index) => {
+			const [image] = this.names(id);
+			const before = this.neededOnlyBy(imageIds.slice(0, index));
+			const after = this.neededOnlyBy(imageIds.slice(0, index + 1));
+			const gone = new Set([...after].filter((digest) => !before.has(digest)));
+			return image === undefined
+				? []
+				: [
+						...this.referencesOf(id).map((untagged): RemovedImage => ({ untagged })),
+						{ deleted: id },
+						...removedLayers(image, gone),
+					];
+		});
+	}
+
 	/** Gives `work` the unpacked layers of an image, lowest first; they stay while it goes on. */
 	async withLayers<T>(
 		imageId: string,
@@ -821,19 +856,18 @@ export class Images {
 
 	/** Removes the image itself with the names it still has. */
 	private delete(image: Image, removed: RemovedImage[]): void {
-		const names = [...this.tagsOf(image.id).map(familiarTag), ...this.digestsOf(image.id)].sort(compare);
+		const names = this.referencesOf(image.id);
 		this.updateHeld(image);
 		this.removeRecords(image.id, new Set());
 		this.announceUntagged(image, names, removed);
 		removed.push({ deleted: image.id });
 		this.emit('delete', image, image.id, image.id);
-		const gone = this.collect();
-		const chain = chainIds(image.layers);
-		for (const [index, diffId] of [...image.layers.entries()].reverse()) {
-			if (gone.has(diffId)) {
-				removed.push({ deleted: chain[index] ?? diffId });
-			}
-		}
+		removed.push(...removedLayers(image, this.collect()));
+	}
+
+	/** All names of an image, as they are told when it goes. */
+	private referencesOf(imageId: string): string[] {
+		return [...this.tagsOf(imageId).map(familiarTag), ...this.digestsOf(imageId)].sort(compare);
 	}
 
 	/** A container that is not running keeps the layers of its image even when that is removed by force. */
@@ -882,15 +916,15 @@ export class Images {
 		return new Set(unused);
 	}
 
-	/** Digests of blobs and DiffIDs of layers that must stay. */
-	private used(): Set<string> {
+	/** Digests of blobs and DiffIDs of layers that must stay, or would without some images. */
+	private used(without: ReadonlySet<string> = new Set()): Set<string> {
 		const used = new Set<string>();
 		const add = (digests: readonly string[]): void => {
 			for (const digest of digests) {
 				used.add(digest);
 			}
 		};
-		for (const record of this.records.values()) {
+		for (const record of [...this.records.values()].filter(({ id }) => !without.has(id))) {
 			add([record.id, record.digest, ...record.layers]);
 			add(this.manifests.get(record.digest)?.manifest.layers.map(({ digest }) => digest) ?? []);
 		}
@@ -1013,6 +1047,15 @@ export class Images {
 	private emit(action: 'pull' | 'push' | 'tag' | 'untag' | 'delete', image: Image, id: string, name: string): void {
 		this.options.events.emit('image', action, id, { ...image.config.labels, name });
 	}
+}
+
+/** The ChainIDs of those layers of the image that have gone, the top one first. */
+function removedLayers({ layers }: Image, gone: ReadonlySet<string>): RemovedImage[] {
+	const chain = chainIds(layers);
+	return [...layers.entries()]
+		.reverse()
+		.filter(([, diffId]) => gone.has(diffId))
+		.map(([index, diffId]) => ({ deleted: chain[index] ?? diffId }));
 }
 
 const STATUS: Readonly<Record<JobProgress['phase'], string>> = {

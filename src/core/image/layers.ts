@@ -129,6 +129,32 @@ export class Layers {
 		return this.records.get(diffId);
 	}
 
+	/** Bytes on the disk of those of these layers that are there, with their records, as du counts them. */
+	async diskSizes(diffIds: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+		const owners = new Map(
+			diffIds
+				.filter((diffId) => this.records.has(diffId))
+				.flatMap((diffId) => {
+					const name = this.nameOf(diffId);
+					return [path.join(this.folder, name), this.recordFile(name)].map((file) => [file, diffId] as const);
+				}),
+		);
+		const sizes = new Map<string, number>();
+		if (owners.size === 0) {
+			return sizes;
+		}
+		const input = [...owners.keys()].map((file) => `${file}\0`).join('');
+		const { stdout } = await run('du', ['-skx0', '--files0-from=-'], { input, ...(signal && { signal }) });
+		for (const line of stdout.split('\0')) {
+			const [, kibibytes, file = ''] = /^(\d+)\t(.*)$/s.exec(line) ?? [];
+			const diffId = owners.get(file);
+			if (diffId !== undefined) {
+				sizes.set(diffId, (sizes.get(diffId) ?? 0) + Number(kibibytes) * 1024);
+			}
+		}
+		return sizes;
+	}
+
 	/** Makes ready what `paths` needs for these layers. Throws EngineError "unsupported" when that fails. */
 	async ready(diffIds: readonly string[]): Promise<void> {
 		if (!diffIds.some((diffId) => this.isImage(diffId))) {

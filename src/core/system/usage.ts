@@ -11,6 +11,8 @@ import type { Volumes } from '../volume/volumes';
 export interface Usage {
 	/** Bytes on the disk of all unpacked layers and all blobs, as du counts them. */
 	readonly layersSize: number;
+	/** Those of them that come free when all images go that no container uses. */
+	readonly unusedSize: number;
 	readonly images: readonly ImageUsage[];
 	readonly containers: readonly { readonly container: Container; readonly size: number }[];
 	readonly volumes: readonly { readonly volume: Volume; readonly size: number; readonly users: number }[];
@@ -25,6 +27,8 @@ export interface ImageUsage {
 	/** Bytes of layers that another image has too. */
 	readonly sharedSize: number;
 	readonly containers: number;
+	/** Bytes on the disk, of layers and blobs, that come free when it alone goes. */
+	readonly ownSize: number;
 }
 
 export async function measure(
@@ -36,6 +40,10 @@ export async function measure(
 	const layersSize = (folders.get('layers') ?? 0) + (folders.get('blobs') ?? 0);
 	const list = [...new Map(images.list().map((image) => [image.id, image])).values()];
 	const all = containers.list();
+	const users = (image: Image): number => all.filter(({ image_id }) => image_id === image.id).length;
+	const sizes = await images.diskSizes(images.stored(), signal);
+	const sizeOf = (ids: readonly string[]): number =>
+		sum([...images.neededOnlyBy(ids)].map((digest) => sizes.get(digest) ?? 0));
 	const owners = new Map<string, number>();
 	for (const layer of list.flatMap((image) => [...new Set(image.layers)])) {
 		owners.set(layer, (owners.get(layer) ?? 0) + 1);
@@ -63,10 +71,12 @@ export async function measure(
 	const engine = Math.max((folders.get('') ?? 0) - layersSize - sum(own) - logs - copies - partial, 0);
 	return {
 		layersSize,
+		unusedSize: sizeOf(list.filter((image) => users(image) === 0).map(({ id }) => id)),
 		images: list.map((image) => ({
 			image,
 			sharedSize: shared(image),
-			containers: all.filter(({ image_id }) => image_id === image.id).length,
+			containers: users(image),
+			ownSize: sizeOf([image.id]),
 		})),
 		containers: measured,
 		volumes: measuredVolumes,

@@ -49,6 +49,11 @@ describe('what may be pruned', () => {
 		]);
 	});
 
+	it('images: where the engine tells what comes free on the disk, that', () => {
+		const told = { ...usage, Images: [{ ...image('c', ['c:1'], 60, 10), OwnSize: 90 }] };
+		assert.deepEqual(summary(prunableImages(told)), [['c', 'c:1', 90, '', false]]);
+	});
+
 	it('volumes: those without a container; the anonymous ones are marked', () => {
 		assert.deepEqual(summary(prunableVolumes(usage)), [
 			[anonymous, anonymous, 8, '', true],
