@@ -111,6 +111,7 @@ export interface ImageConfigJson {
 	readonly Labels: Record<string, string> | null;
 	readonly StopSignal?: string;
 	readonly OnBuild?: readonly string[] | null;
+	readonly Healthcheck?: HealthcheckJson | null;
 	readonly Shell?: readonly string[] | null;
 }
 

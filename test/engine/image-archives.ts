@@ -36,13 +36,21 @@ export function imageArchiveCases(subjectOf: () => Subject): void {
 				target: 'committed:1',
 				author: 'me',
 				message: 'why',
-				changes: ['CMD ["cat", "/tmp/link"]', 'ENV ADDED=yes', 'LABEL a=b', 'ONBUILD RUN x'],
+				changes: [
+					'CMD ["cat", "/tmp/link"]',
+					'ENV ADDED=yes',
+					'LABEL a=b',
+					'ONBUILD RUN x',
+					'HEALTHCHECK --interval=5s CMD true',
+					'ENV B=$ADDED/x',
+				],
 			});
 			await remove(subject, id);
 			const { Config: config, Author, Comment, Container } = await images.inspect(image);
 			assert.deepEqual([Author, Comment, Container, config.OnBuild], ['me', 'why', id, ['RUN x']]);
 			assert.deepEqual([config.Cmd, config.Labels?.['a']], [['cat', '/tmp/link'], 'b']);
-			assert.ok(config.Env?.includes('ADDED=yes'));
+			assert.ok(config.Env?.includes('ADDED=yes') && config.Env.includes('B=yes/x'));
+			assert.deepEqual(config.Healthcheck, { Test: ['CMD-SHELL', 'true'], Interval: 5e9 });
 			const [newest] = await images.history('committed:1');
 			assert.deepEqual([newest?.Id, newest?.Comment, newest?.Tags], [image, 'why', ['committed:1']]);
 			assert.match(newest?.CreatedBy ?? '', /^sh -c echo new/);

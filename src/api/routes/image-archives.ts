@@ -3,7 +3,7 @@ import { EngineError, messageOf } from '../../core/errors';
 import { packRoot } from '../../core/files/place';
 import { importImage, loadImages, saveImages } from '../../core/image/archives';
 import { commitImage } from '../../core/image/commit';
-import { emptyConfig, applyChanges } from '../../core/image/changes';
+import { applyChanges } from '../../core/image/changes';
 import { joinReference } from '../references';
 import type { ApiRequest } from '../request';
 import { route } from '../route';
@@ -81,7 +81,7 @@ async function commit(request: ApiRequest): Promise<void> {
 	const container = request.text('container') ?? '';
 	const repository = request.text('repo');
 	const changesGiven = request.parts.query.getAll('changes');
-	applyChanges(emptyConfig, changesGiven); // before anything is paused
+	applyChanges({ Env: containers.get(container).config.env }, changesGiven); // before anything is paused
 	const isToPause = request.parts.query.has('pause') ? request.flag('pause') : true;
 	const image = await containers.withUpper(container, { isToPause, signal: request.signal }, (record, upper) =>
 		commitImage(images, record, {

@@ -2,6 +2,9 @@
 import * as path from 'node:path';
 import { EngineError } from '../errors';
 import { jsonIn } from '../json';
+import { expanded } from './expansion';
+import { healthcheckOf } from './healthcheck-change';
+import type { HealthcheckJson } from './healthcheck-change';
 
 /** image-spec, config.md, "config": what a container starts with. */
 export interface RunConfiguration {
@@ -15,6 +18,7 @@ export interface RunConfiguration {
 	readonly Labels?: Readonly<Record<string, string>>;
 	readonly StopSignal?: string;
 	readonly OnBuild?: readonly string[] | null;
+	readonly Healthcheck?: HealthcheckJson;
 }
 
 export const emptyConfig: RunConfiguration = {};
@@ -25,7 +29,11 @@ type Change = (config: RunConfiguration, text: string) => RunConfiguration;
 export function applyChanges(config: RunConfiguration, changes: readonly string[]): RunConfiguration {
 	let changed = config;
 	let hasCommand = false;
-	for (const line of changes.flatMap((text) => text.split('\n')).filter((text) => text.trim() !== '')) {
+	const lines = changes.flatMap((text) => text.split('\n')).filter((text) => /^\s*[^\s#]/.test(text));
+	if (lines.length === 0 && changes.length > 0) {
+		throw new EngineError('invalid', 'file with no instructions');
+	}
+	for (const line of lines) {
 		const [, word = '', rest = ''] = /^\s*(\S+)\s*([^]*?)\s*$/.exec(line) ?? [];
 		const instruction = word.toUpperCase();
 		const change = CHANGES[instruction];
@@ -49,22 +57,22 @@ export function applyChanges(config: RunConfiguration, changes: readonly string[
 	return changed;
 }
 
-const OTHERS = ['FROM', 'RUN', 'COPY', 'ADD', 'ARG', 'MAINTAINER', 'SHELL', 'HEALTHCHECK'];
+const OTHERS = ['FROM', 'RUN', 'COPY', 'ADD', 'ARG', 'MAINTAINER', 'SHELL'];
 
 const CHANGES: Readonly<Record<string, Change>> = {
 	CMD: (config, text) => ({ ...config, Cmd: command(text) }),
 	ENTRYPOINT: (config, text) => ({ ...config, Entrypoint: command(text) }),
 	ENV: (config, text) => {
-		const pairs = keyValues('ENV', text);
+		const pairs = keyValues('ENV', text, config);
 		const kept = (config.Env ?? []).filter((line) => !pairs.some(([name]) => line.startsWith(`${name}=`)));
 		return { ...config, Env: [...kept, ...pairs.map(([name, value]) => `${name}=${value}`)] };
 	},
 	LABEL: (config, text) => ({
 		...config,
-		Labels: { ...config.Labels, ...Object.fromEntries(keyValues('LABEL', text)) },
+		Labels: { ...config.Labels, ...Object.fromEntries(keyValues('LABEL', text, config)) },
 	}),
 	EXPOSE: (config, text) => {
-		const ports = words(text).map((port) => (port.includes('/') ? port.toLowerCase() : `${port}/tcp`));
+		const ports = words(text, config).map((port) => (port.includes('/') ? port.toLowerCase() : `${port}/tcp`));
 		const wrong = ports.find((port) => !/^\d{1,5}(-\d{1,5})?\/(tcp|udp|sctp)$/.test(port));
 		if (wrong !== undefined) {
 			throw new EngineError('invalid', `invalid containerPort: ${wrong}`);
@@ -72,12 +80,16 @@ const CHANGES: Readonly<Record<string, Change>> = {
 		return { ...config, ExposedPorts: { ...config.ExposedPorts, ...emptyMembers(ports) } };
 	},
 	VOLUME: (config, text) => {
-		const list = jsonList(text) ?? words(text);
+		const list = jsonList(text)?.map((word) => value(word, config)) ?? words(text, config);
 		return { ...config, Volumes: { ...config.Volumes, ...emptyMembers(list) } };
 	},
-	USER: (config, text) => ({ ...config, User: text }),
-	WORKDIR: (config, text) => ({ ...config, WorkingDir: path.posix.resolve('/', config.WorkingDir ?? '', text) }),
-	STOPSIGNAL: (config, text) => ({ ...config, StopSignal: text }),
+	USER: (config, text) => ({ ...config, User: value(text, config) }),
+	WORKDIR: (config, text) => ({
+		...config,
+		WorkingDir: path.posix.resolve('/', config.WorkingDir ?? '', value(text, config)),
+	}),
+	STOPSIGNAL: (config, text) => ({ ...config, StopSignal: value(text, config) }),
+	HEALTHCHECK: (config, text) => ({ ...config, Healthcheck: healthcheckOf(text, jsonList) }),
 	ONBUILD: (config, text) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), text] }),
 };
 
@@ -95,14 +107,14 @@ function jsonList(text: string): string[] | undefined {
 }
 
 /** `a=b c="d e"`, or the old form `a b c` for one. */
-function keyValues(instruction: string, text: string): [string, string][] {
-	const list = words(text);
+function keyValues(instruction: string, text: string, config: RunConfiguration): [string, string][] {
+	const list = rawWords(text);
 	if (!(list[0] ?? '').includes('=')) {
-		const [, name = '', value = ''] = /^(\S+)\s*([^]*)$/.exec(text) ?? [];
-		if (value === '') {
+		const [, name = '', rest = ''] = /^(\S+)\s*([^]*)$/.exec(text) ?? [];
+		if (rest === '') {
 			throw new EngineError('invalid', `${instruction} must have two arguments`);
 		}
-		return [[name, value]];
+		return [[value(name, config), value(rest, config)]];
 	}
 	return list.map((word) => {
 		const equals = word.indexOf('=');
@@ -112,20 +124,22 @@ function keyValues(instruction: string, text: string): [string, string][] {
 				`Syntax error - can't find = in "${word}". Must be of the form: name=value`,
 			);
 		}
-		return [word.slice(0, equals), word.slice(equals + 1)];
+		return [value(word.slice(0, equals), config), value(word.slice(equals + 1), config)];
 	});
 }
 
-/** Words of a shell's line: quotes and backslashes are taken off. */
-function words(text: string): string[] {
-	const list = text.match(/(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'\\])+/gs) ?? [];
-	return list.map((word) =>
-		word.replace(
-			/\\(.)|"((?:\\.|[^"\\])*)"|'([^']*)'/gs,
-			(_, escaped?: string, double?: string, single?: string) =>
-				escaped ?? double?.replace(/\\(["\\$])/g, '$1') ?? single ?? '',
-		),
-	);
+/** Words of a shell's line, with their quotes. */
+function rawWords(text: string): string[] {
+	return text.match(/(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'\\])+/gs) ?? [];
+}
+
+function words(text: string, config: RunConfiguration): string[] {
+	return rawWords(text).map((word) => value(word, config));
+}
+
+/** Without quotes, and with the values that the environment has before this instruction. */
+function value(text: string, config: RunConfiguration): string {
+	return expanded(text, config.Env ?? []);
 }
 
 function emptyMembers(names: readonly string[]): Record<string, object> {
