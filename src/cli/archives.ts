@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import type { ContainerChange } from '../api/image-archive-calls';
 import { refuseTerminal } from './copy';
 import { CommandError, systemCode } from './errors';
-import { age, ellipsis, shortId, size, localTime } from './format';
+import { age, ellipsis, shortId, size, rfc3339 } from './format';
 import type { Action } from './row';
 import type { Session } from './session';
 import { renderList } from './table';
@@ -112,20 +112,25 @@ const HISTORY = {
 	columns: ['ID', 'CreatedSince', 'CreatedBy', 'Size', 'Comment'],
 };
 
+/** RFC 3339 from Unix seconds, in local time. */
+function createdAt(unix: number): string {
+	return rfc3339(BigInt(unix) * 1_000_000_000n).replace('.000000000', '');
+}
+
 /** `mydocker history` */
 export const history: Action<HistoryFlags> = async (session, [name = ''], flags) => {
 	const rows = await session.client.images.history(name, { signal: session.signal });
 	const items = rows.map(({ Id, Created, CreatedBy, Size, Comment }) => ({
 		ID: flags.noTrunc || Id === '<missing>' ? Id : shortId(Id),
-		CreatedSince: flags.human
-			? age(Created, session.now)
-			: new Date(Created * 1000).toISOString().replace('.000', ''),
-		CreatedAt: localTime(Created),
+		CreatedSince: flags.human ? age(Created, session.now) : createdAt(Created),
+		CreatedAt: createdAt(Created),
 		CreatedBy: shorten(CreatedBy.replace(/\t/g, ' '), flags.noTrunc),
 		Size: flags.human ? size(Size) : String(Size),
 		Comment,
 	}));
-	const text = flags.quiet ? items.map(({ ID }) => `${ID}\n`).join('') : renderList(flags.format, items, HISTORY);
+	const columns = HISTORY.columns.map((name) => (name === 'CreatedSince' && !flags.human ? 'CreatedAt' : name));
+	const listing = { ...HISTORY, columns };
+	const text = flags.quiet ? items.map(({ ID }) => `${ID}\n`).join('') : renderList(flags.format, items, listing);
 	session.output.stdout.write(text);
 	return 0;
 };

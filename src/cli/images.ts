@@ -25,6 +25,10 @@ const HEADERS = {
 	Repository: 'REPOSITORY',
 	Size: 'SIZE',
 	Tag: 'TAG',
+	Containers: 'CONTAINERS',
+	SharedSize: 'SHARED SIZE',
+	UniqueSize: 'UNIQUE SIZE',
+	VirtualSize: 'SIZE',
 };
 
 /** `mydocker images` */
@@ -58,6 +62,8 @@ function imageRows(image: ImageSummary, flags: ListFlags, now: number): (Fields 
 			ID: flags.noTrunc ? image.Id : shortId(image.Id),
 			Repository: repository,
 			Size: size(image.Size),
+			// As docker, whose list does not ask for what takes long to count.
+			...{ Containers: 'N/A', SharedSize: 'N/A', UniqueSize: 'N/A', VirtualSize: size(image.Size, 4) },
 			Tag: tag,
 		}),
 	);

@@ -174,6 +174,17 @@ describe('command line', function () {
 			{ args: ['images', '-q', repository] },
 			{ args: ['images', '-q', '--no-trunc', repository] },
 			{ args: ['images', '--digests', repository] },
+			{
+				args: [
+					'images',
+					'--format',
+					'{{.Containers}} {{.SharedSize}} {{.UniqueSize}} {{.VirtualSize}}',
+					repository,
+				],
+			},
+			{ args: ['history', '-H=false', '--no-trunc', reference] },
+			{ args: ['history', '--format', '{{.CreatedAt}}', reference] },
+			{ args: ['history', '--format', 'table {{.CreatedSince}} {{.CreatedAt}}', '-H=false', reference] },
 			{ args: ['images', '--filter', 'label=maker=fixture', '--format', '{{.Repository}}'] },
 			{ args: ['tag', reference, 'mine:1'] },
 			{ args: ['tag', 'nosuch', 'mine:2'], complaint: /No such image: nosuch:latest/ },
