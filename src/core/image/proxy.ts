@@ -105,7 +105,16 @@ export class TunnelAgent extends https.Agent {
 				fail(new TunnelRefused(address.host, response.statusCode ?? 0));
 				return;
 			}
-			callback?.(null, tls.connect({ ...(options as tls.ConnectionOptions), socket }));
+			let secure: tls.TLSSocket;
+			try {
+				secure = tls.connect({ ...(options as tls.ConnectionOptions), socket });
+			} catch (error) {
+				// A certificate or key that OpenSSL does not take; nobody else would catch it here.
+				socket.destroy();
+				fail(error as Error);
+				return;
+			}
+			callback?.(null, secure);
 		});
 		connect.once('timeout', () => connect.destroy(new Error(`proxy "${address.host}" does not answer`)));
 		connect.once('error', fail);
