@@ -6,6 +6,7 @@ import * as https from 'node:https';
 import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
+import { EngineError } from '../../src/core/errors';
 import { isHostIn } from '../../src/core/image/hosts';
 import { proxyFor } from '../../src/core/image/proxy';
 import { parseReference } from '../../src/core/image/reference';
@@ -150,10 +151,12 @@ describe('registry settings', () => {
 		}
 		assert.notEqual(through('https://c.io/'), undefined);
 		assert.equal(proxyFor(new URL('https://x.io/'), { ...settings, except: '*' }), undefined);
-		assert.throws(
-			() => proxyFor(new URL('http://x.io/'), { http: 'socks5://u:secret@p' }),
-			(error: Error) => !error.message.includes('secret'),
-		);
+		for (const wrong of ['socks5://u:secret@p', 'http://u:secret%@p']) {
+			assert.throws(
+				() => proxyFor(new URL('http://x.io/'), { http: wrong }),
+				(error: Error) => 'code' in error && !error.message.includes('secret'),
+			);
+		}
 	});
 
 	it('plain HTTP goes through a proxy, with its credentials for it alone', async () => {
@@ -177,38 +180,18 @@ describe('registry settings', () => {
 		let server: https.Server;
 		let folder: string;
 		let port: number;
+		const file = (name: string): string => path.join(folder, name);
 
 		beforeEach(async () => {
 			folder = scratchFolder();
-			const file = (name: string): string => path.join(folder, name);
-			const subject = ['-subj', '/CN=registry.test', '-addext', 'subjectAltName=DNS:registry.test'];
-			execFileSync(
-				'openssl',
-				[
-					'req',
-					'-x509',
-					'-newkey',
-					'ec',
-					'-pkeyopt',
-					'ec_paramgen_curve:prime256v1',
-					'-nodes',
-					'-days',
-					'2',
-					'-keyout',
-					file('key.pem'),
-					'-out',
-					file('ca.crt'),
-					...subject,
-				],
-				{ stdio: 'ignore' },
-			);
+			newCertificate('ca', ['-keyout', file('key.pem'), '-out', file('ca.crt')]);
 			server = https.createServer(
 				{ key: fs.readFileSync(file('key.pem')), cert: fs.readFileSync(file('ca.crt')) },
 				(_, response) => {
 					response.end('safe');
 				},
 			);
-			await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+			await listen(server);
 			({ port } = server.address() as AddressInfo);
 		});
 
@@ -218,8 +201,28 @@ describe('registry settings', () => {
 			fs.rmSync(folder, { recursive: true });
 		});
 
+		/** A certificate of its own for registry.test, with its key. */
+		function newCertificate(name: string, files: readonly string[]): void {
+			const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+			const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:registry.test'];
+			execFileSync('openssl', ['req', '-x509', ...key, ...subject, ...files], { stdio: 'ignore' });
+		}
+
+		/** A folder of certificates with <name>.cert and <name>.key for this host. */
+		function certificateFolder(host: string, name: string): { certificates: string; of: (file: string) => string } {
+			const certificates = file('certs.d');
+			const of = (each: string): string => path.join(certificates, host, each);
+			fs.mkdirSync(path.join(certificates, host), { recursive: true });
+			newCertificate(name, ['-keyout', of(`${name}.key`), '-out', of(`${name}.cert`)]);
+			return { certificates, of };
+		}
+
+		async function listen(each: net.Server): Promise<void> {
+			await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve));
+		}
+
 		/** A proxy that leads every name to the server: registry.test is no name of this machine. */
-		async function asked(options: ConstructorParameters<typeof Transport>[0]): Promise<string> {
+		async function throughProxy<T>(use: (address: string, targets: readonly string[]) => Promise<T>): Promise<T> {
 			const targets: string[] = [];
 			const proxy = http.createServer();
 			proxy.on('connect', (request: http.IncomingMessage, socket: net.Socket) => {
@@ -231,21 +234,49 @@ describe('registry settings', () => {
 				upstream.on('error', () => socket.destroy());
 				socket.on('error', () => upstream.destroy());
 			});
-			await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-			const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-			const transport = new Transport({ ...options, proxy: { https: address } });
+			await listen(proxy);
 			try {
-				const response = await transport.send(new URL('https://registry.test/v2/'));
-				let text = '';
-				for await (const chunk of response) {
-					text += String(chunk);
-				}
-				return `${text} ${targets.at(-1) ?? ''}`;
+				return await use(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, targets);
 			} finally {
-				transport.close();
 				proxy.closeAllConnections();
 				proxy.close();
 			}
+		}
+
+		function asked(options: ConstructorParameters<typeof Transport>[0]): Promise<string> {
+			return throughProxy(async (address, targets) => {
+				const transport = new Transport({ ...options, proxy: { https: address } });
+				try {
+					const response = await transport.send(new URL('https://registry.test/v2/'));
+					let text = '';
+					for await (const chunk of response) {
+						text += String(chunk);
+					}
+					return `${text} ${targets.at(-1) ?? ''}`;
+				} finally {
+					transport.close();
+				}
+			});
+		}
+
+		/** What a pull from this host is refused with. */
+		async function refusal(host: string, given: RegistrySettings): Promise<string> {
+			const reference = parseReference(`${host}/team/app:latest`);
+			let registry: Registry | undefined;
+			try {
+				registry = new Registry(new RegistrySettingsFile(root, {}).sources(reference, undefined, given));
+				await registry.manifest(reference);
+				return '';
+			} catch (error) {
+				assert.ok(error instanceof EngineError, String(error));
+				return `${error.code}: ${error.message}`;
+			} finally {
+				registry?.close();
+			}
+		}
+
+		function refusalThroughProxy(given: RegistrySettings = {}): Promise<string> {
+			return throughProxy((proxy) => refusal('registry.test', { ...given, proxy }));
 		}
 
 		it('an unknown authority is refused, one in certs.d is trusted, an insecure host is not checked', async () => {
@@ -258,6 +289,163 @@ describe('registry settings', () => {
 			assert.equal(await asked(transport), 'safe registry.test:443');
 			assert.equal(await asked({ insecure: ['registry.test'] }), 'safe registry.test:443');
 			await assert.rejects(asked(settings.origin('registry.test', undefined, undefined).transport));
+		});
+
+		it('a client certificate with the key of another: the same error with a proxy as without', async () => {
+			const { of } = certificateFolder('registry.test', 'client');
+			newCertificate('other', ['-keyout', file('other.key'), '-out', file('other.cert')]);
+			const [certificate, key] = [of('client.cert'), file('other.key')].map((each) =>
+				fs.readFileSync(each, 'utf8'),
+			);
+			const own = { certificate: certificate ?? '', key: key ?? '' };
+			const code = { code: 'ERR_OSSL_X509_KEY_VALUES_MISMATCH' };
+			await assert.rejects(asked({ clientCertificate: { host: 'registry.test', ...own } }), code);
+			const transport = new Transport({ clientCertificate: { host: `127.0.0.1:${port}`, ...own } });
+			await assert.rejects(transport.send(new URL(`https://127.0.0.1:${port}/`)), code);
+			transport.close();
+		});
+
+		for (const [what, spoil, reason] of [
+			[
+				'the key of another certificate',
+				(of) => {
+					newCertificate('other', ['-keyout', of('client.key'), '-out', file('other.cert')]);
+				},
+				/Cannot use client certificate "\S+\/client\.cert": "\S+\/client\.key" is the key of another certificate$/,
+			],
+			[
+				'junk for a key',
+				(of) => {
+					fs.writeFileSync(of('client.key'), 'junk');
+				},
+				/Cannot use key "\S+\/client\.key": it holds no private key in PEM form$/,
+			],
+			[
+				'an empty key',
+				(of) => {
+					fs.writeFileSync(of('client.key'), '');
+				},
+				/Cannot use key "\S+\/client\.key": it holds no private key in PEM form$/,
+			],
+			[
+				'junk for a certificate',
+				(of) => {
+					fs.writeFileSync(of('client.cert'), 'junk');
+				},
+				/Cannot use certificate "\S+\/client\.cert": it holds no certificate in PEM form$/,
+			],
+			[
+				'a key with a passphrase',
+				(of) => {
+					const pkcs8 = [
+						'pkcs8',
+						'-topk8',
+						'-passout',
+						'pass:x',
+						'-in',
+						of('client.key'),
+						'-out',
+						file('locked'),
+					];
+					execFileSync('openssl', pkcs8, { stdio: 'ignore' });
+					fs.renameSync(file('locked'), of('client.key'));
+				},
+				/Cannot use key "\S+\/client\.key": it wants a passphrase: keep it without one$/,
+			],
+			[
+				'no key',
+				(of) => {
+					fs.rmSync(of('client.key'));
+				},
+				/Cannot use certificates of "\S+\/registry\.test": missing key client\.key for client certificate client\.cert$/,
+			],
+			[
+				'no certificate',
+				(of) => {
+					fs.rmSync(of('client.cert'));
+				},
+				/Cannot use certificates of "\S+\/registry\.test": missing client certificate client\.cert for key client\.key$/,
+			],
+			[
+				'an authority that is none',
+				(of) => {
+					fs.writeFileSync(of('ca.crt'), 'junk');
+				},
+				/Cannot use certificate "\S+\/ca\.crt": it holds no certificate in PEM form$/,
+			],
+			[
+				'an authority that is a folder',
+				(of) => {
+					fs.mkdirSync(of('ca.crt'));
+				},
+				/Cannot read "\S+\/ca\.crt": it is not a file$/,
+			],
+		] as readonly [string, (of: (file: string) => string) => void, RegExp][]) {
+			it(`a folder of certificates with ${what}: the file is named`, async () => {
+				const { certificates, of } = certificateFolder('registry.test', 'client');
+				spoil(of);
+				const message = await refusalThroughProxy({ certificates: [certificates] });
+				assert.match(message, new RegExp(`^invalid: ${reason.source}`));
+			});
+		}
+
+		it('a registry that wants a client certificate: where to put it; with it, it answers', async () => {
+			const { certificates, of } = certificateFolder('registry.test', 'client');
+			fs.copyFileSync(file('ca.crt'), of('ca.crt'));
+			fs.mkdirSync(file('trusted/registry.test'), { recursive: true });
+			fs.copyFileSync(file('ca.crt'), file('trusted/registry.test/ca.crt'));
+			for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
+				const wanting = https.createServer(
+					{
+						key: fs.readFileSync(file('key.pem')),
+						cert: fs.readFileSync(file('ca.crt')),
+						ca: fs.readFileSync(of('client.cert')),
+						requestCert: true,
+						maxVersion,
+					},
+					(_, response) => response.writeHead(404).end(),
+				);
+				await listen(wanting);
+				({ port } = wanting.address() as AddressInfo);
+				try {
+					const wants =
+						/^unreachable: .*wants a client certificate: put it and its key as "registry\.test\/client\.cert"/;
+					assert.match(await refusalThroughProxy({ certificates: [file('trusted')] }), wants);
+					assert.match(await refusal(`127.0.0.1:${port}`, {}), /wants a client certificate/, 'not "hang up"');
+					assert.match(await refusalThroughProxy({ certificates: [certificates] }), /^not-found: /);
+				} finally {
+					wanting.closeAllConnections();
+					wanting.close();
+				}
+			}
+		});
+
+		it('an unknown authority: the setting is named, and no option of Node', async () => {
+			assert.equal(
+				await refusalThroughProxy(),
+				'unreachable: Cannot pull image "registry.test/team/app:latest": registry "registry.test" does not answer: ' +
+					"its certificate is signed by nobody who is trusted here: put the signer's certificate as " +
+					'"registry.test/ca.crt" into a folder of "certificates" in registries.json ' +
+					'(VS Code: mydocker.registries.certificates)',
+			);
+		});
+
+		it('plain HTTP behind https: the setting that allows it is named', async () => {
+			port = Number(origin.host.split(':')[1]);
+			assert.equal(
+				await refusalThroughProxy(),
+				'unreachable: Cannot pull image "registry.test/team/app:latest": registry "registry.test" does not answer: ' +
+					'it speaks plain HTTP, not https; to allow that, add "registry.test" to "insecure" in registries.json ' +
+					'(VS Code: mydocker.registries.insecure)',
+			);
+		});
+
+		it('a proxy that speaks plain HTTP and is said to speak https: it is named', async () => {
+			await throughProxy(async (address) => {
+				const proxy = address.replace('http:', 'https:');
+				const reason = `proxy "${new URL(address).host}" does not answer: it speaks plain HTTP, not https`;
+				assert.ok((await refusal('registry.test', { proxy })).endsWith(reason));
+			});
 		});
 	});
 });

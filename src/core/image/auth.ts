@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { isTemporary, longWait, retryAfter, TemporaryError } from './attempts';
 import type { RegistryAuth } from './credentials';
-import { connectionReason, readBody } from './transport';
+import { readBody } from './transport';
 import type { Transport } from './transport';
 
 export interface Challenge {
@@ -159,7 +159,8 @@ export class Authorizer {
 			.send(url, { ...request, ...(signal === undefined ? {} : { signal }) })
 			.catch((error: unknown) => {
 				signal?.throwIfAborted();
-				const reason = `its token service "${url.host}" does not answer: ${connectionReason(error)}`;
+				const words = this.transport.reason(error, url, this.host);
+				const reason = `its token service "${url.host}" does not answer: ${words}`;
 				throw this.failure(reason, 'unreachable', error);
 			});
 		const body = await readBody(response, MAX_TOKEN_ANSWER, 5 * this.transport.idle);

@@ -16,6 +16,7 @@ import {
 import { Authorizer, parseChallenges } from './auth';
 import type { Grant } from './auth';
 import type { RegistryAuth } from './credentials';
+import { isPlainText, tlsReason } from './tls-reason';
 import { connectionReason, isLoopback, readBody, Transport } from './transport';
 import type { HttpRequest, TransportOptions } from './transport';
 
@@ -223,6 +224,10 @@ export class Connection {
 			this.protocol = 'https:';
 			return encrypted.answer;
 		}
+		if (encrypted && hasSpokenTls(encrypted.failure)) {
+			plain.answer?.response.destroy();
+			throw encrypted.failure;
+		}
 		if (!plain.answer) {
 			throw plain.failure;
 		}
@@ -238,7 +243,7 @@ export class Connection {
 		}
 		const plain = await this.attempt('http:', request, authorization);
 		if (!plain.answer) {
-			throw encrypted.failure;
+			throw isPlainText(causeOf(encrypted.failure)) ? plain.failure : encrypted.failure;
 		}
 		this.protocol = 'http:';
 		return plain.answer;
@@ -314,7 +319,11 @@ export class Connection {
 		} catch (error) {
 			signal?.throwIfAborted();
 			const server = url.host === this.address ? '' : `${url.host}: `;
-			const failure = this.unreachable(action, server + connectionReason(error), error);
+			const failure = this.unreachable(
+				action,
+				server + this.transport.reason(error, url, this.access.host),
+				error,
+			);
 			// A registry that has just sent half a blob is coming back, one that never answered is not there.
 			throw isFinal(error) && headers['range'] === undefined ? failure : new TemporaryError(failure);
 		}
@@ -362,15 +371,25 @@ function hostOf(address: string): string {
 /** Nobody listens, no such host, a proxy that will not, or a certificate that is not trusted: the same tomorrow. */
 function isFinal(error: unknown): boolean {
 	const code = systemCode(error) ?? '';
-	return /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EPROTO|PROXY_REFUSED|CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
+	return /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EPROTO|PROXY_REFUSED|CERT_|ERR_TLS|ERR_SSL|ERR_OSSL|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(
 		code,
 	);
 }
 
-function mayBeTls(error: unknown): boolean {
+/** What the transport said. */
+function causeOf(error: unknown): unknown {
 	const failure = error instanceof TemporaryError ? error.failure : error;
-	const code = failure instanceof EngineError ? systemCode(failure.cause) : undefined;
-	return code !== undefined && /^(?:HPE_|ECONNRESET|EPIPE)/.test(code);
+	return failure instanceof EngineError ? failure.cause : undefined;
+}
+
+function mayBeTls(error: unknown): boolean {
+	return /^(?:HPE_|ECONNRESET|EPIPE)/.test(systemCode(causeOf(error)) ?? '');
+}
+
+/** Whether an attempt over https failed at a server that does speak TLS. */
+function hasSpokenTls(error: unknown): boolean {
+	const cause = causeOf(error);
+	return tlsReason(cause) !== undefined && !isPlainText(cause);
 }
 
 /** The body of a refusal; undefined when it does not come, or is too long to be an explanation. */

@@ -5,6 +5,7 @@ import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { isInNetwork, splitPort } from './hosts';
+import { tlsReason } from './tls-reason';
 
 /** Addresses of proxies, "http://user:password@proxy:3128"; "" or undefined for none. Survives structured cloning. */
 export interface ProxySettings {
@@ -35,12 +36,25 @@ export function proxyFor(url: URL, settings: ProxySettings | undefined): Proxy |
 	const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
 	const address = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
 	if (address?.protocol !== 'http:' && address?.protocol !== 'https:') {
-		throw new Error(`the proxy's address must begin with http:// or https://`); // not quoted: it may hold a password
+		// Not quoted: it may hold a password.
+		throw new ProxyError(`the proxy's address must begin with http:// or https://`, 'PROXY_REFUSED');
 	}
 	const { username, password } = address;
-	const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+	const basic = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
 	address.username = address.password = '';
 	return { address, headers: username === '' ? {} : { 'proxy-authorization': `Basic ${basic}` } };
+}
+
+function decoded(part: string): string {
+	try {
+		return decodeURIComponent(part);
+	} catch (error) {
+		if (error instanceof URIError) {
+			const reason = `the user name or password in the proxy's address has a "%" that must be written "%25"`;
+			throw new ProxyError(reason, 'PROXY_REFUSED');
+		}
+		throw error;
+	}
 }
 
 function isExcepted({ host, hostname, port, protocol }: URL, except: string): boolean {
@@ -66,13 +80,24 @@ function isExcepted({ host, hostname, port, protocol }: URL, except: string): bo
 }
 
 /** `code` is PROXY_REFUSED for what another attempt will not change: credentials, a host that it does not lead to. */
-class TunnelRefused extends Error {
-	readonly code: string;
-
-	constructor(host: string, status: number) {
-		super(`proxy "${host}" answered CONNECT with status ${status}`);
-		this.code = status >= 400 && status < 500 ? 'PROXY_REFUSED' : 'PROXY_FAILED';
+class ProxyError extends Error {
+	constructor(
+		message: string,
+		readonly code: 'PROXY_REFUSED' | 'PROXY_FAILED',
+	) {
+		super(message);
 	}
+}
+
+function refusal(host: string, status: number): ProxyError {
+	const code = status >= 400 && status < 500 ? 'PROXY_REFUSED' : 'PROXY_FAILED';
+	return new ProxyError(`proxy "${host}" answered CONNECT with status ${status}`, code);
+}
+
+/** What TLS has against the proxy itself must not be taken for a fault of the registry. */
+function ofProxy(host: string, error: Error): Error {
+	const reason = tlsReason(error);
+	return reason === undefined ? error : new ProxyError(`proxy "${host}" does not answer: ${reason}`, 'PROXY_REFUSED');
 }
 
 /** Makes TLS connections through a proxy's CONNECT (RFC 9110, 9.3.6). */
@@ -102,7 +127,7 @@ export class TunnelAgent extends https.Agent {
 		connect.once('connect', (response, socket: net.Socket) => {
 			if (response.statusCode !== 200) {
 				socket.destroy();
-				fail(new TunnelRefused(address.host, response.statusCode ?? 0));
+				fail(refusal(address.host, response.statusCode ?? 0));
 				return;
 			}
 			let secure: tls.TLSSocket;
@@ -117,7 +142,9 @@ export class TunnelAgent extends https.Agent {
 			callback?.(null, secure);
 		});
 		connect.once('timeout', () => connect.destroy(new Error(`proxy "${address.host}" does not answer`)));
-		connect.once('error', fail);
+		connect.once('error', (error) => {
+			fail(ofProxy(address.host, error));
+		});
 		connect.end();
 		return undefined;
 	}

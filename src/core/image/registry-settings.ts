@@ -1,13 +1,14 @@
 /** Where registries are and how they are reached: mirrors, insecure hosts, certificates, proxies. */
-import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as v from 'valibot';
 import { EngineError, systemCode } from '../errors';
+import { certificatesFor } from './certificates';
 import type { RegistryAccess } from './connection';
 import type { RegistryAuth } from './credentials';
 import { environmentProxies } from './proxy';
 import type { Reference } from './reference';
+import { readSmallFile } from './small-file';
 
 /** What the file <store>/registries.json, or a client with its request, says. All members may be left out. */
 export interface RegistrySettings {
@@ -29,7 +30,6 @@ export interface RegistrySettings {
 }
 
 const MAX_SETTINGS = 256 * 1024;
-const MAX_CERTIFICATE = 1024 * 1024;
 const strings = v.array(v.string());
 const settingsSchema = v.strictObject({
 	mirrors: v.exactOptional(v.record(v.string(), strings)),
@@ -114,7 +114,7 @@ export class RegistrySettingsFile {
 	private read(): RegistrySettings {
 		let text: string;
 		try {
-			text = readLimited(this.file, MAX_SETTINGS);
+			text = readSmallFile(this.file, MAX_SETTINGS);
 		} catch (error) {
 			if (systemCode(error) === 'ENOENT') {
 				return {};
@@ -189,39 +189,4 @@ function certificateFolders(env: NodeJS.ProcessEnv): string[] {
 		'/etc/docker/certs.d',
 		'/etc/containers/certs.d',
 	];
-}
-
-/** Docker's certs.d/<host>: *.crt are authorities, <name>.cert with <name>.key is our own certificate. */
-function certificatesFor(host: string, folders: readonly string[]): RegistryAccess['transport'] {
-	if (!/^[A-Za-z0-9.:[\]-]+$/.test(host) || /^\.+$/.test(host)) {
-		return {};
-	}
-	const found = folders.map((folder) => path.join(folder, host)).filter((folder) => fs.existsSync(folder));
-	const files = found.flatMap((folder) => fs.readdirSync(folder).map((name) => path.join(folder, name)));
-	const authorities = files.filter((file) => file.endsWith('.crt')).map((file) => readLimited(file, MAX_CERTIFICATE));
-	const own = files.find((file) => file.endsWith('.cert') && files.includes(keyOf(file)));
-	return {
-		...(authorities.length === 0 ? {} : { authorities }),
-		...(own === undefined
-			? {}
-			: {
-					clientCertificate: {
-						host,
-						certificate: readLimited(own, MAX_CERTIFICATE),
-						key: readLimited(keyOf(own), MAX_CERTIFICATE),
-					},
-				}),
-	};
-}
-
-function keyOf(certificate: string): string {
-	return certificate.replace(/\.cert$/, '.key');
-}
-
-function readLimited(file: string, limit: number): string {
-	const { size } = fs.statSync(file);
-	if (size > limit) {
-		throw new EngineError('invalid', `Cannot read "${file}": it is larger than ${limit} bytes`);
-	}
-	return fs.readFileSync(file, 'utf8');
 }

@@ -8,11 +8,13 @@ import * as https from 'node:https';
 import * as net from 'node:net';
 import { Readable } from 'node:stream';
 import * as tls from 'node:tls';
-import { systemCode } from '../errors';
+import { messageOf, systemCode } from '../errors';
 import { ReadingAgent } from './body';
 import { isHostIn } from './hosts';
 import { proxyFor, TunnelAgent } from './proxy';
 import type { ProxySettings } from './proxy';
+import { isUnknownAuthority, tlsReason } from './tls-reason';
+import type { TlsServer } from './tls-reason';
 
 export interface HttpRequest {
 	readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
@@ -45,8 +47,6 @@ const SYSTEM_AUTHORITIES = [
 	'/etc/ssl/ca-bundle.pem',
 	'/etc/ssl/cert.pem',
 ];
-const UNKNOWN_AUTHORITY =
-	/^(?:UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED)/;
 
 /** Sends requests over connections that are kept open until `close`. */
 export class Transport {
@@ -75,11 +75,21 @@ export class Transport {
 			return await this.sendOnce(url, request);
 		} catch (error) {
 			// What the machine's owner trusts is read only when it is needed: it takes time.
-			if (!UNKNOWN_AUTHORITY.test(systemCode(error) ?? '') || !this.trustSystem()) {
+			if (!isUnknownAuthority(error) || !this.trustSystem()) {
 				throw error;
 			}
 			return this.sendOnce(url, request);
 		}
+	}
+
+	/** Why `send` failed, in words; `registry` is the one that the address belongs to. */
+	reason(error: unknown, url: URL, registry: string): string {
+		return connectionReason(error, {
+			host: url.host,
+			registry,
+			isInsecure: this.isInsecure(url),
+			hasSeenOurs: this.options.clientCertificate?.host === url.host,
+		});
 	}
 
 	/** Ends all connections. */
@@ -222,11 +232,12 @@ export async function readBody(
 	}
 }
 
-/** Why a connection failed, in words. */
-export function connectionReason(error: unknown): string {
+/** Why a connection failed, in words and in one line. */
+export function connectionReason(error: unknown, server?: TlsServer): string {
 	if (error instanceof AggregateError) {
 		// One error for each address of the host.
-		return error.errors.map(connectionReason).join(', ');
+		return error.errors.map((each) => connectionReason(each, server)).join(', ');
 	}
-	return error instanceof Error ? error.message || (systemCode(error) ?? error.name) : String(error);
+	const words = tlsReason(error, server) ?? messageOf(error).replace(/\s+/g, ' ').trim();
+	return words || (systemCode(error) ?? 'unknown error');
 }
