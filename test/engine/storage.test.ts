@@ -197,6 +197,27 @@ function contract(workspace: Workspace, driver: (typeof DRIVERS)[number], manyOf
 		assert.equal((await run(reference, 'ls many; cat many/69')).text, '69\n69');
 	});
 
+	it('an image without a layer: cp, export and diff work, and there is no program to run', async () => {
+		const { containers, images } = engine.client;
+		await load(engine.client, imageOf([]), 'empty:1');
+		const { Id } = await containers.create({
+			...{ Image: 'empty:1', Cmd: ['nosuch'], HostConfig: { NetworkMode: 'none' } },
+		});
+		ids.add(Id);
+		assert.deepEqual(await containers.changes(Id), []);
+		await assert.rejects(containers.start(Id), { message: /executable file not found in \$PATH/ });
+		assert.equal((await containers.inspect(Id)).State.ExitCode, 127);
+		await containers.archive(Id).put('/', archiveOf([{ name: 'copied', content: 'copied' }]));
+		assert.ok((await containers.changes(Id)).some(({ Kind, Path }) => Kind === 1 && Path === '/copied'));
+		await images.import(await containers.export(Id), { target: `filled-${driver}:1` });
+		const { Id: filled } = await containers.create({
+			...{ Image: `filled-${driver}:1`, Cmd: ['x'], HostConfig: { NetworkMode: 'none' } },
+		});
+		assert.equal((await containers.archive(filled).stat('/copied')).size, 6);
+		await containers.remove(filled);
+		await containers.remove(Id);
+	});
+
 	it('a shim that is killed leaves no process, and with that no mount', async () => {
 		const { containers } = engine.client;
 		const { Id } = await containers.create({

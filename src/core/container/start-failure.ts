@@ -25,8 +25,10 @@ export function startFailure({ program, ociLog, mountError, networkError }: Star
 	if (networkError.trim() !== '') {
 		return { message: `Cannot set up the network: ${networkError.trim()}`, exitCode: 125 };
 	}
-	if (mountError.trim() !== '') {
-		return { message: `error creating overlay mount: ${mountError.trim()}`, exitCode: 125 };
+	// fuse-overlayfs says so of options that it does not know, and mounts all the same.
+	const mountReason = mountError.replace(/^unknown arg.*$/gm, '').trim();
+	if (mountReason !== '') {
+		return { message: `error creating overlay mount: ${mountReason}`, exitCode: 125 };
 	}
 	const reason = lastError(ociLog, program) ?? 'the OCI runtime gave no reason';
 	return {

@@ -95,10 +95,14 @@ export function overlayMount(layers: OverlayLayers): OverlayMount {
 	return { options, cwd };
 }
 
-/** Relative symlinks, so that the store can be moved. */
+/** Relative symlinks, so that the store can be moved. There must be a lower directory: an image without layers gets an empty one. */
 function linkLowers(folder: string, lowers: readonly string[]): string[] {
 	fs.rmSync(folder, { recursive: true, force: true });
 	fs.mkdirSync(folder, { mode: 0o700 });
+	if (lowers.length === 0) {
+		fs.mkdirSync(path.join(folder, 'empty'));
+		return ['l/empty'];
+	}
 	return lowers.map((lower, index) => {
 		fs.symlinkSync(path.relative(folder, lower), path.join(folder, String(index)));
 		return `l/${index}`;

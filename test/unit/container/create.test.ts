@@ -350,6 +350,12 @@ describe('a start that failed', () => {
 		);
 	});
 
+	it('a mount that worked, though fuse-overlayfs did not know an option: is not what failed', () => {
+		const mountError = 'unknown argument ignored: lazytime\n';
+		const ociLog = log('exec: "x": executable file not found in $PATH');
+		assert.equal(startFailure({ program: 'x', ociLog, mountError, networkError: '' }).exitCode, 127);
+	});
+
 	it('a runtime that said nothing: gives 125', () => {
 		assert.equal(startFailure({ program: 'x', ociLog: 'rubbish', mountError: '', networkError: '' }).exitCode, 125);
 	});
