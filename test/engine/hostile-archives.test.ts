@@ -152,6 +152,20 @@ describe('hostile archives', () => {
 		assert.ok(!fs.existsSync('/tmp/mydocker-evil'));
 	}
 
+	it('more than 127 layers: are refused with the reason, whether they are loaded or committed', async () => {
+		const { client } = engine;
+		const layer = layerOf([{ name: 'file', content: 'x' }]);
+		const image = (count: number): Buffer =>
+			dockerArchive(imageOf(Array<typeof layer>(count).fill(layer)), 'many:1');
+		const reason = /max depth exceeded: it has 128 layers, and an image may have 127 at most$/;
+		await assert.rejects(loadBytes(client, image(128)), { message: reason });
+		await loadBytes(client, image(127));
+		const { Id } = await client.containers.create({ Image: 'many:1', Cmd: ['x'] });
+		await assert.rejects(client.containers.commit(Id), { message: reason });
+		await client.containers.remove(Id);
+		await client.images.remove('many:1');
+	});
+
 	/** All that a load could have left. */
 	function stored(): string[] {
 		return ['', 'blobs/sha256', 'layers', 'ingest', 'records'].flatMap((folder) =>

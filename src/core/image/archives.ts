@@ -14,7 +14,14 @@ import { applyChanges, emptyConfig } from './changes';
 import { familiarTag } from './image-records';
 import type { TagName } from './image-records';
 import type { Images } from './images';
-import { digestOf, parseConfiguration, parseDiffIds, parseDocument, MAX_DOCUMENT_SIZE } from './manifest';
+import {
+	checkLayerCount,
+	digestOf,
+	parseConfiguration,
+	parseDiffIds,
+	parseDocument,
+	MAX_DOCUMENT_SIZE,
+} from './manifest';
 import type { Descriptor, ImageManifest } from './manifest';
 import { choosePlatform, hostPlatform } from './platform';
 import { familiarName, isDigest, normalizedName, parseReference, withDefaultTag } from './reference';
@@ -33,7 +40,6 @@ export interface LoadOptions {
 
 const strings = v.nullish(v.array(v.string()), []);
 const dockerManifest = v.array(v.object({ Config: v.string(), RepoTags: strings, Layers: strings }));
-const MAX_LAYERS = 127;
 
 /**
  * Brings in all images of an archive: docker-archive (manifest.json), which docker's own old and new ones are, or an OCI
@@ -78,7 +84,8 @@ class Load {
 			const names = entry.RepoTags.map(tagName); // an impossible one before anything is kept
 			const configuration = this.document(entry.Config);
 			const diffIds = parseDiffIds(configuration);
-			if (diffIds.length !== entry.Layers.length || diffIds.length > MAX_LAYERS) {
+			checkLayerCount(diffIds.length);
+			if (diffIds.length !== entry.Layers.length) {
 				throw corrupt(
 					`invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${entry.Layers.length}`,
 				);

@@ -8,7 +8,7 @@ import { blobPath } from './blobs';
 import type { Blobs } from './blobs';
 import type { TagName } from './image-records';
 import type { Layers } from './layers';
-import { digestOf, parseConfiguration } from './manifest';
+import { checkLayerCount, digestOf, parseConfiguration } from './manifest';
 import type { Descriptor, ImageConfiguration, ImageManifest } from './manifest';
 import type { StoredManifest } from './pull';
 
@@ -113,6 +113,7 @@ export class Assembly {
 		{ manifest, bytes, mediaType }: { manifest: ImageManifest; bytes: Buffer; mediaType: string },
 		configurationBytes: Buffer,
 	): Image {
+		checkLayerCount(manifest.layers.length);
 		const configuration = parseConfiguration(configurationBytes, manifest);
 		if (configuration.platform.os !== 'linux') {
 			const reason = `image operating system "${configuration.platform.os}" cannot be used on this platform`;

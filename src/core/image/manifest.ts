@@ -42,6 +42,7 @@ export interface ImageConfiguration {
 
 /** A manifest and a configuration may not be larger than this (containers/image has the same limits). */
 export const MAX_DOCUMENT_SIZE = 4 * 1024 * 1024;
+/** So many lower directories overlayfs can be told in a page, and docker takes no more. */
 const MAX_LAYERS = 127;
 const MAX_INDEX_ENTRIES = 10_000;
 
@@ -78,7 +79,7 @@ const documentSchema = v.looseObject({ schemaVersion: v.literal(2), mediaType: v
 const indexSchema = v.object({ manifests: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_INDEX_ENTRIES)) });
 const manifestSchema = v.object({
 	config: descriptorSchema,
-	layers: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_LAYERS)),
+	layers: v.array(descriptorSchema),
 });
 
 // Go writes null for what is empty, so every list and map may be null.
@@ -223,6 +224,16 @@ export function chainIds(diffIds: readonly string[]): string[] {
 	return chain;
 }
 
+/** Throws with docker's words when an image has too many layers. */
+export function checkLayerCount(count: number): void {
+	if (count > MAX_LAYERS) {
+		throw new EngineError(
+			'unsupported',
+			`max depth exceeded: it has ${count} layers, and an image may have ${MAX_LAYERS} at most`,
+		);
+	}
+}
+
 function checkManifest(manifest: ImageManifest): ImageManifest {
 	if (!CONFIG_TYPES.includes(manifest.config.mediaType)) {
 		throw new EngineError(
@@ -233,6 +244,7 @@ function checkManifest(manifest: ImageManifest): ImageManifest {
 	if (manifest.config.size > MAX_DOCUMENT_SIZE) {
 		throw new EngineError('corrupt', `its configuration is larger than ${MAX_DOCUMENT_SIZE} bytes`);
 	}
+	checkLayerCount(manifest.layers.length);
 	const foreign = manifest.layers.find((layer) => !LAYER_TYPE.test(layer.mediaType));
 	if (foreign) {
 		throw new EngineError('unsupported', `it has a layer of the unknown type "${foreign.mediaType}"`);
