@@ -49,6 +49,23 @@ function loginCases(subjectOf: () => Subject): void {
 
 /** Docker has no such calls but search, which needs Docker Hub. */
 function browseCases(subjectOf: () => Subject): void {
+	it('distribution: the descriptor and the platforms of an image and of an index', async () => {
+		const subject = subjectOf();
+		const { busybox, index: several } = subject.images;
+		for (const { reference, fixture } of [busybox, several]) {
+			const answer = await ask(subject, 'GET', `/distribution/${reference}/json`);
+			const { Descriptor, Platforms } = JSON.parse(answer.body.toString()) as Record<string, object>;
+			const { mediaType, digest, manifest } = fixture;
+			assert.deepEqual(Descriptor, { mediaType, digest, size: manifest.length });
+			const index = JSON.parse(manifest.toString()) as { manifests?: { platform: object }[] };
+			const { architecture, os } = JSON.parse(busybox.fixture.config.toString()) as Record<string, string>;
+			assert.deepEqual(Platforms, index.manifests?.map(({ platform }) => platform) ?? [{ architecture, os }]);
+		}
+		const missing = await ask(subject, 'GET', `/distribution/${busybox.repository}:nosuch/json`);
+		assert.ok(missing.status >= 400);
+		assert.match(missing.body.toString(), /manifest unknown/);
+	});
+
 	it('all tags of a repository: are pulled, and told once', async () => {
 		const subject = subjectOf();
 		const { open } = subject.registries;

@@ -12,6 +12,7 @@ export const registryRoutes: readonly Route[] = [
 	route('POST', '/auth', login),
 	route('GET', '/images/search', search),
 	route('POST', '/images/{name}/push', push),
+	route('GET', '/distribution/{name}/json', distribution),
 	route('GET', '/mydocker/registry/catalog', catalog),
 	route('GET', '/mydocker/registry/tags', tags),
 	route('GET', '/mydocker/registry/image', image),
@@ -83,6 +84,14 @@ async function search(request: ApiRequest): Promise<void> {
 				description: each.description,
 			})),
 	);
+}
+
+/** What a name stands for in its registry; compose asks for the digests of what a project names. */
+async function distribution(request: ApiRequest): Promise<void> {
+	const { registries } = request.core;
+	const found = await registries.distribution(request.parameter('name'), registryOptions(request));
+	const { mediaType, digest: named, size } = found.descriptor;
+	request.json({ Descriptor: { mediaType, digest: named, size }, Platforms: found.platforms });
 }
 
 async function catalog(request: ApiRequest): Promise<void> {

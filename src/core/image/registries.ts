@@ -7,7 +7,7 @@ import type { Page, PageOptions } from './browse';
 import { Connection } from './connection';
 import type { RegistryAuth } from './credentials';
 import { MANIFEST_ACCEPT, parseDocument } from './manifest';
-import type { ImageManifest } from './manifest';
+import type { Descriptor, ImageManifest } from './manifest';
 import { resolveImage } from './pull';
 import { normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
@@ -39,6 +39,13 @@ export interface RemoteImage {
 	readonly size: number;
 	readonly layers: readonly { readonly digest: string; readonly mediaType: string; readonly size: number }[];
 	readonly config: ImageConfig;
+}
+
+/** What a name stands for in a registry, without what it consists of. */
+export interface Distribution {
+	readonly descriptor: Descriptor;
+	/** Of an index all that it has. */
+	readonly platforms: readonly Platform[];
 }
 
 /** A repository that a search found. */
@@ -160,6 +167,27 @@ export class Registries {
 				layers: image.manifest.layers,
 				config: image.configuration.config,
 			};
+		} finally {
+			registry.close();
+		}
+	}
+
+	/** What the reference leads to. The configuration is asked for only where no index names the platform. */
+	async distribution(name: string, options: RegistryOptions): Promise<Distribution> {
+		const reference = withDefaultTag(parseReference(name));
+		const { auth, settings, signal = new AbortController().signal } = options;
+		const registry = new Registry(this.settings.sources(reference, auth, settings));
+		try {
+			const fetched = await registry.manifest(reference, signal);
+			const named = parseDocument(fetched.bytes, fetched.mediaType);
+			const { mediaType } = named;
+			const descriptor = { mediaType, digest: fetched.digest, size: fetched.bytes.length };
+			if (named.kind === 'index') {
+				return { descriptor, platforms: named.manifests.flatMap(({ platform }) => platform ?? []) };
+			}
+			const how = { platform: undefined, signal, known: () => undefined };
+			const { configuration } = await resolveImage(registry, reference, fetched, how);
+			return { descriptor, platforms: [configuration.platform] };
 		} finally {
 			registry.close();
 		}
