@@ -66,6 +66,19 @@ function browseCases(subjectOf: () => Subject): void {
 		assert.match(missing.body.toString(), /manifest unknown/);
 	});
 
+	it("push of a digest: is refused in docker's words", async () => {
+		const subject = subjectOf();
+		const { repository, fixture } = subject.images.busybox;
+		await assert.rejects(
+			async () => {
+				for await (const message of subject.client.images.push(`${repository}@${fixture.digest}`)) {
+					assert.ok(message);
+				}
+			},
+			{ message: subject.name === 'docker' ? /./ : 'cannot push a digest reference' },
+		);
+	});
+
 	it('all tags of a repository: are pulled, and told once', async () => {
 		const subject = subjectOf();
 		const { open } = subject.registries;

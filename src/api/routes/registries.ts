@@ -3,6 +3,7 @@ import { formatPlatform } from '../../core/image/platform';
 import { booleanFilter } from '../filters';
 import { parsePlatform } from './images';
 import { ProgressWriter } from '../progress';
+import { joinReference } from '../references';
 import { authIn, registryOptions } from '../registry-headers';
 import type { ApiRequest } from '../request';
 import { route } from '../route';
@@ -37,8 +38,7 @@ async function login(request: ApiRequest): Promise<void> {
 
 /** Pushes and reports on the way; see ProgressWriter. When the connection closes, the push is cancelled. */
 async function push(request: ApiRequest): Promise<void> {
-	const tag = request.text('tag');
-	const name = request.parameter('name') + (tag === undefined ? '' : `:${tag}`);
+	const name = joinReference(request.parameter('name'), request.text('tag'));
 	const { auth, settings, signal } = registryOptions(request);
 	const progress = new ProgressWriter(request, '');
 	try {
