@@ -34,6 +34,8 @@ interface ReadOptions {
 	readonly first?: Promise<IncomingMessage> | undefined;
 }
 
+/** Status of an answer to a range that the server does not have. */
+const UNFIT_RANGE = 416;
 /** Bytes of a blob after which a connection was worth it, and the least that must come in the time of a dead server. */
 const MIN_PROGRESS = 16 * 1024;
 
@@ -229,6 +231,31 @@ export class Registry {
 		}
 	}
 
+	/** Asks for a blob from `start` on, and for the whole where the server has not that part. */
+	private async openBlob(
+		source: Connection,
+		reference: Reference,
+		descriptor: Descriptor,
+		{ start, signal }: ReadOptions,
+	): Promise<IncomingMessage> {
+		const path = `blobs/${descriptor.digest}`;
+		if (start > 0) {
+			const headers = { range: `bytes=${start}-` };
+			const statuses = [200, 206, UNFIT_RANGE];
+			const response = await source.open({ ...pullRequest(source, reference, path, headers, signal), statuses });
+			if (isFrom(start, response)) {
+				return response;
+			}
+			response.destroy();
+		}
+		const response = await source.open(pullRequest(source, reference, path, {}, signal));
+		if (!isFrom(0, response)) {
+			response.destroy();
+			throw corrupt(reference, `the registry sent another part of blob ${descriptor.digest}`);
+		}
+		return response;
+	}
+
 	/** One attempt at the bytes of a blob from `start` on. */
 	private async *blobFrom(
 		source: Connection,
@@ -236,21 +263,12 @@ export class Registry {
 		descriptor: Descriptor,
 		{ start, signal, first }: ReadOptions,
 	): AsyncGenerator<Buffer> {
-		const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` };
-		const path = `blobs/${descriptor.digest}`;
 		const early = await first;
 		signal?.throwIfAborted();
 		const response =
-			early?.destroyed === false
-				? early
-				: await source.open(pullRequest(source, reference, path, headers, signal));
-		const isPart = response.statusCode === 206;
-		if (isPart && !response.headers['content-range']?.startsWith(`bytes ${start}-`)) {
-			response.destroy();
-			throw corrupt(reference, `the registry sent another part of blob ${descriptor.digest}`);
-		}
+			early?.destroyed === false ? early : await this.openBlob(source, reference, descriptor, { start, signal });
 		const pace = new Pace(source.transport.idle);
-		let skip = isPart ? 0 : start; // a server that knows no ranges sends all of it again
+		let skip = response.statusCode === 206 ? 0 : start; // a server that knows no ranges sends all of it again
 		let left = descriptor.size - start;
 		for await (const data of bodyOf(response)) {
 			pace.count(data.length);
@@ -263,6 +281,10 @@ export class Registry {
 			yield chunk;
 		}
 	}
+}
+
+function isFrom(start: number, { statusCode, headers }: IncomingMessage): boolean {
+	return statusCode === 200 || (statusCode === 206 && headers['content-range']?.startsWith(`bytes ${start}-`) === true);
 }
 
 /** Refuses a connection on which bytes come, but too few to ever arrive. */

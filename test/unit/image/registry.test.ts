@@ -202,15 +202,41 @@ describe('registry', () => {
 		assert.ok((await readAll(descriptor)).equals(bytes));
 	});
 
-	it('a server that sends another part, or more than there should be, is refused', async () => {
+	for (const [what, status, range] of [
+		['does not have the rest', 416, 'bytes */40000'],
+		['sends another part', 206, 'bytes 0-39999/40000'],
+	] as const) {
+		it(`of a server that ${what} the whole is fetched again`, async () => {
+			const bytes = randomBytes(40_000);
+			const descriptor = putBlob(bytes);
+			const ranges: (string | undefined)[] = [];
+			server.handler = (request, response) => {
+				ranges.push(request.headers.range);
+				if (ranges.length === 1) {
+					response.writeHead(200, { 'content-length': 40_000 }).write(bytes.subarray(0, 20_000), () => {
+						response.destroy();
+					});
+				} else if (ranges.length === 2) {
+					response.writeHead(status, { 'content-range': range }).end(bytes);
+				}
+				return ranges.length <= 2;
+			};
+			assert.ok((await readAll(descriptor)).equals(bytes));
+			assert.deepEqual(ranges, [undefined, 'bytes=20000-', undefined]);
+		});
+	}
+
+	it('a server that sends a part of what was asked as a whole, or more than there should be, is refused', async () => {
 		const descriptor = putBlob(Buffer.alloc(40_000, 1));
 		server.handler = (request, response) => {
-			if (request.headers.range === undefined) {
+			if (server.requests.length === 1) {
 				response.writeHead(200, { 'content-length': 40_000 }).write(Buffer.alloc(20_000), () => {
 					response.destroy();
 				});
+			} else if (request.headers.range === undefined) {
+				response.writeHead(206, { 'content-range': 'bytes 5-39999/40000' }).end(Buffer.alloc(40_000));
 			} else {
-				response.writeHead(206, { 'content-range': 'bytes 0-39999/40000' }).end(Buffer.alloc(40_000));
+				response.writeHead(416).end();
 			}
 			return true;
 		};
