@@ -470,7 +470,7 @@ const lies: readonly Case[] = [
 				response.end(Buffer.from('1f8b', 'hex'));
 			});
 		},
-		reason: /ended early|Range|another part|does not answer/,
+		reason: /in the middle of blob/,
 	},
 	{
 		name: 'a layer with an address of its own',
@@ -491,7 +491,7 @@ const lies: readonly Case[] = [
 				digestOf(Buffer.from('other')),
 			]);
 		},
-		reason: /bytes|size|ended early/,
+		reason: /bytes|size|in the middle of blob/,
 	},
 	{
 		name: 'a header with the digest of another manifest',
@@ -708,7 +708,7 @@ const servers: readonly Case[] = [
 				response.writeHead(200, { 'content-length': body.length }).write(body.subarray(0, 20));
 			});
 		},
-		reason: /no byte|does not answer|another part/,
+		reason: /in the middle of blob/,
 	},
 	{
 		name: 'a manifest that trickles',
@@ -717,7 +717,7 @@ const servers: readonly Case[] = [
 				trickle(response);
 			});
 		},
-		reason: /does not answer/,
+		reason: /in the middle of its answer: no byte/,
 	},
 	{
 		name: 'a connection that breaks',

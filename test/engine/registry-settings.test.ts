@@ -17,7 +17,9 @@ import { Transport } from '../../src/core/image/transport';
 import { RegistryServer } from '../unit/image/registry-server';
 import { scratchFolder } from '../unit/image/scratch';
 
-const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const TYPE = 'application/vnd.oci.image.index.v1+json';
+/** The least that is an answer to a pull. */
+const documentOf = (from: string): object => ({ schemaVersion: 2, manifests: [], from });
 
 describe('registry settings', () => {
 	let root: string;
@@ -28,7 +30,7 @@ describe('registry settings', () => {
 		root = scratchFolder();
 		[mirror, origin] = [new RegistryServer(), new RegistryServer()];
 		await Promise.all([mirror.listen(), origin.listen()]);
-		origin.putManifest({ from: 'origin' }, TYPE, 'latest');
+		origin.putManifest(documentOf('origin'), TYPE, 'latest');
 	});
 
 	afterEach(async () => {
@@ -40,24 +42,25 @@ describe('registry settings', () => {
 		const reference = parseReference(`${origin.host}/team/app:latest`);
 		const registry = new Registry(new RegistrySettingsFile(root, {}).sources(reference, auth, given));
 		try {
-			return (await registry.manifest(reference)).bytes.toString();
+			const { bytes } = await registry.manifest(reference);
+			return (JSON.parse(bytes.toString()) as { from: string }).from;
 		} finally {
 			registry.close();
 		}
 	}
 
 	it('a mirror is asked first, by the rest of the name below its own path', async () => {
-		mirror.putManifest({ from: 'mirror' }, TYPE, 'latest');
+		mirror.putManifest(documentOf('mirror'), TYPE, 'latest');
 		const given = { mirrors: { [`${origin.host}/team`]: [`http://${mirror.host}/cache/team`] } };
-		assert.equal(await fetch(given), '{"from":"mirror"}');
+		assert.equal(await fetch(given), 'mirror');
 		assert.deepEqual([mirror.requests, origin.requests], [['GET /v2/cache/team/app/manifests/latest'], []]);
 	});
 
 	it('the longest beginning counts, and a beginning ends at a slash', async () => {
-		mirror.putManifest({ from: 'mirror' }, TYPE, 'latest');
+		mirror.putManifest(documentOf('mirror'), TYPE, 'latest');
 		const mirrors = { [origin.host]: ['127.0.0.1:1'], [`${origin.host}/team/app`]: [`${mirror.host}/x`] };
-		assert.equal(await fetch({ mirrors }), '{"from":"mirror"}');
-		assert.equal(await fetch({ mirrors: { [`${origin.host}/tea`]: [mirror.host] } }), '{"from":"origin"}');
+		assert.equal(await fetch({ mirrors }), 'mirror');
+		assert.equal(await fetch({ mirrors: { [`${origin.host}/tea`]: [mirror.host] } }), 'origin');
 	});
 
 	for (const [what, answer] of [
@@ -70,7 +73,23 @@ describe('registry settings', () => {
 				response.writeHead(answer, { 'retry-after': '0', 'www-authenticate': 'Basic realm="x"' }).end();
 				return true;
 			};
-			assert.equal(await fetch({ mirrors: { [origin.host]: [mirror.host] } }), '{"from":"origin"}');
+			assert.equal(await fetch({ mirrors: { [origin.host]: [mirror.host] } }), 'origin');
+		});
+	}
+
+	for (const [what, type, body] of [
+		['the page of a network that wants a login first', 'text/html', '<html>Please log in</html>'],
+		['JSON that is no manifest', 'application/json', '{"error":"login"}'],
+	] as const) {
+		it(`a mirror that has for the tag only ${what}: the registry itself is asked`, async () => {
+			mirror.manifests.set('latest', { type, bytes: Buffer.from(body) });
+			assert.equal(await fetch({ mirrors: { [origin.host]: [mirror.host] } }), 'origin');
+			origin.manifests.set('latest', { type, bytes: Buffer.from(body) });
+			await assert.rejects(fetch(undefined), (error: Error) => {
+				const start = `Cannot pull image "${origin.host}/team/app:latest": registry "${origin.host}" sent no image that can be used: `;
+				assert.equal(error.message.slice(0, start.length), start);
+				return true;
+			});
 		});
 	}
 
@@ -85,18 +104,18 @@ describe('registry settings', () => {
 			};
 		}
 		const given = { mirrors: { [origin.host]: [mirror.host] } };
-		assert.equal(await fetch(given, { username: 'u', password: 'p' }), '{"from":"origin"}');
+		assert.equal(await fetch(given, { username: 'u', password: 'p' }), 'origin');
 		assert.deepEqual([...new Set(mirror.authorizations)], ['']);
 		assert.ok(origin.authorizations.some((header) => header.startsWith('Basic ')));
 	});
 
 	it('the file is read at each request; what a request says goes before it', async () => {
-		mirror.putManifest({ from: 'mirror' }, TYPE, 'latest');
-		assert.equal(await fetch(undefined), '{"from":"origin"}');
+		mirror.putManifest(documentOf('mirror'), TYPE, 'latest');
+		assert.equal(await fetch(undefined), 'origin');
 		const file = path.join(root, 'registries.json');
 		fs.writeFileSync(file, JSON.stringify({ mirrors: { [origin.host]: [mirror.host] } }));
-		assert.equal(await fetch(undefined), '{"from":"mirror"}');
-		assert.equal(await fetch({ mirrors: { [origin.host]: [] } }), '{"from":"origin"}');
+		assert.equal(await fetch(undefined), 'mirror');
+		assert.equal(await fetch({ mirrors: { [origin.host]: [] } }), 'origin');
 	});
 
 	it('what is wrong in the file is told with its place', async () => {

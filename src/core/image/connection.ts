@@ -75,6 +75,7 @@ interface Answer {
 const HUB = 'registry-1.docker.io';
 export const MAX_ERROR_BODY = 64 * 1024;
 const MAX_REDIRECTS = 10;
+const MAX_PORT = 65_535;
 /** Characters of a server's own words in a message. */
 const LONGEST_WORDS = 500;
 
@@ -95,13 +96,16 @@ export class Connection {
 	private readonly address: string;
 	private protocol: Protocol | undefined;
 
-	/** `isLogin`: asks token services for a token that can be kept. */
+	/** `isLogin`: asks token services for a token that can be kept. Throws EngineError "invalid" for an address that is none. */
 	constructor(
 		readonly access: RegistryAccess,
 		isLogin = false,
 	) {
 		this.transport = new Transport(access.transport);
 		this.address = access.host === 'docker.io' ? HUB : access.host;
+		if (!URL.canParse(`http://${this.address}/`)) {
+			throw new EngineError('invalid', `Cannot reach registry "${access.host}": ${addressFault(this.address)}`);
+		}
 		const mayBePlain = this.transport.isInsecure(new URL(`http://${this.address}/`));
 		this.protocol = access.protocol ?? (mayBePlain ? undefined : 'https:');
 		const grants = new Map(access.grants);
@@ -151,7 +155,8 @@ export class Connection {
 		const response = await this.open(request);
 		const body = await readBody(response, limit, 5 * this.transport.idle).catch((error: unknown) => {
 			request.signal?.throwIfAborted();
-			throw this.unreachable(request.action, connectionReason(error), error);
+			const reason = systemCode(error) === 'ECONNRESET' ? '' : `: ${connectionReason(error)}`; // "aborted"
+			throw this.brokenOff(request.action, `in the middle of its answer${reason}`, error);
 		});
 		if (body === undefined) {
 			throw new EngineError(
@@ -165,6 +170,12 @@ export class Connection {
 	/** The error of a server that does not do its part. */
 	unreachable(action: string, reason: string, cause?: unknown): EngineError {
 		const text = `Cannot ${action}: registry "${this.access.host}" does not answer: ${reason}`;
+		return new EngineError('unreachable', text, { cause });
+	}
+
+	/** The error of a server that has begun to answer; `where` says how far it came, and why not further. */
+	brokenOff(action: string, where: string, cause?: unknown): EngineError {
+		const text = `Cannot ${action}: the connection to registry "${this.access.host}" broke off ${where}`;
 		return new EngineError('unreachable', text, { cause });
 	}
 
@@ -366,6 +377,14 @@ function codeOf(status: number): ErrorCode {
 
 function hostOf(address: string): string {
 	return address.replace(/:[0-9]+$/, '');
+}
+
+/** Why an address is none: the grammar of references lets any number be a port. */
+function addressFault(address: string): string {
+	const port = /:([0-9]+)$/.exec(address)?.[1];
+	return port !== undefined && Number(port) > MAX_PORT
+		? `its port ${port} is out of range (1 to ${MAX_PORT})`
+		: 'its address is not valid';
 }
 
 /** Nobody listens, no such host, a proxy that will not, or a certificate that is not trusted: the same tomorrow. */

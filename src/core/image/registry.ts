@@ -1,11 +1,11 @@
 /** Reads manifests and blobs of one repository (distribution-spec, "Pull"), from its mirrors or its own registry. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { EngineError } from '../errors';
+import { EngineError, systemCode } from '../errors';
 import { bodyOf } from './body';
 import { ATTEMPTS, backOff } from './attempts';
-import { Connection } from './connection';
+import { Connection, shortened } from './connection';
 import type { Refusal, RegistryAccess, RegistryRequest } from './connection';
-import { digestOf, MANIFEST_ACCEPT, MAX_DOCUMENT_SIZE } from './manifest';
+import { digestOf, MANIFEST_ACCEPT, MAX_DOCUMENT_SIZE, parseDocument } from './manifest';
 import type { Descriptor } from './manifest';
 import { familiarName, formatReference, normalizedName } from './reference';
 import type { Reference } from './reference';
@@ -191,7 +191,11 @@ export class Registry {
 		if (reference.digest !== undefined && digest !== reference.digest) {
 			throw corrupt(reference, `the registry sent a manifest of digest ${digest}`);
 		}
-		return { bytes: body, digest, mediaType: response.headers['content-type'] ?? '' };
+		const mediaType = response.headers['content-type'] ?? '';
+		if (reference.digest === undefined) {
+			checkManifest(source, reference, body, mediaType);
+		}
+		return { bytes: body, digest, mediaType };
 	}
 
 	private async *blobOf(
@@ -205,7 +209,7 @@ export class Registry {
 		let answer = first;
 		while (received < descriptor.size) {
 			const before = received;
-			let reason = 'the connection ended early';
+			let reason = '';
 			const options = { start: received, signal, first: answer };
 			answer = undefined;
 			try {
@@ -218,12 +222,13 @@ export class Registry {
 				if (error instanceof EngineError) {
 					throw error;
 				}
-				reason = connectionReason(error);
+				reason = systemCode(error) === 'ECONNRESET' ? '' : `: ${connectionReason(error)}`; // "aborted"
 			}
 			// A server that gives a little on each connection must not keep us busy for ever.
 			failures = received - before >= MIN_PROGRESS ? 0 : failures + 1;
 			if (failures === ATTEMPTS) {
-				throw source.unreachable(`pull image "${formatReference(reference)}"`, reason);
+				const place = `in the middle of blob ${descriptor.digest}`;
+				throw source.brokenOff(`pull image "${formatReference(reference)}"`, place + reason);
 			}
 			if (received < descriptor.size && failures > 0) {
 				await backOff(failures, signal);
@@ -283,8 +288,25 @@ export class Registry {
 	}
 }
 
+/** A tag says nothing of what it stands for: the answer may be the page of a network that wants a login first. */
+function checkManifest(source: Connection, reference: Reference, bytes: Buffer, mediaType: string): void {
+	try {
+		parseDocument(bytes, mediaType);
+	} catch (error) {
+		if (!(error instanceof EngineError)) {
+			throw error;
+		}
+		const reason = `registry "${source.access.host}" sent no image that can be used: ${shortened(error.message)}`;
+		throw new EngineError(error.code, `Cannot pull image "${formatReference(reference)}": ${reason}`, {
+			cause: error,
+		});
+	}
+}
+
 function isFrom(start: number, { statusCode, headers }: IncomingMessage): boolean {
-	return statusCode === 200 || (statusCode === 206 && headers['content-range']?.startsWith(`bytes ${start}-`) === true);
+	return (
+		statusCode === 200 || (statusCode === 206 && headers['content-range']?.startsWith(`bytes ${start}-`) === true)
+	);
 }
 
 /** Refuses a connection on which bytes come, but too few to ever arrive. */

@@ -10,7 +10,7 @@ import { Registry } from '../../../src/core/image/registry';
 import type { RegistryAccess } from '../../../src/core/image/registry';
 import { RegistryServer } from './registry-server';
 
-const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const TYPE = 'application/vnd.oci.image.index.v1+json';
 
 describe('registry', () => {
 	let server: RegistryServer;
@@ -21,7 +21,7 @@ describe('registry', () => {
 		server = new RegistryServer();
 		other = new RegistryServer();
 		await Promise.all([server.listen(), other.listen()]);
-		server.putManifest({ a: 1 }, TYPE, 'latest');
+		server.putManifest({ schemaVersion: 2, manifests: [] }, TYPE, 'latest');
 	});
 
 	afterEach(async () => {
@@ -61,7 +61,7 @@ describe('registry', () => {
 	}
 
 	it('fetches a manifest with its digest and type', async () => {
-		const bytes = Buffer.from('{"a":1}');
+		const bytes = Buffer.from('{"schemaVersion":2,"manifests":[]}');
 		assert.deepEqual(await connect().manifest(image()), { bytes, digest: digestOf(bytes), mediaType: TYPE });
 		assert.deepEqual(server.requests, ['GET /v2/demo/app/manifests/latest']);
 	});
@@ -246,6 +246,29 @@ describe('registry', () => {
 			return true;
 		};
 		await assert.rejects(readAll(descriptor), { code: 'corrupt', message: /larger than 40000 bytes/ });
+	});
+
+	it('a server that never sends all of a blob has broken off in its middle', async () => {
+		const descriptor = { ...putBlob(Buffer.alloc(10)), size: 20_000 };
+		const message = `Cannot pull image "${server.host}/demo/app:latest": the connection to registry "${server.host}" broke off in the middle of blob ${descriptor.digest}`;
+		server.handler = (_, response) => {
+			response.writeHead(200, { 'content-length': 20_000 }).write('x', () => {
+				response.destroy();
+			});
+			return true;
+		};
+		await assert.rejects(readAll(descriptor), { code: 'unreachable', message });
+		await assert.rejects(connect().manifest(image()), {
+			code: 'unreachable',
+			message: /the connection to registry ".*" broke off in the middle of its answer$/,
+		});
+	}).timeout(30_000);
+
+	it('a port that is none is said to be out of range', () => {
+		assert.throws(() => connect({ host: 'localhost:99999' }), {
+			code: 'invalid',
+			message: 'Cannot reach registry "localhost:99999": its port 99999 is out of range (1 to 65535)',
+		});
 	});
 
 	it('a document of another digest is refused', async () => {
