@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import * as path from 'node:path';
 import { Events } from '../../src/core/events';
 import { Images } from '../../src/core/image/images';
@@ -10,8 +11,11 @@ import { Store } from '../../src/core/store';
 import { archive } from '../unit/image/archives';
 import { RegistryServer } from '../unit/image/registry-server';
 import { scratchFolder } from '../unit/image/scratch';
+import { until } from './workspace';
 
 const noise = archive({ name: 'noise', body: randomBytes(400_000).toString('latin1') });
+
+const layerWorker = path.resolve('dist/layer-worker.js');
 
 describe('downloads that were cut off', () => {
 	let root: string;
@@ -45,7 +49,7 @@ describe('downloads that were cut off', () => {
 		fs.mkdirSync(path.join(root, 'records'), { recursive: true });
 		const warn = (): void => undefined;
 		const store = new Store(path.join(root, 'records'), warn);
-		const opened = new Images({ root, store, events: new Events(), warn, users: () => [] });
+		const opened = new Images({ root, store, events: new Events(), warn, users: () => [], layerWorker });
 		await opened.load();
 		return opened;
 	}
@@ -158,6 +162,49 @@ describe('downloads that were cut off', () => {
 		});
 		assert.equal(refusals, 8);
 	});
+
+	for (const [what, size, count] of [
+		['large', 3_000_000, 3],
+		['small', 100_000, 6],
+	] as const) {
+		for (const [fault, answer] of [
+			['send nothing more', (response: ServerResponse) => response.writeHead(200).write('x')],
+			['are waited for', (response: ServerResponse) => response.writeHead(429, { 'retry-after': '50' }).end()],
+		] as const) {
+			it(`${what} layers of a registry that ${fault} hold up no other registry`, async () => {
+				const noises = Array.from({ length: count }, (_, index) =>
+					archive({ name: `${index}`, body: randomBytes(size).toString('latin1') }),
+				);
+				server.putImage(noises, { tags: ['stalled'] });
+				const blobs = new Set([...server.blobs].filter(([, bytes]) => bytes[0] === 0x1f).map(([key]) => key));
+				let asked = 0;
+				server.handler = (request, response) => {
+					const isLayer = blobs.has(request.url?.split('/').at(-1) ?? '');
+					if (isLayer) {
+						asked++;
+						answer(response);
+					}
+					return isLayer;
+				};
+				const abort = new AbortController();
+				const stalled = images.pull(`${name()}:stalled`, { signal: abort.signal });
+				stalled.catch(() => undefined);
+				const healthy = new RegistryServer();
+				await healthy.listen();
+				healthy.putImage([archive({ name: 'other', body: randomBytes(size).toString('latin1') })]);
+				try {
+					await until('two layers are asked for', () => asked >= 2);
+					const began = Date.now();
+					await images.pull(`${healthy.host}/app`);
+					assert.ok(Date.now() - began < 10_000, `it took ${Date.now() - began} ms`);
+				} finally {
+					abort.abort(new Error('left'));
+					await assert.rejects(stalled, /left/);
+					await healthy.close();
+				}
+			});
+		}
+	}
 
 	it("all tags: each is pulled, page by page of the registry's list", async () => {
 		server.putImage([noise], { tags: ['a', 'c'] });

@@ -6,6 +6,7 @@ import { hasIdleCore, unpackLayer } from './unpack';
 import type { JobOptions, LayerJob } from './unpack';
 
 export type RunOptions = Pick<JobOptions, 'own' | 'signal' | 'onProgress'>;
+type ThreadOptions = Pick<JobOptions, 'signal' | 'onProgress' | 'onStall'>;
 
 /** Starting a thread costs more than unpacking a layer of this many compressed bytes. */
 const INLINE_SIZE = 2 * 1024 * 1024;
@@ -22,7 +23,10 @@ export function isInline(size: number): boolean {
 	return size < INLINE_SIZE;
 }
 
-/** Unpacks layers: small ones in this thread, others in up to two worker threads, which end soon after their work. */
+/**
+ * Unpacks layers: small ones in this thread, others in up to two worker threads, which end soon after their work. A layer
+ * whose download has stalled gives its place on and keeps its thread.
+ */
 export class LayerThreads {
 	/** For all threads: how many layers are being unpacked. */
 	private readonly running = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -37,11 +41,12 @@ export class LayerThreads {
 
 	/** Runs the job as soon as there is a place; see unpackLayer. */
 	run(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
+		const from = job.download?.reference.registry ?? '';
 		if (isInline(job.descriptor.size)) {
 			const inline = { ...options, isSharedThread: true, hasIdleCore: () => hasIdleCore(this.running) };
-			return this.inline.enter(() => unpackLayer(job, inline), options.signal);
+			return this.inline.enter(from, (onStall) => unpackLayer(job, { ...inline, onStall }), options.signal);
 		}
-		return this.threads.enter(() => this.runInThread(job, options), options.signal);
+		return this.threads.enter(from, (onStall) => this.runInThread(job, { ...options, onStall }), options.signal);
 	}
 
 	/** Starts the threads that layers of these sizes in bytes will need: they are ready sooner. */
@@ -52,7 +57,7 @@ export class LayerThreads {
 		}
 	}
 
-	private async runInThread(job: LayerJob, options: RunOptions): Promise<AppliedLayer> {
+	private async runInThread(job: LayerJob, options: ThreadOptions): Promise<AppliedLayer> {
 		const worker = this.takeIdle() ?? this.newWorker();
 		let isHealthy = false;
 		try {
@@ -103,7 +108,11 @@ export class LayerThreads {
 }
 
 /** Sends the job to the thread and waits for its end; an abort is passed on and its effect waited for. */
-function converse(worker: Worker, job: LayerJob, { signal, onProgress }: RunOptions): Promise<AppliedLayer> {
+function converse(
+	worker: Worker,
+	job: LayerJob,
+	{ signal, onProgress, onStall }: ThreadOptions,
+): Promise<AppliedLayer> {
 	return new Promise<AppliedLayer>((resolve, reject) => {
 		const send = (request: WorkerRequest): void => {
 			worker.postMessage(request);
@@ -114,6 +123,10 @@ function converse(worker: Worker, job: LayerJob, { signal, onProgress }: RunOpti
 		const onAnswer = (answer: WorkerAnswer): void => {
 			if (answer.kind === 'progress') {
 				onProgress(answer.progress);
+				return;
+			}
+			if (answer.kind === 'stall') {
+				onStall(answer.isStalled);
 				return;
 			}
 			done();
@@ -142,61 +155,89 @@ function converse(worker: Worker, job: LayerJob, { signal, onProgress }: RunOpti
 	});
 }
 
-/** So many at a time, in the order of their coming. */
+interface Waiter {
+	readonly registry: string;
+	readonly enter: () => void;
+}
+
+/**
+ * So many layers at a time, in the order of their coming. One whose download has stalled is not counted until bytes come
+ * again, so that a registry that sends nothing holds nobody else up. A registry gets no more than twice as many, stalled
+ * ones too: all that it has of a large image need not be tried at once.
+ */
 class Lanes {
-	private free: number;
-	private readonly waiting = new Set<() => void>();
+	/** Those that have not stalled; more than `count` when several go on at the same time. */
+	busy = 0;
+	/** How many of each registry there are, stalled or not. */
+	private readonly entered = new Map<string, number>();
+	private readonly waiting = new Set<Waiter>();
 
 	constructor(
 		private readonly count: number,
-		/** Counts those of all lanes. */
+		/** Counts those of all lanes that have not stalled. */
 		private readonly running: Int32Array,
-	) {
-		this.free = count;
-	}
+	) {}
 
-	get busy(): number {
-		return this.count - this.free;
-	}
-
-	async enter<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-		await this.place(signal);
-		Atomics.add(this.running, 0, 1);
+	async enter<T>(
+		registry: string,
+		work: (onStall: (isStalled: boolean) => void) => Promise<T>,
+		signal: AbortSignal,
+	): Promise<T> {
+		await this.place(registry, signal);
+		let isCounted = true;
+		const onStall = (isStalled: boolean): void => {
+			if (isStalled === isCounted) {
+				isCounted = !isStalled;
+				this.add(isCounted ? 1 : -1);
+				this.fill();
+			}
+		};
 		try {
-			return await work();
+			return await work(onStall);
 		} finally {
-			Atomics.sub(this.running, 0, 1);
-			this.leave();
+			this.entered.set(registry, this.enteredOf(registry) - 1);
+			onStall(true);
+			this.fill();
 		}
 	}
 
-	private place(signal: AbortSignal): Promise<void> {
+	private place(registry: string, signal: AbortSignal): Promise<void> {
 		signal.throwIfAborted();
-		if (this.free > 0) {
-			this.free--;
-			return Promise.resolve();
-		}
 		return new Promise((resolve, reject) => {
 			const enter = (): void => {
 				signal.removeEventListener('abort', give);
 				resolve();
 			};
+			const waiter = { registry, enter };
 			const give = (): void => {
-				this.waiting.delete(enter);
+				this.waiting.delete(waiter);
 				reject(signal.reason as Error);
 			};
-			this.waiting.add(enter);
+			this.waiting.add(waiter);
 			signal.addEventListener('abort', give, { once: true });
+			this.fill();
 		});
 	}
 
-	private leave(): void {
-		const [next] = this.waiting;
-		if (next) {
-			this.waiting.delete(next);
-			next();
-		} else {
-			this.free++;
+	/** Lets those in for whom there is a place. */
+	private fill(): void {
+		for (const waiter of this.waiting) {
+			const entered = this.enteredOf(waiter.registry);
+			if (this.busy < this.count && entered < 2 * this.count) {
+				this.waiting.delete(waiter);
+				this.entered.set(waiter.registry, entered + 1);
+				this.add(1);
+				waiter.enter();
+			}
 		}
+	}
+
+	private enteredOf(registry: string): number {
+		return this.entered.get(registry) ?? 0;
+	}
+
+	private add(change: 1 | -1): void {
+		this.busy += change;
+		Atomics.add(this.running, 0, change);
 	}
 }

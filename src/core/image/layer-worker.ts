@@ -12,6 +12,7 @@ export type WorkerRequest = { readonly kind: 'unpack'; readonly job: LayerJob } 
 /** From the thread to the engine. */
 export type WorkerAnswer =
 	| { readonly kind: 'progress'; readonly progress: JobProgress }
+	| { readonly kind: 'stall'; readonly isStalled: boolean }
 	| { readonly kind: 'done'; readonly layer: AppliedLayer }
 	| { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
@@ -33,7 +34,10 @@ function serve(port: NonNullable<typeof parentPort>, running: Int32Array): void 
 		const onProgress = (progress: JobProgress): void => {
 			answer({ kind: 'progress', progress });
 		};
-		const options = { isSharedThread: false, hasIdleCore: () => hasIdleCore(running), onProgress };
+		const onStall = (isStalled: boolean): void => {
+			answer({ kind: 'stall', isStalled });
+		};
+		const options = { isSharedThread: false, hasIdleCore: () => hasIdleCore(running), onProgress, onStall };
 		unpackLayer(request.job, { ...options, signal: controller.signal }).then(
 			(layer) => {
 				answer({ kind: 'done', layer });

@@ -61,6 +61,8 @@ export interface JobOptions {
 	readonly hasIdleCore: () => boolean;
 	readonly signal: AbortSignal;
 	readonly onProgress: (progress: JobProgress) => void;
+	/** Called with true when hardly anything of the blob comes in, between tries too, and with false when it does again. */
+	readonly onStall: (isStalled: boolean) => void;
 }
 
 /** A layer may grow this much when unpacked; text of one letter grows a thousandfold. */
@@ -68,6 +70,9 @@ const MAX_RATIO = 200;
 const ALWAYS_ALLOWED = 1024 ** 3;
 const PROGRESS_MILLISECONDS = 100;
 const READ_BYTES = 128 * 1024;
+/** A download that gives fewer bytes than these in that time has stalled: it leaves the processor alone. */
+const STALL_BYTES = 64 * 1024;
+const STALL_MILLISECONDS = 2000;
 
 const cores = os.availableParallelism();
 
@@ -96,6 +101,11 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 			? download(job.download, descriptor, { start: ingest.start, signal: options.signal, own: options.own })
 			: readBlob(root, descriptor),
 	);
+	const watch =
+		job.download &&
+		setInterval(() => {
+			options.onStall(source.hasStalled());
+		}, STALL_MILLISECONDS);
 	try {
 		const bytes = source.read();
 		const all = withProgress(ingest ? ingest.tee(bytes) : bytes, descriptor.size, options);
@@ -115,6 +125,7 @@ export async function unpackLayer(job: LayerJob, options: JobOptions): Promise<A
 		options.signal.throwIfAborted();
 		throw job.download && error === source.failure ? error : failureOf(job, error);
 	} finally {
+		clearInterval(watch ?? undefined);
 		ingest?.close();
 	}
 }
@@ -131,19 +142,35 @@ export function commitLayer(job: LayerJob): void {
 	}
 }
 
-/** Remembers the failure of a download, which already says all, apart from one of the unpacking. */
+/** Remembers the failure of a download, which already says all, apart from one of the unpacking; tells how it flows. */
 class Source {
 	failure: unknown;
+	private received = 0;
+	private isWaitedFor = false;
 
 	constructor(private readonly bytes: AsyncIterable<Buffer>) {}
 
 	async *read(): AsyncGenerator<Buffer> {
+		this.isWaitedFor = true;
 		try {
-			yield* this.bytes;
+			for await (const chunk of this.bytes) {
+				this.received += chunk.length;
+				this.isWaitedFor = false;
+				yield chunk;
+				this.isWaitedFor = true;
+			}
+			this.isWaitedFor = false;
 		} catch (error) {
 			this.failure = error;
 			throw error;
 		}
+	}
+
+	/** Whether more is waited for and hardly anything has come since the last call. */
+	hasStalled(): boolean {
+		const { received } = this;
+		this.received = 0;
+		return this.isWaitedFor && received < STALL_BYTES;
 	}
 }
 
