@@ -39,18 +39,23 @@ export function hasLabels(filters: FilterValues, labels: Readonly<Record<string,
 	return (filters.get('label') ?? []).every(isThere) && !(filters.get('label!') ?? []).some(isThere);
 }
 
-/** The filter "until" of a prune: an RFC 3339 time, Unix seconds, or a duration before now. */
-export function isBefore(filters: FilterValues, created: string): boolean {
-	return (filters.get('until') ?? []).every((text) => {
-		try {
-			return Date.parse(created) < Number(parseTime(text)) * 1000;
-		} catch (error) {
-			if (error instanceof RangeError) {
-				throw new EngineError('invalid', `invalid filter 'until=${text}'`, { cause: error });
-			}
-			throw error;
+/** Tests a time against the filter "until" of a prune: RFC 3339, Unix seconds, or a duration before now. */
+export function untilFilter(filters: FilterValues): (created: string) => boolean {
+	const limits = (filters.get('until') ?? []).map(untilTime);
+	return (created) => limits.every((limit) => Date.parse(created) < limit);
+}
+
+/** Milliseconds. */
+function untilTime(text: string): number {
+	try {
+		return Number(parseTime(text)) * 1000;
+	} catch (error) {
+		if (error instanceof RangeError) {
+			const value = JSON.stringify(text);
+			throw new EngineError('invalid', `failed to parse value as time or duration: ${value}`, { cause: error });
 		}
-	});
+		throw error;
+	}
 }
 
 /** The one boolean value of a filter such as dangling; undefined when it is not set. */
@@ -64,8 +69,14 @@ export function booleanFilter(filters: FilterValues, name: string): boolean | un
 	return values.length === 0 ? undefined : isTrue;
 }
 
+/** What Go's path.Match takes: a class is closed and not empty, its "-" stands between two, and "\\" before something. */
+const GLOB = /^(?:\\.|[^\\[]|\[(?:\^|(?!\^))(?:(?:\\.|[^\\\]-])(?:-(?:\\.|[^\\\]-]))?)+\])*$/su;
+
 /** Go's path.Match as docker uses it for image references: `*` and `?` stop at a slash, `[…]` is a class. */
 export function globToRegExp(glob: string): RegExp {
+	if (!GLOB.test(glob)) {
+		throw new EngineError('invalid', 'syntax error in pattern');
+	}
 	const tokens = glob.match(/\\.|\[\^?[^\]]*\]|./gsu) ?? [];
 	const pattern = tokens.map((token) => {
 		if (token === '*') {

@@ -386,6 +386,20 @@ describe('command line', function () {
 		}
 	});
 
+	it('a filter that cannot be read is told, also where nothing is there', async () => {
+		const complaint = /failed to parse value as time or duration: "xyz"/;
+		const nouns = ['container', 'image', 'network'];
+		await compare(nouns.map((noun) => ({ args: [noun, 'prune', '-f', '--filter', 'until=xyz'], complaint })));
+		// Docker 20.10 tells nothing of a pattern.
+		const [, ...ours] = actors;
+		for (const { code, stderr } of await Promise.all(
+			ours.map((actor) => invoke(actor, ['images', '-f', 'reference=['])),
+		)) {
+			assert.equal(code, 1);
+			assert.match(stderr, /syntax error in pattern\n$/);
+		}
+	});
+
 	it('prune: asks first, and removes nothing unless the answer is y', async () => {
 		await compare([
 			{ args: ['pull', '-q', images.busybox.reference] },

@@ -7,7 +7,7 @@ import { tellFailure } from '../../core/prune';
 import type { PruneFailure, PruneOptions } from '../../core/prune';
 import type { Container } from '../../core/types';
 import type { Volume } from '../../core/volume/volume';
-import { booleanFilter, hasLabels, isBefore } from '../filters';
+import { booleanFilter, hasLabels, untilFilter } from '../filters';
 import type { FilterValues } from '../filters';
 import type { ApiRequest } from '../request';
 import { route } from '../route';
@@ -67,6 +67,7 @@ async function images(request: ApiRequest): Promise<void> {
 function unusedImages(request: ApiRequest, filters: FilterValues): string[] {
 	const { core } = request;
 	const isAll = booleanFilter(filters, 'dangling') === false;
+	const isBefore = untilFilter(filters);
 	const gone = containersGone(request, filters);
 	const users = core.containers.list().filter(({ id }) => !gone.has(id));
 	const used = new Set(users.map(({ image_id }) => image_id));
@@ -78,7 +79,7 @@ function unusedImages(request: ApiRequest, filters: FilterValues): string[] {
 			!used.has(id) &&
 			(isAll || repoTags(records).length === 0) &&
 			hasLabels(filters, image.config.labels) &&
-			isBefore(filters, image.created)
+			isBefore(image.created)
 		);
 	});
 }
@@ -87,8 +88,9 @@ function unusedImages(request: ApiRequest, filters: FilterValues): string[] {
 async function networks(request: ApiRequest): Promise<void> {
 	const { failures, options } = pruneOptions(request);
 	const filters = request.filters(['label', 'label!', 'until']);
+	const isBefore = untilFilter(filters);
 	const removed = await request.core.networks.prune(
-		({ labels, created }) => hasLabels(filters, labels) && isBefore(filters, created),
+		({ labels, created }) => hasLabels(filters, labels) && isBefore(created),
 		options,
 	);
 	request.json({ NetworksDeleted: listOrNull(removed.map(({ name }) => name)), ...failuresJson(failures) });
@@ -99,8 +101,9 @@ async function volumes(request: ApiRequest): Promise<void> {
 	const { failures, options } = pruneOptions(request);
 	const filters = request.filters(['label', 'label!', 'all', 'until']);
 	const isAll = booleanFilter(filters, 'all') === true || isOlderVersion(request.parts.version, '1.42');
+	const isBefore = untilFilter(filters);
 	const isWanted = ({ is_anonymous, labels, created }: Volume): boolean =>
-		(isAll || is_anonymous) && hasLabels(filters, labels) && isBefore(filters, created);
+		(isAll || is_anonymous) && hasLabels(filters, labels) && isBefore(created);
 	const gone = containersGone(request, filters);
 	const { removed, reclaimed } = await request.core.volumes.prune(isWanted, { ...options, gone });
 	request.json({ VolumesDeleted: listOrNull(removed), SpaceReclaimed: reclaimed, ...failuresJson(failures) });
@@ -112,13 +115,12 @@ function buildCache(request: ApiRequest): void {
 }
 
 function stoppedContainers({ core }: ApiRequest, filters: FilterValues): readonly Container[] {
+	const isBefore = untilFilter(filters);
 	return core.containers
 		.list()
 		.filter(
 			({ status, labels, created_at }) =>
-				['created', 'exited', 'dead'].includes(status) &&
-				hasLabels(filters, labels) &&
-				isBefore(filters, created_at),
+				['created', 'exited', 'dead'].includes(status) && hasLabels(filters, labels) && isBefore(created_at),
 		);
 }
 

@@ -74,12 +74,19 @@ describe('reference pattern', () => {
 		['ng?nx:1.[^0-9]', 'nginx:1.5', false],
 		['a.b', 'axb', false],
 		['a\\*b', 'a*b', true],
-		['[', '[', true],
+		['[[]', '[', true],
+		['\\[', '[', true],
 		['(a|b)', 'a', false],
 	];
 	for (const [glob, text, passes] of cases) {
 		it(`${glob}: ${passes ? 'takes' : 'leaves'} ${text}`, () => {
 			assert.equal(globToRegExp(glob).test(text), passes);
+		});
+	}
+
+	for (const glob of ['[', '[]', '[^]', '[a', '[-a]', '[a-]', 'a\\', '[]a]']) {
+		it(`${glob}: is refused, as Go does`, () => {
+			assert.throws(() => globToRegExp(glob), { code: 'invalid', message: 'syntax error in pattern' });
 		});
 	}
 
