@@ -73,6 +73,28 @@ export function imageArchiveCases(subjectOf: () => Subject): void {
 			await discard(subject, 'committed:1');
 		});
 
+		it('save: a name without a tag means all tags of the repository', async () => {
+			const subject = subjectOf();
+			const { images } = subject.client;
+			const ids = [];
+			for (const tag of ['one', 'two']) {
+				const archive = archiveOf([{ name: tag, content: tag }]);
+				ids.push(await images.import(archive, { target: `several:${tag}` }));
+			}
+			await images.tag('several:two', 'several:again');
+			await images.tag('several:two', 'other:1');
+			const all = ['several:again', 'several:one', 'several:two'];
+			assert.deepEqual(await savedTags(subject, '/images/get?names=several'), all);
+			assert.deepEqual(await savedTags(subject, '/images/several/get'), all);
+			assert.deepEqual(await savedTags(subject, '/images/get?names=several&names=several:one'), all);
+			assert.deepEqual(await savedTags(subject, '/images/several:again/get'), ['several:again']);
+			assert.deepEqual(await savedTags(subject, `/images/${ids[0] ?? ''}/get`), []);
+			await refused(images.save(['absent']), 404, /No such image: absent$/);
+			for (const name of [...all, 'other:1']) {
+				await discard(subject, name);
+			}
+		});
+
 		it('export and import: one layer with the same files', async () => {
 			const subject = subjectOf();
 			const { containers, images } = subject.client;
@@ -129,4 +151,12 @@ export function imageArchiveCases(subjectOf: () => Subject): void {
 			assert.deepEqual(JSON.parse(body.toString()), { CachesDeleted: null, SpaceReclaimed: 0 });
 		});
 	});
+}
+
+/** The names in an archive that the engine gives. */
+async function savedTags(subject: Subject, path: string): Promise<string[]> {
+	const { body } = await ask(subject, 'GET', path);
+	return [...body.toString('latin1').matchAll(/"RepoTags":(null|\[[^\]]*\])/g)]
+		.flatMap(([, list = 'null']) => (JSON.parse(list) as string[] | null) ?? [])
+		.sort();
 }

@@ -498,11 +498,11 @@ export class Images {
 	async saving<T>(names: readonly string[], work: (saved: readonly SavedImage[]) => Promise<T>): Promise<T> {
 		const saved = new Map<string, { image: Image; names: TagName[] }>();
 		for (const text of names) {
-			const image = this.get(text);
-			const entry = saved.get(image.id) ?? { image, names: [] };
-			saved.set(image.id, entry);
-			if (this.findByName(text) && image.tag !== '') {
-				entry.names.push({ name: image.name, tag: image.tag });
+			for (const { image, name } of this.namedBy(text)) {
+				const entry = saved.get(image.id) ?? { image, names: [] };
+				saved.set(image.id, entry);
+				const isKnown = entry.names.some((other) => other.name === name?.name && other.tag === name.tag);
+				entry.names.push(...(name === undefined || isKnown ? [] : [name]));
 			}
 		}
 		const lease = { blobs: [] as string[], layers: [] as string[] };
@@ -523,6 +523,20 @@ export class Images {
 			this.leases.delete(lease);
 			this.collect();
 		}
+	}
+
+	/** The images, with names, that a word of `docker save` means: a name without a tag means all tags of the repository. */
+	private namedBy(text: string): { readonly image: Image; readonly name?: TagName }[] {
+		const repository = nameOnly(text);
+		const tagged = repository === undefined ? [] : this.list().filter(({ name }) => name === repository);
+		if (repository !== undefined && tagged.length === 0 && this.find(text) === undefined) {
+			throw new EngineError('not-found', `No such image: ${text}`);
+		}
+		const isName = tagged.length > 0 || this.findByName(text) !== undefined;
+		return (tagged.length > 0 ? tagged : [this.get(text)]).map((image) => ({
+			image,
+			...(isName && image.tag !== '' ? { name: { name: image.name, tag: image.tag } } : {}),
+		}));
 	}
 
 	private saveAssembled({ configuration, configurationBytes, descriptor, manifest, bytes }: NewImage): Image {
@@ -1100,6 +1114,15 @@ function missingLayer(imageId: string, diffId: string): EngineError {
 /** The first 12 hex digits. */
 function shortId(digest: string): string {
 	return digest.slice('sha256:'.length, 'sha256:'.length + 12);
+}
+
+/** "docker.io/library/nginx" for "nginx"; undefined for what has a tag or a digest, or is an id. */
+function nameOnly(text: string): string | undefined {
+	if (/^(sha256:)?[a-f0-9]{64}$/.test(text)) {
+		return undefined;
+	}
+	const reference = parseReference(text);
+	return reference.tag === undefined && reference.digest === undefined ? normalizedName(reference) : undefined;
 }
 
 /** "docker.io/library/nginx" for "nginx". */
