@@ -414,6 +414,7 @@ class StandIn {
 			get: () => image(),
 			names: () => [image()],
 			find: () => image(),
+			document: () => ({}),
 			pull: (reference: string, options: Parameters<Core['images']['pull']>[1]) => this.pull(reference, options),
 		};
 	}
