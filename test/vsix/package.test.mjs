@@ -35,7 +35,7 @@ describe('the packaged extension', () => {
 					path.relative(path.join(dataDir, 'extensions', name), path.join(entry.parentPath, entry.name)),
 				);
 			const expected =
-				/^(dist\/(extension|agent-tool|cli|commands|engine|layer-report|layer-worker|remade|socket-agent|stats-page|stats-panel|worker)\.js|dist\/(stats-panel\.css|(command|start-engine)\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
+				/^(dist\/(extension|agent-tool|cli|commands|engine|engine-words|layer-report|layer-worker|remade|socket-agent|stats-page|stats-panel|worker)\.js|dist\/(stats-panel\.css|(command|start-engine)\.pl|mydocker)|l10n\/.*\.json|media\/.*|package(\.nls.*)?\.json)$/;
 			const documents = ['.vsixmanifest', 'LICENSE.txt', 'changelog.md', 'readme.md'];
 			assert.deepEqual(
 				files.filter((file) => !expected.test(file)).sort(),
@@ -47,6 +47,7 @@ describe('the packaged extension', () => {
 				'dist/cli.js',
 				'dist/command.pl',
 				'dist/commands.js',
+				'dist/engine-words.js',
 				'dist/engine.js',
 				'dist/extension.js',
 				'dist/layer-report.js',
