@@ -366,9 +366,9 @@ export class Images {
 	}
 
 	/** Those of them that nothing would need without these images. */
-	neededOnlyBy(imageIds: readonly string[]): ReadonlySet<string> {
+	neededOnlyBy(imageIds: readonly string[], stored = this.stored()): ReadonlySet<string> {
 		const used = this.used(new Set(imageIds));
-		return new Set([...this.stored()].filter((digest) => !used.has(digest)));
+		return new Set([...stored].filter((digest) => !used.has(digest)));
 	}
 
 	/** Bytes on the disk of each of these blobs and layers, as du counts them. */
@@ -380,11 +380,13 @@ export class Images {
 
 	/** What the removal of these images by force, one after the other, would give. */
 	previewRemoval(imageIds: readonly string[]): RemovedImage[] {
+		const stored = this.stored();
+		let before = this.neededOnlyBy([], stored);
 		return imageIds.flatMap((id, index) => {
 			const [image] = this.names(id);
-			const before = this.neededOnlyBy(imageIds.slice(0, index));
-			const after = this.neededOnlyBy(imageIds.slice(0, index + 1));
+			const after = this.neededOnlyBy(imageIds.slice(0, index + 1), stored);
 			const gone = new Set([...after].filter((digest) => !before.has(digest)));
+			before = after;
 			return image === undefined
 				? []
 				: [

@@ -41,9 +41,10 @@ export async function measure(
 	const list = [...new Map(images.list().map((image) => [image.id, image])).values()];
 	const all = containers.list();
 	const users = (image: Image): number => all.filter(({ image_id }) => image_id === image.id).length;
-	const sizes = await images.diskSizes(images.stored(), signal);
+	const stored = images.stored();
+	const sizes = await images.diskSizes(stored, signal);
 	const sizeOf = (ids: readonly string[]): number =>
-		sum([...images.neededOnlyBy(ids)].map((digest) => sizes.get(digest) ?? 0));
+		sum([...images.neededOnlyBy(ids, stored)].map((digest) => sizes.get(digest) ?? 0));
 	const owners = new Map<string, number>();
 	for (const layer of list.flatMap((image) => [...new Set(image.layers)])) {
 		owners.set(layer, (owners.get(layer) ?? 0) + 1);
