@@ -76,9 +76,10 @@ async function manifestFor(
 	options: ResolveOptions,
 ): Promise<StoredManifest> {
 	const platform = options.platform ?? hostPlatform();
-	let { bytes, mediaType } = fetched;
+	let { bytes, mediaType, document: read } = fetched;
 	for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
-		const document = explained(reference, () => parseDocument(bytes, mediaType));
+		const document = read ?? explained(reference, () => parseDocument(bytes, mediaType));
+		read = undefined;
 		if (document.kind === 'manifest') {
 			return storedManifest(bytes, document);
 		}

@@ -19,6 +19,8 @@ export interface FetchedManifest {
 	readonly digest: string;
 	/** As the Content-Type header says. */
 	readonly mediaType: string;
+	/** What it says, where that has been read already. */
+	readonly document?: ReturnType<typeof parseDocument> | undefined;
 }
 
 export interface BlobOptions {
@@ -192,10 +194,8 @@ export class Registry {
 			throw corrupt(reference, `the registry sent a manifest of digest ${digest}`);
 		}
 		const mediaType = response.headers['content-type'] ?? '';
-		if (reference.digest === undefined) {
-			checkManifest(source, reference, body, mediaType);
-		}
-		return { bytes: body, digest, mediaType };
+		const document = reference.digest === undefined ? read(source, reference, body, mediaType) : undefined;
+		return { bytes: body, digest, mediaType, document };
 	}
 
 	private async *blobOf(
@@ -289,9 +289,14 @@ export class Registry {
 }
 
 /** A tag says nothing of what it stands for: the answer may be the page of a network that wants a login first. */
-function checkManifest(source: Connection, reference: Reference, bytes: Buffer, mediaType: string): void {
+function read(
+	source: Connection,
+	reference: Reference,
+	bytes: Buffer,
+	mediaType: string,
+): ReturnType<typeof parseDocument> {
 	try {
-		parseDocument(bytes, mediaType);
+		return parseDocument(bytes, mediaType);
 	} catch (error) {
 		if (!(error instanceof EngineError)) {
 			throw error;

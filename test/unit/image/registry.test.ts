@@ -62,7 +62,9 @@ describe('registry', () => {
 
 	it('fetches a manifest with its digest and type', async () => {
 		const bytes = Buffer.from('{"schemaVersion":2,"manifests":[]}');
-		assert.deepEqual(await connect().manifest(image()), { bytes, digest: digestOf(bytes), mediaType: TYPE });
+		const { document, ...sent } = await connect().manifest(image());
+		assert.deepEqual(sent, { bytes, digest: digestOf(bytes), mediaType: TYPE });
+		assert.equal(document?.kind, 'index');
 		assert.deepEqual(server.requests, ['GET /v2/demo/app/manifests/latest']);
 	});
 
