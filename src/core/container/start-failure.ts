@@ -1,4 +1,5 @@
 import { jsonIn } from '../json';
+import { mountReasons } from '../storage/driver';
 
 /** Why a container could not be started, as `docker run` tells it. */
 export interface StartFailure {
@@ -25,8 +26,7 @@ export function startFailure({ program, ociLog, mountError, networkError }: Star
 	if (networkError.trim() !== '') {
 		return { message: `Cannot set up the network: ${networkError.trim()}`, exitCode: 125 };
 	}
-	// fuse-overlayfs says so of options that it does not know, and mounts all the same.
-	const mountReason = mountError.replace(/^unknown arg.*$/gm, '').trim();
+	const mountReason = mountReasons(mountError).join('\n').trim();
 	if (mountReason !== '') {
 		return { message: `error creating overlay mount: ${mountReason}`, exitCode: 125 };
 	}

@@ -195,7 +195,7 @@ export class Images {
 	): Promise<FetchedManifest | undefined> {
 		const { tag } = reference;
 		const name = normalizedName(reference);
-		const known = tag === undefined ? undefined : this.find(`${name}:${tag}`);
+		const known = tag === undefined ? undefined : this.findByName(`${name}:${tag}`);
 		if (known === undefined) {
 			return undefined;
 		}

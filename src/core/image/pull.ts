@@ -7,7 +7,7 @@ import { shortened } from './connection';
 import { formatPlatform, hostPlatform, isRunnable } from './platform';
 import { formatReference } from './reference';
 import type { Reference } from './reference';
-import type { FetchedManifest, Registry } from './registry';
+import { documentOf, type FetchedManifest, type Registry } from './registry';
 
 /** A manifest with its bytes, as it goes into the store. */
 export interface StoredManifest {
@@ -76,21 +76,18 @@ async function manifestFor(
 	options: ResolveOptions,
 ): Promise<StoredManifest> {
 	const platform = options.platform ?? hostPlatform();
-	let { bytes, mediaType, document: read } = fetched;
+	let found: Omit<FetchedManifest, 'digest'> = fetched;
 	for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
-		const document = read ?? explained(reference, () => parseDocument(bytes, mediaType));
-		read = undefined;
+		const document = explained(reference, () => documentOf(found));
 		if (document.kind === 'manifest') {
-			return storedManifest(bytes, document);
+			return storedManifest(found.bytes, document);
 		}
 		const chosen = chooseManifest(document, platform);
 		const named = { registry: reference.registry, repository: reference.repository, digest: chosen.digest };
 		const known = options.known(chosen.digest);
-		({ bytes, mediaType } = known
-			? { bytes: known, mediaType: '' }
-			: await registry.manifest(named, options.signal));
-		checkDescriptor(reference, chosen, bytes, mediaType);
-		mediaType = chosen.mediaType;
+		found = known ? { bytes: known, mediaType: '' } : await registry.manifest(named, options.signal);
+		checkDescriptor(reference, chosen, found.bytes, found.mediaType);
+		found = { bytes: found.bytes, mediaType: chosen.mediaType };
 	}
 	throw new EngineError('corrupt', `Cannot pull image "${formatReference(reference)}": its indexes lie too deep`);
 }

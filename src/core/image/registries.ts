@@ -6,12 +6,12 @@ import { allPages, catalogPage, tagPage } from './browse';
 import type { Page, PageOptions } from './browse';
 import { Connection } from './connection';
 import type { RegistryAuth } from './credentials';
-import { MANIFEST_ACCEPT, parseDocument } from './manifest';
+import { MANIFEST_ACCEPT } from './manifest';
 import type { Descriptor, ImageManifest } from './manifest';
 import { resolveImage } from './pull';
 import { normalizedName, parseReference, withDefaultTag } from './reference';
 import type { Reference } from './reference';
-import { digestIn, Registry } from './registry';
+import { digestIn, documentOf, manifestPath, Registry } from './registry';
 import { RegistrySettingsFile } from './registry-settings';
 import type { RegistrySettings } from './registry-settings';
 import type { ImageConfig, Platform } from '../types';
@@ -130,7 +130,7 @@ export class Registries {
 		return this.fromFirst(reference, options, async (connection, repository) => {
 			const response = await connection.open({
 				action: `look for image "${name}"`,
-				target: `/v2/${repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+				target: `/v2/${repository}/${manifestPath(reference)}`,
 				method: 'HEAD',
 				headers: { accept: MANIFEST_ACCEPT },
 				scope: `repository:${repository}:pull`,
@@ -144,17 +144,14 @@ export class Registries {
 
 	/** What the reference names, without its layers. */
 	async describe(name: string, platform: Platform | undefined, options: RegistryOptions): Promise<RemoteImage> {
-		const reference = withDefaultTag(parseReference(name));
-		const { auth, settings, signal = new AbortController().signal } = options;
-		const registry = new Registry(this.settings.sources(reference, auth, settings));
-		try {
+		return this.reading(name, options, async (registry, reference, signal) => {
 			const fetched = await registry.manifest(reference, signal);
 			const image = await resolveImage(registry, reference, fetched, {
 				platform,
 				signal,
 				known: () => undefined,
 			});
-			const named = parseDocument(fetched.bytes, fetched.mediaType);
+			const named = documentOf(fetched);
 			const entries = named.kind === 'index' ? named.manifests : [];
 			return {
 				digest: fetched.digest,
@@ -167,19 +164,14 @@ export class Registries {
 				layers: image.manifest.layers,
 				config: image.configuration.config,
 			};
-		} finally {
-			registry.close();
-		}
+		});
 	}
 
 	/** What the reference leads to. The configuration is asked for only where no index names the platform. */
 	async distribution(name: string, options: RegistryOptions): Promise<Distribution> {
-		const reference = withDefaultTag(parseReference(name));
-		const { auth, settings, signal = new AbortController().signal } = options;
-		const registry = new Registry(this.settings.sources(reference, auth, settings));
-		try {
+		return this.reading(name, options, async (registry, reference, signal) => {
 			const fetched = await registry.manifest(reference, signal);
-			const named = parseDocument(fetched.bytes, fetched.mediaType);
+			const named = documentOf(fetched);
 			const { mediaType } = named;
 			const descriptor = { mediaType, digest: fetched.digest, size: fetched.bytes.length };
 			if (named.kind === 'index') {
@@ -188,6 +180,18 @@ export class Registries {
 			const how = { platform: undefined, signal, known: () => undefined };
 			const { configuration } = await resolveImage(registry, reference, fetched, how);
 			return { descriptor, platforms: [configuration.platform] };
+		});
+	}
+
+	private async reading<T>(
+		name: string,
+		{ auth, settings, signal = new AbortController().signal }: RegistryOptions,
+		work: (registry: Registry, reference: Reference, signal: AbortSignal) => Promise<T>,
+	): Promise<T> {
+		const reference = withDefaultTag(parseReference(name));
+		const registry = new Registry(this.settings.sources(reference, auth, settings));
+		try {
+			return await work(registry, reference, signal);
 		} finally {
 			registry.close();
 		}

@@ -335,8 +335,18 @@ class Pace {
 	}
 }
 
-function manifestPath({ digest, tag = 'latest' }: Reference): string {
+/** Of what the reference names, behind the repository's own path. */
+export function manifestPath({ digest, tag = 'latest' }: Reference): string {
 	return `manifests/${digest ?? tag}`;
+}
+
+/** What it says; throws as parseDocument. */
+export function documentOf({
+	bytes,
+	mediaType,
+	document,
+}: Omit<FetchedManifest, 'digest'>): ReturnType<typeof parseDocument> {
+	return document ?? parseDocument(bytes, mediaType);
 }
 
 /** What the answer to a request for a manifest says of its digest; "" when it is none. */

@@ -110,6 +110,11 @@ unmount_root() {
 }
 `;
 
+/** The lines in which mount(8) or fuse-overlayfs says why it failed: the latter also tells of options that it does not know. */
+export function mountReasons(said: string): string[] {
+	return said.split('\n').filter((line) => line !== '' && !line.startsWith('unknown arg'));
+}
+
 /** The arguments of mount_root for the mount. */
 export function mountArguments(root: RootMount, target: string): [string, string, string, string] {
 	const { kind, cwd, options, images } = root;

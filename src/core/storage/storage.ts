@@ -5,7 +5,7 @@ import { EngineError, messageOf } from '../errors';
 import { findProgram, run, toolEnvironment } from '../exec';
 import { userNamespace } from '../user-namespace';
 import { CopyDriver } from './copy';
-import { DRIVER_NAMES, isDriverName, MOUNT_FUNCTIONS, mountArguments } from './driver';
+import { DRIVER_NAMES, isDriverName, MOUNT_FUNCTIONS, mountArguments, mountReasons } from './driver';
 import type { DriverName, RootFolders, StorageDriver } from './driver';
 import { tryImages } from './erofs';
 import { fileSystemName } from './file-system';
@@ -158,9 +158,7 @@ async function tryIn(folder: string, driver: StorageDriver): Promise<string | un
 	});
 	if (result.code !== 0) {
 		// mount(8) adds where to read more.
-		const [reason = ''] = result.stderr
-			.split('\n')
-			.filter((line) => line !== '' && !line.startsWith('unknown arg'));
+		const [reason = ''] = mountReasons(result.stderr);
 		return reason === '' ? `exit code ${result.code}` : reason.trim();
 	}
 	return driver.withUpper(folders, new AbortController().signal, (upper) => {
