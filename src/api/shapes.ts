@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import type { Health } from '../core/container/health';
 import type { EngineEvent } from '../core/events';
+import { isObject } from '../core/json';
 import { familiarName } from '../core/image/reference';
 import { DEFAULT_NETWORK } from '../core/network/network';
 import type { EngineFacts } from '../core/system/info';
@@ -113,22 +114,18 @@ function textOf(document: Readonly<Record<string, unknown>>, name: string): stri
 function commentOf(document: Readonly<Record<string, unknown>>): string {
 	const { history } = document;
 	const newest: unknown = Array.isArray(history) ? history.at(-1) : undefined;
-	return textOf(document, 'comment') || (isRecord(newest) ? textOf(newest, 'comment') : '');
+	return textOf(document, 'comment') || (isObject(newest) ? textOf(newest, 'comment') : '');
 }
 
 /** What only builds made from the image ask for; the record of an image does not hold it. */
 function buildConfig({ config }: Readonly<Record<string, unknown>>): Pick<ImageConfigJson, 'OnBuild' | 'Shell'> {
-	const members = isRecord(config) ? config : {};
+	const members = isObject(config) ? config : {};
 	const shell = textsOf(members['Shell']);
 	return { OnBuild: orNull(textsOf(members['OnBuild'])), ...(shell.length === 0 ? {} : { Shell: shell }) };
 }
 
 function textsOf(value: unknown): string[] {
 	return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value : [];
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-	return typeof value === 'object' && value !== null;
 }
 
 /** What an image cannot say; docker has it in Config all the same until API 1.50, and templates ask for it. */

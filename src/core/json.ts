@@ -9,3 +9,8 @@ export function jsonIn(text: string | Buffer): unknown {
 		throw error;
 	}
 }
+
+/** Whether a value of JSON is an object; a list is none. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { EngineError } from '../errors';
 import { nowNanoseconds, rfc3339 } from '../events';
 import type { Events } from '../events';
-import { jsonIn } from '../json';
+import { isObject, jsonIn } from '../json';
 import type { LookupLayer, RootLayers } from '../storage/driver';
 import type { RecordDurability, Store } from '../store';
 import type { Image, Platform } from '../types';
@@ -484,7 +484,7 @@ export class Images {
 	/** The configuration of an image as it is written; empty when the store has lost it. */
 	document(imageId: string): Readonly<Record<string, unknown>> {
 		const document = jsonIn(this.blobs.read(imageId)?.toString() ?? '');
-		return typeof document === 'object' && document !== null ? (document as Record<string, unknown>) : {};
+		return isObject(document) ? document : {};
 	}
 
 	/** "repository[:tag]" as a name to give; docker's errors. */

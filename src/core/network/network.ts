@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isObject } from '../json';
 import type { Family } from './address';
 import { familyOf, parseAddress, parseSubnet } from './address';
 import type { PublishedPort } from './ports';
@@ -171,10 +172,6 @@ function isPort(value: unknown): boolean {
 }
 
 type Plain = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Plain {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function hasStrings<Name extends string>(value: Plain, names: readonly Name[]): value is Plain & Record<Name, string> {
 	return names.every((name) => typeof value[name] === 'string');

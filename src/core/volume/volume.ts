@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { createHash } from 'node:crypto';
 import { EngineError } from '../errors';
+import { isObject } from '../json';
 
 /** The record of a volume. Its data lies in `<root>/volumes/<name>/_data`. */
 export interface Volume {
@@ -113,10 +114,6 @@ export function isVolume(value: unknown): value is Volume {
 
 function mountFlags(options: Readonly<Record<string, string>>): string[] {
 	return (options['o'] ?? '').split(',').filter((flag) => flag !== '');
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isStringMap(value: unknown): value is Record<string, string> {
